@@ -1,0 +1,89 @@
+#pragma once
+// What one run under one manager produced. Plain data: reports format it, tests compare it.
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/histogram.hpp"
+#include "sim/kv/registry.hpp"
+
+namespace stowage {
+
+/// The six parts the KV pool splits into at any instant; in bytes they sum to the pool.
+enum class Part : std::uint8_t { live, reserved, internal, cached, external, free };
+inline constexpr std::size_t part_count = 6;
+inline constexpr std::array<std::string_view, part_count> part_names = {"live",   "reserved", "internal",
+                                                                       "cached", "external", "free"};
+
+/// Time-weighted means over one bin of the run, counted from the first arrival.
+struct SeriesPoint {
+  std::int64_t start_ns = 0, end_ns = 0;
+  std::array<double, part_count> bytes{};  // indexed by Part
+  double running = 0, waiting = 0;         // requests
+};
+
+struct RejectedRequest {
+  std::uint64_t id = 0;
+  std::int32_t prompt_tokens = 0, output_tokens = 0;
+  std::string reason;  // "longer than max_model_len", "larger than the KV pool"
+};
+
+struct RunResult {
+  std::string name;  // of the manager, as the scenario calls it
+  ManagerSpec manager;
+
+  std::uint64_t submitted = 0, completed = 0, rejected = 0, unfinished = 0, preemptions = 0;
+  std::vector<RejectedRequest> first_rejected;  // at most 100; `rejected` counts them all
+  std::int64_t first_arrival_ns = 0, makespan_ns = 0;
+  std::uint64_t iterations = 0;
+  std::uint64_t prompt_tokens = 0, output_tokens = 0;  // of completed requests
+
+  LogHistogram ttft_ns, tbt_ns, tpot_ns, e2e_ns, queue_ns;  // tbt: one entry per gap; the others one per request
+
+  double batch_mean = 0;
+  std::int64_t batch_max = 0;
+
+  std::int64_t pool_bytes = 0, pool_tokens = 0, bytes_per_token = 0;
+  std::int64_t peak_committed_bytes = 0, peak_live_bytes = 0;
+  std::array<double, part_count> mean_fraction{};  // of the pool, time-weighted, first arrival to last completion
+  std::vector<SeriesPoint> series;                 // <= 1,024 bins, equal width
+
+  struct Vmm {
+    std::uint64_t map_calls = 0, unmap_calls = 0;  // pages
+    double busy_ns = 0;
+    std::int64_t stall_ns = 0, stall_max_ns = 0;
+    std::uint64_t stalled_iterations = 0;
+  } vmm;
+
+  std::int64_t wall_ns = 0;  // real time of the simulation; the only field that differs between two runs
+
+  [[nodiscard]] double requests_per_s() const;
+  [[nodiscard]] double prompt_tokens_per_s() const;
+  [[nodiscard]] double output_tokens_per_s() const;
+};
+
+/// One finished request, streamed out as it ends (requests.csv).
+struct RequestRecord {
+  std::uint64_t id = 0;
+  std::int64_t arrival_ns = 0, first_scheduled_ns = 0, first_token_ns = 0, finished_ns = 0;
+  std::int32_t prompt_tokens = 0, output_tokens = 0, preemptions = 0;
+};
+
+/// One iteration (iterations.csv, differential tests). Memory is as it stands during the iteration.
+struct IterationRecord {
+  std::uint64_t index = 0;
+  std::int64_t start_ns = 0, stall_ns = 0, step_ns = 0;
+  std::int64_t prefill_tokens = 0, decode_seqs = 0, decode_kv_tokens = 0, running = 0, waiting = 0;
+  std::int64_t live_bytes = 0, held_bytes = 0, cached_bytes = 0, external_bytes = 0, free_bytes = 0;
+};
+
+/// Optional listeners of a run; empty = not called, and then the engine takes its fastest path.
+struct RunHooks {
+  std::function<void(const RequestRecord&)> on_request;
+  std::function<void(const IterationRecord&)> on_iteration;
+  std::function<void(std::int64_t simulated_ns, std::uint64_t completed)> on_progress;  // a few times a second
+};
+}  // namespace stowage
