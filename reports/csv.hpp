@@ -1,0 +1,43 @@
+#pragma once
+// Streaming CSV: rows leave as the simulator produces them, so memory does not grow with the run. Units stand in the
+// column names; times are whole nanoseconds. Integers go through std::to_chars into one big buffer.
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "reports/folder.hpp"
+#include "sim/result.hpp"
+
+namespace stowage {
+
+/// requests.csv: manager,id,arrival_ns,prompt_tokens,output_tokens,preemptions,queue_ns,ttft_ns,tpot_ns,e2e_ns
+/// in order of completion. arrival_ns counts from the workload's origin, the rest from the arrival;
+/// tpot_ns is empty for a request of one output token.
+class RequestsCsv {
+ public:
+  /// Writes the header when the file is still empty. One writer per run; runs that go on at the same time each need a
+  /// file part of their own (ResultFolder::open).
+  RequestsCsv(OutputFile& file, std::string_view manager);
+  void write(const RequestRecord& record);
+
+ private:
+  OutputFile& file_;
+  std::string prefix_;  // the manager's name, quoted when needed, and a comma
+};
+
+/// iterations.csv: manager,index,start_ns,stall_ns,step_ns,prefill_tokens,decode_seqs,decode_kv_tokens,running,waiting,
+/// live_bytes,held_bytes,cached_bytes,external_bytes,free_bytes
+class IterationsCsv {
+ public:
+  IterationsCsv(OutputFile& file, std::string_view manager);
+  void write(const IterationRecord& record);
+
+ private:
+  OutputFile& file_;
+  std::string prefix_;
+};
+
+/// memory.csv: manager,start_ns,end_ns,live_bytes,...,free_bytes,running,waiting; one row per bin of
+/// RunResult::series, means over the bin, times from the first arrival.
+void write_memory_csv(OutputFile& file, const RunResult& run);
+}  // namespace stowage
