@@ -1,0 +1,135 @@
+#pragma once
+// Where requests come from: trace files, lists written in a scenario, and synthetic generators. Everything here
+// yields a Workload (base/request.hpp): openable many times, from any thread, the same requests each time.
+#include <array>
+#include <cstdint>
+#include <iosfwd>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/request.hpp"
+
+namespace stowage {
+
+/// No prompt or output is longer than this anywhere; a larger number in a trace is a damaged row.
+inline constexpr std::int32_t max_length_tokens = 10'000'000;
+
+// --- Trace files ---------------------------------------------------------------------------------------------------
+
+struct TraceOptions {
+  std::string path;
+  /// Arrival offsets are divided by this, rounded to the nearest nanosecond: 2 = twice the load. Finite, > 0.
+  double rate_scale = 1;
+  /// Reading stops after this many kept rows, as `head` would; 0 = all. Counted before `repeat`.
+  std::uint64_t limit = 0;
+  /// Copy k = 0, 1, ... is shifted by k x (span + mean gap) before scaling; span = last - first arrival, mean gap =
+  /// span / (n - 1), their sum rounded to a nanosecond (0 for a single row). At least 1.
+  std::uint64_t repeat = 1;
+};
+
+/// What became of the rows of a file: rows = kept + the sum of dropped.
+struct TraceLedger {
+  std::string file;    // as given
+  std::string format;  // "azure", "canonical", ...
+  std::uint64_t rows = 0;
+  std::uint64_t kept = 0;
+  std::map<std::string, std::uint64_t> dropped;  // reason -> rows: "zero input", "zero output"
+  std::uint64_t out_of_order = 0;                // kept rows earlier than a kept row above them; sorted, stably
+  std::int64_t first_ns = 0, last_ns = 0;        // earliest and latest kept arrival, on the file's own clock
+  bool stopped_at_limit = false;                 // rows below the limit were not looked at
+  /// "azure.csv (azure): 19,366 rows = 19,364 kept + 2 zero output; out of order: 3, sorted"
+  [[nodiscard]] std::string line() const;
+};
+
+/// Opens a trace; the header, not the file name, tells the format (traces/format.hpp has the table), gzip is seen by
+/// its magic bytes. Reads the whole file once, so that every row is known to be good, then streams it: memory does not
+/// grow with the file, except for files out of order (rows are held, 16 B each) and gzip (held unpacked). The first
+/// arrival is at 0. Throws InputError with file:line:column.
+[[nodiscard]] std::shared_ptr<const Workload> open_trace(const TraceOptions& options, TraceLedger& ledger);
+
+/// Writes `arrival_ns,prompt_tokens,output_tokens`, the format open_trace knows as "canonical".
+/// Throws EnvironmentError when the stream fails.
+void write_canonical(const Workload& workload, std::ostream& out);
+
+// --- Requests written in a scenario --------------------------------------------------------------------------------
+
+/// Sorts stably by arrival and numbers the requests. Arrivals (>= 0) are kept as they are, ids are overwritten.
+[[nodiscard]] std::shared_ptr<const Workload> inline_workload(std::vector<Request> requests);
+
+// --- Synthetic -----------------------------------------------------------------------------------------------------
+
+enum class ArrivalKind : std::uint8_t {
+  poisson,   // exponential gaps
+  gamma,     // gamma gaps with coefficient of variation `cv`
+  constant,  // request i at i / rate
+  burst,     // all at 0
+};
+inline constexpr std::array<std::string_view, 4> arrival_kind_names = {"poisson", "gamma", "constant", "burst"};
+
+enum class LengthKind : std::uint8_t { fixed, uniform, lognormal, quantiles };
+inline constexpr std::array<std::string_view, 4> length_kind_names = {"fixed", "uniform", "lognormal", "quantiles"};
+
+/// A distribution of token counts. Draws are rounded to the nearest token.
+struct LengthSpec {
+  LengthKind kind = LengthKind::fixed;
+  std::int32_t value = 1;                // fixed
+  std::int32_t min = 1;                  // uniform: bounds, both included; lognormal: draws are clipped to them
+  std::int32_t max = max_length_tokens;
+  /// lognormal: exactly two of the three. sigma is that of ln(length); mean = p50 x exp(sigma^2 / 2), before clipping.
+  std::optional<double> mean, p50, sigma;
+  /// quantiles: (p, value), p strictly rising from 0 to 1, values not falling, 1 ... max_length_tokens; linear between.
+  std::vector<std::pair<double, double>> quantiles;
+};
+
+struct SyntheticSpec {
+  ArrivalKind arrivals = ArrivalKind::poisson;
+  double rate_per_s = 1;  // mean; not used by burst
+  double cv = 1;          // of the gaps, gamma only
+  std::uint64_t count = 0;
+  LengthSpec prompt;
+  LengthSpec output;
+};
+
+/// The first request arrives at 0. Arrivals, prompts and outputs draw from three streams of their own, so changing one
+/// leaves the others as they were. Constant memory. Throws InputError (without a position) naming the bad key.
+[[nodiscard]] std::shared_ptr<const Workload> synthetic_workload(const SyntheticSpec& spec, std::uint64_t seed);
+
+struct SyntheticPreset {
+  std::string_view name, summary;
+  SyntheticSpec (*make)();
+};
+/// "azure-conv-2023", ...
+[[nodiscard]] std::span<const SyntheticPreset> synthetic_presets();
+/// nullptr when there is none of that name.
+[[nodiscard]] const SyntheticPreset* find_synthetic_preset(std::string_view name);
+
+// --- What is in a workload -----------------------------------------------------------------------------------------
+
+struct LengthStats {
+  double mean = 0;
+  std::int64_t p50 = 0, p90 = 0, p99 = 0, max = 0;  // exact: the value at rank floor(p x (n - 1)), from 0
+};
+
+struct TraceInfo {
+  std::uint64_t rows = 0, kept = 0;  // of the file; both the number of requests without a ledger
+  std::map<std::string, std::uint64_t> dropped;
+  std::uint64_t requests = 0;  // of the workload: kept x repeat
+  double duration_s = 0;       // last - first arrival
+  double rate_per_s = 0;       // requests / duration; 0 when the duration is
+  double cv = 0;               // standard deviation of the gaps / mean gap; 0 when the duration is
+  /// Index of dispersion: variance / mean of arrivals in whole windows of 1, 10 and 60 s from the first arrival (the
+  /// part window at the end is left out); Poisson gives 1. None with fewer than two windows.
+  std::optional<double> dispersion_1s, dispersion_10s, dispersion_60s;
+  LengthStats prompt, output;
+  double prefix_hit = 0;  // share of prompt tokens an infinite prefix cache would serve; 0 without block ids
+};
+
+/// Reads the workload once, in memory that depends on the longest request only.
+[[nodiscard]] TraceInfo trace_info(const Workload& workload, const TraceLedger* ledger = nullptr);
+}  // namespace stowage
