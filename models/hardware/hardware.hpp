@@ -1,0 +1,47 @@
+#pragma once
+// What a GPU and its node are: the numbers that memory budgets and the roofline need, each with its source.
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/units.hpp"
+
+namespace stowage {
+
+/// The stock driver's calls on one 2 MiB page (or larger: they cost per call), in ns.
+struct VmmCalls {
+  double create_ns = 0, map_ns = 0, set_access_ns = 0, unmap_ns = 0, release_ns = 0;
+};
+
+struct HardwareSpec {
+  std::string name;   // "h100-sxm-80gb"
+  std::string title;  // "NVIDIA H100 SXM 80GB"
+  Bytes memory;         // as sold
+  Bytes driver_memory;  // as cuMemGetInfo reports it: what budgets start from
+  double memory_bytes_per_s = 0;
+  double bf16_flop_per_s = 0;  // dense tensor cores
+  Bytes l2;
+  std::int64_t sms = 0;
+  double nvlink_bytes_per_s = 0;  // one GPU, both directions together, as sold; 0 = none
+  double pcie_bytes_per_s = 0;    // one direction
+  std::int64_t node_gpus = 1;     // GPUs of one host in the usual server
+  VmmCalls vmm;
+  /// (key of the YAML file, where its number comes from), in file order.
+  std::vector<std::pair<std::string, std::string>> sources;
+
+  /// One GPU to its peers, one direction: half of NVLink, or PCIe where there is none.
+  [[nodiscard]] double link_bytes_per_s() const {
+    return nvlink_bytes_per_s > 0 ? nvlink_bytes_per_s / 2 : pcie_bytes_per_s;
+  }
+  /// The source of one key ("vmm", "memory"), or "".
+  [[nodiscard]] std::string source_of(const std::string& key) const;
+};
+
+/// A zoo name, or a path to a YAML file (has a '/' or ends in .yaml or .yml). `at` is where the user wrote it.
+/// Throws InputError.
+[[nodiscard]] HardwareSpec load_hardware(const std::string& name_or_path, const SourcePos& at = {});
+/// The zoo, sorted.
+[[nodiscard]] std::vector<std::string> hardware_names();
+}  // namespace stowage
