@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/error.hpp"
@@ -41,6 +42,7 @@ class ConfigNode {
   [[nodiscard]] ConfigNode operator[](std::size_t i) const;       // of a list
   [[nodiscard]] ConfigNode get(std::string_view key) const;       // of a map; missing when absent
   [[nodiscard]] std::vector<std::pair<std::string, ConfigNode>> entries() const;  // of a map, in file order
+  [[nodiscard]] std::vector<std::pair<std::string, SourcePos>> keys() const;      // of a map: where each key stands
 
   struct Data;
   explicit ConfigNode(std::shared_ptr<const Data> data) : data_(std::move(data)) {}
@@ -54,7 +56,8 @@ class ConfigDocument {
   /// Throws InputError on a syntax error (tabs get a hint), duplicate keys, merge keys (<<) and aliases.
   [[nodiscard]] static ConfigDocument parse(std::string_view text, std::string file);
   [[nodiscard]] static ConfigDocument load(const std::string& path);
-  /// `--set a.b[0].c=value`: replaces or adds; positions of errors then read "--set #n". Throws InputError.
+  /// `--set a.b[0].c=value`: replaces or adds, an empty value removes the key; positions of errors then read
+  /// "--set #n". Nodes handed out earlier stay as they were. Throws InputError.
   void set(std::string_view assignment, int ordinal);
   [[nodiscard]] ConfigNode root() const;
   [[nodiscard]] const std::string& file() const;

@@ -1,0 +1,39 @@
+#pragma once
+// The tree behind ConfigNode: shared by the parser, --set and the readers; not for use outside base/.
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/config.hpp"
+
+namespace stowage {
+
+struct ConfigNode::Data {
+  Kind kind = Kind::missing;
+  std::string text;
+  SourcePos at;
+  std::string path;
+  std::vector<std::shared_ptr<Data>> items;
+
+  struct Entry {
+    std::string key;
+    SourcePos key_at;
+    std::shared_ptr<Data> value;
+  };
+  std::vector<Entry> entries;
+
+  [[nodiscard]] const Entry* find(std::string_view key) const;
+  [[nodiscard]] std::string child_path(std::string_view key) const;
+  [[nodiscard]] std::string child_path(std::size_t index) const;
+  /// Rewrites the paths of everything below after this node was put somewhere else.
+  void set_path(std::string new_path);
+};
+
+/// How deep lists and maps may nest: keeps every recursive walk far from the end of the stack.
+inline constexpr std::size_t config_depth_max = 64;
+
+/// The user's text made safe for one line of a message: control characters shown, long text cut.
+[[nodiscard]] std::string shown(std::string_view text);
+}  // namespace stowage
