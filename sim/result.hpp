@@ -41,7 +41,8 @@ struct RunResult {
   std::uint64_t iterations = 0;
   std::uint64_t prompt_tokens = 0, output_tokens = 0;  // of completed requests
 
-  LogHistogram ttft_ns, tbt_ns, tpot_ns, e2e_ns, queue_ns;  // tbt: one entry per gap; the others one per request
+  LogHistogram ttft_ns, tbt_ns, e2e_ns, queue_ns;  // tbt: one entry per gap; the others one per request
+  LogHistogram tpot_ps;  // picoseconds: a mean over tokens is no whole number of ns
 
   double batch_mean = 0;
   std::int64_t batch_max = 0;
