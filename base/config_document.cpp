@@ -105,7 +105,7 @@ class TreeBuilder final : public YAML::EventHandler {
   }
   void open(const YAML::Mark& mark, const std::string& tag, Kind kind) {
     check_tag(mark, tag);
-    if (expects_key()) fail(mark, "a list or map cannot be a key; quote it if it is meant as text");
+    if (expects_key()) fail(mark, "a list or map where a key should be; close the bracket before it, or quote what is meant as text");
     if (stack_.size() >= config_depth_max) fail(mark, fmt::format("nested deeper than {} levels", config_depth_max));
     auto data = make(kind, pos(mark));
     add(data);

@@ -1,0 +1,109 @@
+#pragma once
+// A scenario: the YAML file that says what to simulate, read, checked and resolved into one RunConfig a manager.
+// The contract with users is section 5 of docs/design.md; every key has a row in one of the readers in this folder.
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/units.hpp"
+#include "models/hardware/hardware.hpp"
+#include "models/llm/model.hpp"
+#include "models/memory_budget.hpp"
+#include "sim/run_config.hpp"
+#include "traces/workload.hpp"
+
+namespace stowage {
+
+inline constexpr std::array<std::string_view, 5> slo_metric_names = {"ttft", "tbt", "tpot", "e2e", "queue"};
+inline constexpr std::array<std::string_view, 6> slo_statistic_names = {"mean", "p50", "p90", "p95", "p99", "max"};
+
+/// `ttft_p99: 1s`. Indices into the two tables above.
+struct SloTarget {
+  std::size_t metric = 0, statistic = 0;
+  double limit_ns = 0;
+  /// "ttft_p99"
+  [[nodiscard]] std::string name() const;
+  bool operator==(const SloTarget&) const = default;
+};
+
+struct ClusterSpec {
+  std::int64_t replicas = 1, tensor = 1, pipeline = 1;
+  std::string router = "round-robin";
+  bool operator==(const ClusterSpec&) const = default;
+};
+
+/// `memory:` as given; exactly one of utilization, kv_pool and kv_tokens decides.
+struct MemorySpec {
+  std::optional<double> utilization;
+  std::optional<Bytes> kv_pool;           // of the replica, all its GPUs together
+  std::optional<std::int64_t> kv_tokens;  // of the replica
+  std::optional<Bytes> activations, overhead;  // measured values for the budget, with utilization only
+  bool operator==(const MemorySpec&) const = default;
+};
+
+enum class CostSource : std::uint8_t { linear, roofline, profile };
+inline constexpr std::array<std::string_view, 3> cost_source_names = {"linear", "roofline", "profile"};
+
+struct CostSpec {
+  CostSource source = CostSource::profile;
+  StepCost::Linear linear;
+  std::optional<double> vmm_create_ns, vmm_map_ns, vmm_set_access_ns, vmm_unmap_ns;
+};
+
+/// `workload: {requests: [{at: 0s, prompt: 1000, output: 25, count: 4}]}`
+struct InlineRequests {
+  double at_ns = 0;
+  std::int64_t prompt = 0, output = 0, count = 1;
+};
+
+struct WorkloadSpec {
+  /// The trace's path is ready to open. rate_scale in TraceOptions is unused; the one below goes for all kinds.
+  std::variant<TraceOptions, std::vector<InlineRequests>, SyntheticSpec> source;
+  double rate_scale = 1;  // arrival times are divided by it
+};
+
+struct Scenario {
+  std::string file;  // as given to load_scenario
+  std::string name;
+  std::int64_t schema = 1;
+  std::uint64_t seed = 0;
+  std::string model_ref, hardware_ref;  // zoo name, or a path ready to open
+  ModelSpec model;
+  HardwareSpec hardware;
+  ClusterSpec cluster;
+  MemorySpec memory;
+  SchedulerConfig scheduler;
+  CostSpec cost;
+  WorkloadSpec workload;
+  std::vector<SloTarget> slo;  // in the order of the file
+
+  // What follows from the above.
+  std::optional<TraceLedger> ledger;  // of a trace workload
+  MemoryBudget budget;                // computed in any case; decides the pool only with `utilization`
+  KvGeometry kv;
+  std::int64_t pool_tokens = 0;       // floor(pool / bytes per token), before any rounding to blocks
+  CostSource cost_used = CostSource::roofline;  // what prices the steps: `profile` may have had to fall back
+  std::vector<std::string> notes;     // one line each, to be shown with every result
+  std::vector<RunConfig> runs;        // one a manager, in the order of the file
+};
+
+/// Reads, applies each `sets` ("memory.kv_pool=8GiB") in order, then `seed`. Relative paths in the file are relative
+/// to its folder, those in `sets` to the working directory. Throws InputError with everything that is wrong, each with
+/// its position; InfeasibleError with the sum when the model leaves no room on its GPUs.
+[[nodiscard]] Scenario load_scenario(const std::string& path, std::span<const std::string> sets = {},
+                                     std::optional<std::uint64_t> seed = {});
+/// The same for a text at hand; `file` names it in messages and its folder is where relative paths start.
+[[nodiscard]] Scenario parse_scenario(std::string_view text, const std::string& file,
+                                      std::span<const std::string> sets = {}, std::optional<std::uint64_t> seed = {});
+
+/// The scenario with every default written out, presets expanded, as YAML that load_scenario reads to the same
+/// scenario; resolving that again gives the same bytes. Relative paths are written relative to `folder`, where the text
+/// is going to be kept; by default that of the scenario's own file.
+[[nodiscard]] std::string resolved_yaml(const Scenario& scenario, const std::optional<std::string>& folder = {});
+}  // namespace stowage
