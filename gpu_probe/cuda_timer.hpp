@@ -26,6 +26,8 @@ class CudaTimer {
 
   [[nodiscard]] cudaStream_t stream() const { return stream_.get(); }
   Sample time(const std::function<void(int)>& launch, int i);
+  /// Runs launch(i) without a gate: a kernel's first launch loads its code, which may wait for the stream.
+  void warm_up(const std::function<void(int)>& launch, int i);
   [[nodiscard]] double now_s() const;
   [[nodiscard]] bool interrupted() const;
 

@@ -52,6 +52,7 @@ class Series {
  public:
   void add(const Sample& sample);  // us, unless slowed
   void add(double value) { add(Sample{value, 0, false}); }
+  void add_dropped(std::size_t n) { dropped_ += n; }
   [[nodiscard]] std::size_t size() const { return values_.size(); }
   [[nodiscard]] std::span<const double> values() const { return values_; }
   [[nodiscard]] std::size_t dropped() const { return dropped_; }
@@ -103,6 +104,7 @@ struct Variant {
 template <class T>
 concept Timer = requires(T timer, const std::function<void(int)>& launch, int i) {
   { timer.time(launch, i) } -> std::same_as<Sample>;
+  timer.warm_up(launch, i);  // first use may load code and allocate
   { timer.now_s() } -> std::convertible_to<double>;
   { timer.interrupted() } -> std::convertible_to<bool>;
 };
@@ -114,7 +116,7 @@ std::vector<Series> measure_interleaved(std::span<const Variant> variants, const
   std::vector<Series> series(variants.size());
   int index = 0;
   for (int w = 0; w < rule.warm_ups && !timer.interrupted(); ++w)
-    for (const Variant& v : variants) timer.time(v.launch, index++);
+    for (const Variant& v : variants) timer.warm_up(v.launch, index++);
   std::vector<std::size_t> order(variants.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   const auto quiet = [&](const Series& s) {

@@ -3,12 +3,13 @@
 //
 // A new part: write `extern const Part my_part;` below and the definition in my_part.cpp, and add it to the table in
 // parts.cpp. Parts run one after another on options().device, with the CUDA device already set.
-#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "gpu_probe/measure.hpp"
@@ -32,7 +33,6 @@ struct DeviceInfo {
   int runtime_cuda = 0;  // the one this binary was built with
   std::string driver_version;  // 580.159.04; empty when NVML is not there
   std::string pci_bus_id;
-  std::string uuid;
 };
 
 /// A dense transformer's shape, as far as kernels see it. Sizes in elements; weights and KV are bf16.
@@ -54,7 +54,6 @@ struct Options {
   int layers = 0;  // 0 = as many as the model has
   bool quick = false;
   bool shared = false;  // measure although others use the GPU
-  bool list = false;
   std::uint64_t seed = 1;
 };
 

@@ -1,0 +1,55 @@
+#include <csignal>
+#include <array>
+
+#include "gpu_probe/probe.hpp"
+#include "gpu_probe/report.hpp"
+
+namespace stowage::probe {
+namespace {
+volatile std::sig_atomic_t g_stop_signal = 0;
+
+// The first signal asks for an orderly end; a second one ends the process at once (SA_RESETHAND).
+extern "C" void on_stop_signal(int number) { g_stop_signal = number; }
+
+// Sizes from the models' config.json on Hugging Face; tests/unit/gpu_probe compares them with models/llm/zoo.
+constexpr std::array<ModelShape, 6> shapes = {{
+    //                 layers hidden heads kv  dim  ffn    vocab
+    {"llama-3-8b", 32, 4096, 32, 8, 128, 14336, 128256},
+    {"llama-3-70b", 80, 8192, 64, 8, 128, 28672, 128256},
+    {"llama-2-7b", 32, 4096, 32, 32, 128, 11008, 32000},
+    {"llama-2-13b", 40, 5120, 40, 40, 128, 13824, 32000},
+    {"mistral-7b", 32, 4096, 32, 8, 128, 14336, 32768},
+    {"yi-6b", 32, 4096, 32, 4, 128, 11008, 64000},
+}};
+}  // namespace
+
+int stop_signal() { return g_stop_signal; }
+
+void catch_stop_signals() {
+  struct sigaction action = {};
+  action.sa_handler = on_stop_signal;
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+std::span<const ModelShape> model_shapes() { return shapes; }
+
+const ModelShape* find_model_shape(std::string_view name) {
+  for (const ModelShape& shape : shapes)
+    if (shape.name == name) return &shape;
+  return nullptr;
+}
+
+Context::Context(const DeviceInfo& device, const Options& options, const ModelShape& model)
+    : device_(device), options_(options), model_(model), rng_(options.seed) {}
+
+StopRule Context::rule(double timeout_s) const {
+  StopRule r;
+  r.rel_noise = quick() ? 0.02 : 0.005;
+  r.samples_min = quick() ? 5 : 10;
+  r.timeout_s = quick() ? timeout_s / 5 : timeout_s;
+  return r;
+}
+
+}  // namespace stowage::probe

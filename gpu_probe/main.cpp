@@ -1,0 +1,131 @@
+// The only place of the probe that prints and exits.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+
+#include "gpu_probe/basic_kernels.hpp"
+#include "gpu_probe/cuda_timer.hpp"
+#include "gpu_probe/device.hpp"
+#include "gpu_probe/report.hpp"
+#include "gpu_probe/vmm_peer.hpp"
+
+namespace stowage::probe {
+namespace {
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// Reads 1 GiB of random data a few times: the same work before and after every part.
+Figure canary(const DeviceInfo& device, Rng& rng) {
+  constexpr std::size_t bytes = std::size_t{1} << 30;
+  CudaTimer timer;
+  const DeviceBuffer data(bytes), sink(sizeof(std::uint32_t));
+  launch_fill_random(timer.stream(), data.as<>(), bytes, 7, false);
+  StopRule rule;
+  rule.samples_max = 30;
+  rule.timeout_s = 0.1;
+  const Series series = measure([&](int) { launch_read(timer.stream(), data.as<>(), bytes, sink.as<std::uint32_t>(), device.sms); },
+                                rule, timer, rng);
+  return figure("read", {{"bytes", std::int64_t{bytes}}}, "us", series, {{"gbps", gbps(double{bytes}, series.summary().median)}});
+}
+
+enum class Outcome { fine, failed, gpu_lost };
+
+Outcome run_part(const Part& part, const DeviceInfo& device, const Options& options, PartResult& result) {
+  const auto start = std::chrono::steady_clock::now();
+  Context context(device, options, *find_model_shape(options.model));
+  result.name = part.name;
+  Outcome outcome = Outcome::fine;
+  try {
+    if (const auto reason = part.unsupported(context)) {
+      result.status = Status::waived;
+      result.reason = *reason;
+    } else {
+      part.run(context);
+      CUDA_CHECK(cudaDeviceSynchronize());
+    }
+  } catch (const std::exception& e) {
+    result.status = Status::partial;
+    result.reason = e.what();
+    outcome = cudaDeviceSynchronize() == cudaSuccess ? Outcome::failed : Outcome::gpu_lost;
+    std::fprintf(stderr, "gpu_probe: error: %.*s: %s\n", static_cast<int>(part.name.size()), part.name.data(), e.what());
+  }
+  if (stop_signal() != 0 && result.status == Status::measured) {
+    result.status = Status::partial;
+    result.reason = "interrupted";
+  }
+  result.figures.assign(context.figures().begin(), context.figures().end());
+  result.notes.assign(context.notes().begin(), context.notes().end());
+  result.seconds = seconds_since(start);
+  return outcome;
+}
+
+/// Runs the parts asked for; the file is rewritten after each, so that whatever happens, what was measured is kept.
+int run_parts(ProbeRun& run, std::chrono::steady_clock::time_point start) {
+  const Options& options = run.options;
+  bool failed = false, lost = false;
+  Rng rng(options.seed);
+  run.canary.push_back({"start", seconds_since(start), canary(run.device, rng)});
+  for (const Part* part : parts()) {
+    if (options.command != "all" && options.command != part->name) continue;
+    PartResult& result = run.parts.emplace_back();
+    if (lost || stop_signal() != 0) {
+      result = {std::string(part->name), Status::waived, lost ? "an earlier part lost the GPU" : "interrupted before it began", 0, {}, {}};
+    } else {
+      std::fprintf(stderr, "gpu_probe: %.*s …\n", static_cast<int>(part->name.size()), part->name.data());
+      const Outcome outcome = run_part(*part, run.device, options, result);
+      failed = failed || outcome != Outcome::fine;
+      lost = outcome == Outcome::gpu_lost;
+      if (!lost && stop_signal() == 0 && result.status != Status::waived)
+        run.canary.push_back({result.name, seconds_since(start), canary(run.device, rng)});
+    }
+    std::fputs(to_text(result).c_str(), stdout);
+    std::fflush(stdout);
+    run.stop_signal = stop_signal();
+    run.seconds = seconds_since(start);
+    if (!options.output.empty()) write_file(options.output, to_json(run));
+  }
+  return stop_signal() != 0 ? 128 + stop_signal() : failed ? 1 : 0;
+}
+
+int probe_main(int argc, char** argv) {
+  const auto start = std::chrono::steady_clock::now();
+  if (argc == 4 && std::string_view(argv[1]) == vmm_peer_flag) return vmm_peer_main(argv[2], argv[3]);
+  ProbeRun run;
+  std::string text;
+  run.options = parse_options(argc, argv, parts(), text);
+  if (!text.empty()) {
+    std::fputs(text.c_str(), stdout);
+    return 0;
+  }
+  catch_stop_signals();
+  const OpenedDevice opened = open_device(run.options);
+  run.device = opened.info;
+  run.in_use_by_others = opened.in_use_by_others;
+  run.version = STOWAGE_VERSION;
+  run.date = utc_now();
+  run.host = read_host();
+  if (!run.options.output.empty()) write_file(run.options.output, to_json(run));  // better to fail now than in 8 minutes
+  std::fputs(fmt::format("{} · driver {} · CUDA {} · {:.1f} of {:.1f} GiB free · {}\n", run.device.name, run.device.driver_version,
+                         run.device.runtime_cuda, static_cast<double>(run.device.free_bytes) / (1 << 30),
+                         static_cast<double>(run.device.memory_bytes) / (1 << 30), run.host.cpu)
+                 .c_str(),
+             stdout);
+  return run_parts(run, start);
+}
+}  // namespace
+}  // namespace stowage::probe
+
+int main(int argc, char** argv) {
+  try {
+    return stowage::probe::probe_main(argc, argv);
+  } catch (const stowage::InputError& e) {
+    std::fprintf(stderr, "gpu_probe: %s\n", e.what());
+    return 2;
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "gpu_probe: error: %s\n", e.what());
+    return 1;
+  }
+}

@@ -1,0 +1,14 @@
+#include <array>
+
+#include "gpu_probe/probe.hpp"
+
+namespace stowage::probe {
+
+std::span<const Part* const> parts() {
+  static const std::array table = {
+      &vmm_part, &copy_part, &launch_part, &collective_part,
+  };
+  return table;
+}
+
+}  // namespace stowage::probe
