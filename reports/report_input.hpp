@@ -49,7 +49,7 @@ struct ReportInput {
   nlohmann::ordered_json scenario = nlohmann::ordered_json::object();  // the same, as JSON
 
   std::vector<RunResult> runs;  // one per manager, in scenario order
-  std::vector<SloTarget> slo;   // may be empty
+  std::vector<LatencyLimit> slo;   // may be empty
 
   std::vector<BudgetPart> budget;  // of one GPU; empty when the pool was given outright
   std::string kv_line;             // in vLLM's words: "KV cache 227,840 tokens; maximum concurrency for 8,192 ..."

@@ -12,7 +12,7 @@
 namespace stowage {
 
 /// "ttft_p99: 1s": the 99th percentile of ttft must not exceed 1e9 ns.
-struct SloTarget {
+struct LatencyLimit {
   std::string key;     // "ttft_p99"
   double limit_ns = 0;
 };
@@ -24,17 +24,17 @@ struct SloTarget {
 [[nodiscard]] std::span<const std::string_view> common_slo_keys();
 
 struct SloCheck {
-  SloTarget target;
-  /// nullopt when there was nothing to measure (no request completed): that fails.
+  LatencyLimit target;
+  /// nullopt when there was nothing to measure: fails when no request completed, is met when requests of one token
+  /// had no gap to measure.
   std::optional<double> achieved_ns;
   bool met = false;
-  /// limit / achieved - 1 is not symmetric; this is (limit - achieved) / limit: 0.2 = a fifth to spare, -1 = twice over.
-  double margin = 0;
+  double margin = 0;  // (limit - achieved) / limit: 0.2 = a fifth to spare, -1 = twice the limit
 };
 
-/// One row per target, in order. A rejected or unfinished request has no latency and is not in the percentiles:
-/// see `slo_met`.
-[[nodiscard]] std::vector<SloCheck> check_slo(std::span<const SloTarget> targets, const RunResult& run);
-/// Every target met, and no request left unfinished or rejected. True when there are no targets.
-[[nodiscard]] bool slo_met(std::span<const SloTarget> targets, const RunResult& run);
+/// One row per target, in order. Rejected requests have no latency and are not in the percentiles; every report
+/// shows their number beside the table. Throws nothing; a key that is not one (`is_slo_key`) is a programmer's error.
+[[nodiscard]] std::vector<SloCheck> check_slo(std::span<const LatencyLimit> targets, const RunResult& run);
+/// Every target met and no request left unfinished (a run cut off has not shown its worst). True without targets.
+[[nodiscard]] bool slo_met(std::span<const LatencyLimit> targets, const RunResult& run);
 }  // namespace stowage

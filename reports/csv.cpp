@@ -1,0 +1,101 @@
+#include "reports/csv.hpp"
+
+#include <charconv>
+#include <concepts>
+
+namespace stowage {
+namespace {
+constexpr std::size_t row_bytes = 512;  // 16 fields of at most 24 characters and a comma fit with room to spare
+
+/// Fields of one row, written straight into the file's buffer.
+class Row {
+ public:
+  Row(OutputFile& file, std::string_view prefix)
+      : file_((file.write(prefix), file)), at_(file.reserve(row_bytes)), end_(at_ + row_bytes) {}
+  template <std::integral I>
+  Row& operator<<(I value) {
+    at_ = std::to_chars(at_, end_, value).ptr;
+    *at_++ = ',';
+    return *this;
+  }
+  Row& operator<<(double value) {
+    // A value may be shortest in hundreds of digits without an exponent; such sizes are no memory and no time.
+    const bool plain = value == 0 || (value > 1e-6 && value < 1e18);
+    at_ = (plain ? std::to_chars(at_, end_, value, std::chars_format::fixed) : std::to_chars(at_, end_, value)).ptr;
+    *at_++ = ',';
+    return *this;
+  }
+  void empty() { *at_++ = ','; }
+  void end() {
+    at_[-1] = '\n';
+    file_.advance(at_);
+  }
+
+ private:
+  OutputFile& file_;
+  char* at_;
+  char* end_;
+};
+
+/// RFC 4180: quoted when the text holds a comma, a quote or a line break.
+std::string prefix(std::string_view manager) {
+  if (manager.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(manager) + ",";
+  std::string out = "\"";
+  for (const char c : manager) {
+    if (c == '"') out += '"';
+    out += c;
+  }
+  return out + "\",";
+}
+
+void header(OutputFile& file, std::string_view columns) {
+  if (file.size() == 0) file.write(columns);
+}
+}  // namespace
+
+RequestsCsv::RequestsCsv(OutputFile& file, std::string_view manager) : file_(file), prefix_(prefix(manager)) {
+  header(file, "manager,id,arrival_ns,prompt_tokens,output_tokens,preemptions,queue_ns,ttft_ns,tpot_ns,e2e_ns\n");
+}
+
+void RequestsCsv::write(const RequestRecord& r) {
+  Row row(file_, prefix_);
+  row << r.id << r.arrival_ns << r.prompt_tokens << r.output_tokens << r.preemptions
+      << r.first_scheduled_ns - r.arrival_ns << r.first_token_ns - r.arrival_ns;
+  if (r.output_tokens > 1) {
+    row << static_cast<double>(r.finished_ns - r.first_token_ns) / static_cast<double>(r.output_tokens - 1);
+  } else {
+    row.empty();
+  }
+  row << r.finished_ns - r.arrival_ns;
+  row.end();
+}
+
+IterationsCsv::IterationsCsv(OutputFile& file, std::string_view manager) : file_(file), prefix_(prefix(manager)) {
+  header(file,
+         "manager,index,start_ns,stall_ns,step_ns,prefill_tokens,decode_seqs,decode_kv_tokens,running,waiting,"
+         "live_bytes,held_bytes,cached_bytes,external_bytes,free_bytes\n");
+}
+
+void IterationsCsv::write(const IterationRecord& r) {
+  Row row(file_, prefix_);
+  row << r.index << r.start_ns << r.stall_ns << r.step_ns << r.prefill_tokens << r.decode_seqs << r.decode_kv_tokens
+      << r.running << r.waiting << r.live_bytes << r.held_bytes << r.cached_bytes << r.external_bytes << r.free_bytes;
+  row.end();
+}
+
+void write_memory_csv(OutputFile& file, const RunResult& run) {
+  if (file.size() == 0) {
+    std::string columns = "manager,start_ns,end_ns,";
+    for (const auto part : part_names) columns += std::string(part) + "_bytes,";
+    file.write(columns + "running,waiting\n");
+  }
+  const std::string manager = prefix(run.name);
+  for (const SeriesPoint& point : run.series) {
+    Row row(file, manager);
+    row << point.start_ns << point.end_ns;
+    for (const double bytes : point.bytes) row << bytes;
+    row << point.running << point.waiting;
+    row.end();
+  }
+}
+}  // namespace stowage

@@ -1,0 +1,97 @@
+#include "reports/metrics.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "reports/latency.hpp"
+#include "reports/text.hpp"
+
+namespace stowage {
+namespace {
+using Run = const RunResult&;
+constexpr double nothing = std::numeric_limits<double>::quiet_NaN();
+
+double quantile(const Latency& l, Run r, double q) { return l.of(r).count() > 0 ? l.quantile_ns(r, q) : nothing; }
+double part(Run r, Part p) { return r.mean_fraction[static_cast<std::size_t>(p)]; }
+std::string whole(double x) { return text::count(static_cast<std::uint64_t>(x)); }
+
+constexpr std::string_view served = "Served", delay = "Latency", memory = "KV memory", mapping = "Memory mapping";
+
+constexpr std::array rows = {
+    MetricRow{served, "requests completed", [](Run r) { return double(r.completed); }, whole, Better::higher},
+    MetricRow{served, "rejected", [](Run r) { return double(r.rejected); }, whole, Better::lower},
+    MetricRow{served, "unfinished", [](Run r) { return double(r.unfinished); }, whole, Better::lower},
+    MetricRow{served, "preemptions", [](Run r) { return double(r.preemptions); }, whole, Better::lower},
+    MetricRow{served, "requests/s", [](Run r) { return r.requests_per_s(); }, text::number, Better::higher},
+    MetricRow{served, "output tokens/s", [](Run r) { return r.output_tokens_per_s(); }, text::number, Better::higher},
+    MetricRow{served, "prompt tokens/s", [](Run r) { return r.prompt_tokens_per_s(); }, text::number, Better::higher},
+    MetricRow{served, "makespan", [](Run r) { return double(r.makespan_ns); }, text::duration, Better::lower},
+    MetricRow{served, "iterations", [](Run r) { return double(r.iterations); }, whole, Better::neither},
+    MetricRow{served, "running requests, mean", [](Run r) { return r.batch_mean; }, text::number, Better::neither},
+    MetricRow{served, "running requests, max", [](Run r) { return double(r.batch_max); }, whole, Better::neither},
+
+    MetricRow{delay, "TTFT p50", [](Run r) { return quantile(ttft, r, 0.50); }, text::duration, Better::lower},
+    MetricRow{delay, "TTFT p99", [](Run r) { return quantile(ttft, r, 0.99); }, text::duration, Better::lower},
+    MetricRow{delay, "TBT p50", [](Run r) { return quantile(tbt, r, 0.50); }, text::duration, Better::lower},
+    MetricRow{delay, "TBT p99", [](Run r) { return quantile(tbt, r, 0.99); }, text::duration, Better::lower},
+    MetricRow{delay, "TPOT p50", [](Run r) { return quantile(tpot, r, 0.50); }, text::duration, Better::lower},
+    MetricRow{delay, "TPOT p99", [](Run r) { return quantile(tpot, r, 0.99); }, text::duration, Better::lower},
+    MetricRow{delay, "E2E p50", [](Run r) { return quantile(e2e, r, 0.50); }, text::duration, Better::lower},
+    MetricRow{delay, "E2E p99", [](Run r) { return quantile(e2e, r, 0.99); }, text::duration, Better::lower},
+    MetricRow{delay, "queueing p50", [](Run r) { return quantile(queueing, r, 0.50); }, text::duration, Better::lower},
+    MetricRow{delay, "queueing p99", [](Run r) { return quantile(queueing, r, 0.99); }, text::duration, Better::lower},
+
+    MetricRow{memory, "KV pool", [](Run r) { return double(r.pool_bytes); }, text::bytes, Better::neither},
+    MetricRow{memory, "peak held by requests", [](Run r) { return double(r.peak_committed_bytes); }, text::bytes,
+              Better::lower},
+    MetricRow{memory, "peak live", [](Run r) { return double(r.peak_live_bytes); }, text::bytes, Better::neither},
+    MetricRow{memory, "lost, mean of the pool", lost_fraction, text::percent, Better::lower},
+
+    MetricRow{mapping, "pages mapped", [](Run r) { return double(r.vmm.map_calls); }, whole, Better::lower},
+    MetricRow{mapping, "pages unmapped", [](Run r) { return double(r.vmm.unmap_calls); }, whole, Better::lower},
+    MetricRow{mapping, "driver busy", [](Run r) { return r.vmm.busy_ns; }, text::duration, Better::lower},
+    MetricRow{mapping, "stall, total", [](Run r) { return double(r.vmm.stall_ns); }, text::duration, Better::lower},
+    MetricRow{mapping, "stall, longest", [](Run r) { return double(r.vmm.stall_max_ns); }, text::duration,
+              Better::lower},
+    MetricRow{mapping, "stalled iterations", [](Run r) { return double(r.vmm.stalled_iterations); }, whole,
+              Better::lower},
+};
+}  // namespace
+
+std::vector<MetricRow> metric_rows(std::span<const RunResult> runs) {
+  const auto any = [&](auto&& test) { return std::ranges::any_of(runs, test); };
+  const bool rejected = any([](Run r) { return r.rejected > 0; });
+  const bool unfinished = any([](Run r) { return r.unfinished > 0; });
+  const bool maps = any([](Run r) { return r.vmm.map_calls > 0 || r.vmm.unmap_calls > 0; });
+  std::vector<MetricRow> out;
+  for (const MetricRow& row : rows) {
+    const bool quiet = (row.label == "rejected" && !rejected) || (row.label == "unfinished" && !unfinished) ||
+                       (row.group == mapping && !maps);
+    if (!quiet) out.push_back(row);
+  }
+  return out;
+}
+
+double lost_fraction(const RunResult& run) {
+  return part(run, Part::reserved) + part(run, Part::internal) + part(run, Part::external);
+}
+
+Ranking rank(std::span<const double> values, Better better) {
+  Ranking out;
+  std::vector<double> known;
+  std::ranges::copy_if(values, std::back_inserter(known), [](double v) { return std::isfinite(v); });
+  if (known.empty() || better == Better::neither) return out;
+  const auto [low, high] = std::ranges::minmax(known);
+  out.best = better == Better::lower ? low : high;
+  out.worst = better == Better::lower ? high : low;
+  const double tolerance = 0.01 * std::max(std::abs(low), std::abs(high));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (std::abs(values[i] - out.best) <= tolerance) out.best_runs.push_back(i);
+    if (std::abs(values[i] - out.worst) <= tolerance) out.worst_runs.push_back(i);
+  }
+  out.alike = high - low <= tolerance && known.size() == values.size();
+  return out;
+}
+}  // namespace stowage

@@ -1,0 +1,29 @@
+#pragma once
+// What the numbers say, in sentences: the headline, and one line above every chart. Plain text, not escaped.
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "reports/latency.hpp"
+#include "reports/report_input.hpp"
+
+namespace stowage::words {
+
+enum class Verdict : std::uint8_t { none, pass, mixed, fail };  // against the SLO; none = no targets
+
+struct Headline {
+  Verdict verdict = Verdict::none;
+  std::string sentence;              // the first thing anyone reads
+  std::vector<std::string> reasons;  // at most three more
+};
+/// Managers whose numbers lie within 1 % of each other are called alike.
+[[nodiscard]] Headline headline(const ReportInput& input);
+
+[[nodiscard]] std::string memory_over_time(const RunResult& run);
+[[nodiscard]] std::string waste(const ReportInput& input);
+/// "Half of the requests within ...; 99 % within ...".
+[[nodiscard]] std::string distribution(const ReportInput& input, const Latency& latency);
+[[nodiscard]] std::string budget(const ReportInput& input);
+/// "measured", or what is missing: "roofline, not calibrated".
+[[nodiscard]] std::string evidence(Evidence evidence);
+}  // namespace stowage::words
