@@ -1,0 +1,83 @@
+// stowage hardware show|list
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.hpp"
+#include "cli/table.hpp"
+#include "models/hardware/hardware.hpp"
+#include "reports/text.hpp"
+
+namespace stowage::cli {
+namespace {
+nlohmann::ordered_json as_json(const HardwareSpec& gpu) {
+  nlohmann::ordered_json sources = nlohmann::ordered_json::object();
+  for (const auto& [key, source] : gpu.sources) sources[key] = source;
+  return {{"name", gpu.name},
+          {"title", gpu.title},
+          {"calibrated", false},  // a description from spec sheets; profiles are what calibration writes
+          {"date", nullptr},
+          {"parts", nlohmann::ordered_json::object()},
+          {"memory_bytes", gpu.memory.count()},
+          {"driver_memory_bytes", gpu.driver_memory.count()},
+          {"memory_bytes_per_s", gpu.memory_bytes_per_s},
+          {"bf16_flop_per_s", gpu.bf16_flop_per_s},
+          {"l2_bytes", gpu.l2.count()},
+          {"sms", gpu.sms},
+          {"nvlink_bytes_per_s", gpu.nvlink_bytes_per_s},
+          {"pcie_bytes_per_s", gpu.pcie_bytes_per_s},
+          {"node_gpus", gpu.node_gpus},
+          {"vmm_s", {{"create", gpu.vmm.create_ns * 1e-9}, {"map", gpu.vmm.map_ns * 1e-9},
+                     {"set_access", gpu.vmm.set_access_ns * 1e-9}, {"unmap", gpu.vmm.unmap_ns * 1e-9},
+                     {"release", gpu.vmm.release_ns * 1e-9}}},
+          {"sources", sources}};
+}
+
+std::string tera(double per_s, std::string_view unit) { return fmt::format("{:.4g} T{}/s", per_s / 1e12, unit); }
+std::string giga(double per_s) {
+  return per_s > 0 ? fmt::format("{:.4g} GB/s", per_s / 1e9) : std::string("none");
+}
+
+std::string as_text(const HardwareSpec& gpu) {
+  const auto source = [&](std::string value, const std::string& key) {
+    const std::string from = gpu.source_of(key);
+    return from.empty() ? value : value + "   [" + from + "]";
+  };
+  return facts({
+      {"name", gpu.name},
+      {"GPU", gpu.title},
+      {"calibrated", "no: numbers of the spec sheet, step times by roofline"},
+      {"memory", source(text::bytes(static_cast<double>(gpu.memory.count())), "memory")},
+      {"seen by the driver", source(text::bytes(static_cast<double>(gpu.driver_memory.count())), "driver_memory")},
+      {"memory bandwidth", source(tera(gpu.memory_bytes_per_s, "B"), "memory_bandwidth")},
+      {"BF16, dense", source(tera(gpu.bf16_flop_per_s, "FLOP"), "bf16")},
+      {"SMs", fmt::format("{}, {} L2", gpu.sms, text::bytes(static_cast<double>(gpu.l2.count())))},
+      {"NVLink", source(giga(gpu.nvlink_bytes_per_s), "nvlink")},
+      {"PCIe", source(giga(gpu.pcie_bytes_per_s), "pcie")},
+      {"GPUs in a server", fmt::format("{}", gpu.node_gpus)},
+      {"VMM calls, a 2 MiB page", source(fmt::format("create {}, map {}, set-access {}, unmap {}, release {}",
+                                                    text::duration(gpu.vmm.create_ns), text::duration(gpu.vmm.map_ns),
+                                                    text::duration(gpu.vmm.set_access_ns),
+                                                    text::duration(gpu.vmm.unmap_ns),
+                                                    text::duration(gpu.vmm.release_ns)), "vmm")},
+  });
+}
+}  // namespace
+
+Outcome hardware_show(const Options& options) {
+  const HardwareSpec gpu = load_hardware(options.inputs.front());
+  return {options.json ? as_json(gpu).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"
+                       : as_text(gpu)};
+}
+
+Outcome hardware_list(const Options& options) {
+  auto all = nlohmann::ordered_json::array();
+  std::vector<std::vector<std::string>> rows = {{"hardware", "memory", "bandwidth", "BF16", "NVLink"}};
+  for (const auto& name : hardware_names()) {
+    const HardwareSpec gpu = load_hardware(name);
+    all.push_back(as_json(gpu));
+    rows.push_back({name, text::bytes(static_cast<double>(gpu.memory.count())), tera(gpu.memory_bytes_per_s, "B"),
+                    tera(gpu.bf16_flop_per_s, "FLOP"), giga(gpu.nvlink_bytes_per_s)});
+  }
+  return {options.json ? all.dump(2) + "\n" : table(rows)};
+}
+}  // namespace stowage::cli

@@ -1,0 +1,94 @@
+// The only place that catches, prints results and errors, and decides the exit code.
+#include <poll.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <functional>
+#include <iostream>
+#include <map>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "cli/commands.hpp"
+#include "cli/interrupt.hpp"
+#include "cli/options.hpp"
+
+namespace {
+using namespace stowage;
+
+void print_error(const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); }
+
+/// Errors without a place of their own are signed by the program.
+void print_problems(const InputError& error) {
+  for (const auto& problem : error.problems()) {
+    print_error((problem.at.file.empty() ? "stowage: " : "") + problem.str());
+  }
+}
+
+/// A reader that closed its end early (`stowage ... | head`) has what it wanted: no error.
+bool reader_is_gone() {
+  pollfd out{STDOUT_FILENO, 0, 0};
+  return poll(&out, 1, 0) > 0 && (out.revents & POLLERR) != 0;
+}
+
+int print_result(const cli::Outcome& outcome) {
+  if (outcome.write) {
+    try {
+      outcome.write(std::cout);
+    } catch (const EnvironmentError&) {
+      if (!reader_is_gone()) throw;
+      return outcome.code;
+    }
+  } else {
+    std::cout << outcome.text;
+  }
+  errno = 0;
+  if (std::cout.flush() || reader_is_gone()) return outcome.code;
+  throw EnvironmentError(fmt::format("the result cannot be written: {}", std::strerror(errno)));
+}
+
+cli::Outcome dispatch(const cli::Options& options) {
+  using Command = cli::Outcome (*)(const cli::Options&);
+  static const std::map<std::string, Command, std::less<>> commands = {
+      {"run", cli::run_scenario},           {"check", cli::check_files},
+      {"trace info", cli::trace_info_command}, {"trace convert", cli::trace_convert},
+      {"trace synth", cli::trace_synth},    {"model show", cli::model_show},
+      {"model list", cli::model_list},      {"hardware show", cli::hardware_show},
+      {"hardware list", cli::hardware_list}, {"completion", cli::completion},
+  };
+  if (options.command.empty()) return {.text = options.message};
+  const auto command = commands.find(options.command);
+  STOWAGE_ASSERT(command != commands.end());
+  return command->second(options);
+}
+}  // namespace
+
+int main(int argc, char** argv) {
+  cli::install_signal_handlers();
+  try {
+    return print_result(dispatch(cli::parse_command_line(argc, argv)));
+  } catch (const InputError& error) {
+    print_problems(error);
+    return cli::bad_input;
+  } catch (const InfeasibleError& error) {
+    print_error(std::string("stowage: error: ") + error.what());
+    return cli::infeasible;
+  } catch (const EnvironmentError& error) {
+    print_error(std::string("stowage: error: ") + error.what());
+    return cli::failed;
+  } catch (const cli::Interrupted& interrupted) {
+    print_error("stowage: interrupted; nothing was written");
+    return 128 + interrupted.signal;
+  } catch (const std::bad_alloc&) {
+    print_error("stowage: error: out of memory");
+    return cli::failed;
+  } catch (const std::exception& error) {
+    print_error(std::string("stowage: internal error: ") + error.what() + "; please report this as a bug");
+    return cli::failed;
+  }
+}

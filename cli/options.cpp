@@ -1,0 +1,252 @@
+#include "cli/options.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+#include <string_view>
+#include <utility>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "base/config.hpp"
+#include "base/error.hpp"
+#include "cli/about.hpp"
+
+namespace stowage::cli {
+namespace {
+std::int64_t whole_number(std::string_view option, const std::string& text, std::int64_t min, std::int64_t max) {
+  const auto value = parse_integer(text);
+  if (value && *value >= min && *value <= max) return *value;
+  throw InputError({}, fmt::format("{}: '{}' is not a whole number from {} to {}", option, text, min, max));
+}
+
+double positive_number(std::string_view option, const std::string& text) {
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  if (!text.empty() && *end == '\0' && std::isfinite(value) && value > 0) return value;
+  throw InputError({}, fmt::format("{}: '{}' is not a number above 0; write it as 1.5 or 4", option, text));
+}
+
+class Parser {
+ public:
+  Parser() : app_("Which KV-cache memory manager, on which hardware, serves this traffic, at what cost?", "stowage") {
+    app_.set_help_flag("-h,--help", "Say what there is, and stop");
+    app_.add_flag("--version", version_, "Version and build");
+    app_.add_flag("--licenses", licenses_, "Licences of what is built in");
+    app_.footer("Exit codes: 0 ok; 1 the tool or its surroundings failed; 2 bad usage, scenario or trace; 3 SLO not met\n"
+                "(--assert-slo); 4 infeasible; 130/143 interrupted. More: docs/cli.md");
+    add_run();
+    add_check();
+    add_trace();
+    add_show("model", "a zoo name, a YAML file, or a Hugging Face config.json",
+             "Model architectures: parameters, weights, KV bytes per token");
+    add_show("hardware", "a name from the list, or a YAML file", "GPUs and links the simulator knows");
+    input(app_.add_subcommand("completion", "Shell completion, as in: eval \"$(stowage completion bash)\""), "SHELL",
+          "bash, zsh or fish");
+  }
+
+  Options parse(int argc, const char* const* argv) {
+    for (int i = 0; i < argc; ++i) options_.command_line += (i > 0 ? " " : "") + quoted(i > 0 ? argv[i] : "stowage");
+    refuse_unknown_commands(argc, argv);
+    try {
+      app_.parse(argc, argv);
+    } catch (const CLI::CallForHelp&) {
+      options_.message = app_.help();  // of the subcommand, when one was given
+      return options_;
+    } catch (const CLI::ExtrasError&) {
+      throw InputError({}, unexpected_argument());
+    } catch (const CLI::ParseError& error) {
+      throw InputError({}, fmt::format("{}; see '{} --help'", error.what(), spoken_command()));
+    }
+    finish();
+    return options_;
+  }
+
+  std::vector<CommandInfo> table() {
+    std::vector<CommandInfo> out;
+    for (auto* command : app_.get_subcommands({})) {
+      out.push_back({command->get_name(), option_names(command)});
+      for (auto* verb : command->get_subcommands({})) {
+        out.push_back({command->get_name() + " " + verb->get_name(), option_names(verb)});
+      }
+    }
+    return out;
+  }
+
+ private:
+  void add_run() {
+    auto* run = app_.add_subcommand("run", "Simulate a scenario under each of its memory managers");
+    input(run, "SCENARIO", "scenario file (YAML)");
+    add_set(run);
+    run->add_option("-o,--output", options_.output,
+                    "Folder for report.html, summary.json, requests.csv, memory.csv, resolved.yaml")->type_name("DIR");
+    run->add_flag("--force", options_.force, "Replace the results that the folder holds");
+    add_format(run);
+    run->add_option("--seed", seed_, "Seed of everything random; the same as --set seed=N")->type_name("N");
+    run->add_option("--jobs", jobs_, "Threads (default: one a core); the output does not depend on it")
+        ->type_name("N");
+    run->add_flag("--quiet", options_.quiet, "No progress on stderr");
+    run->add_flag("--iterations", options_.iterations, "Also write iterations.csv, a row an iteration (needs -o)");
+    run->add_flag("--assert-slo", options_.assert_slo, "Exit with 3 unless every manager meets the scenario's slo");
+  }
+
+  void add_check() {
+    auto* check = app_.add_subcommand("check", "Check scenario, model and hardware files; simulates nothing");
+    input(check, "FILE", "YAML files, or a model's config.json")->expected(-1);
+    add_set(check);
+  }
+
+  void add_trace() {
+    auto* trace = app_.add_subcommand("trace", "Request traces: look into, convert, generate");
+    auto* info = trace->add_subcommand("info", "Rate, burstiness and lengths of a trace");
+    auto* convert = trace->add_subcommand("convert", "Write a trace as arrival_ns,prompt_tokens,output_tokens");
+    auto* synth = trace->add_subcommand("synth", "Generate a trace from published quantiles");
+    for (auto* sub : {info, convert}) {
+      input(sub, "TRACE", "trace file");
+      sub->add_option("--rate-scale", rate_scale_, "2 = the same requests at twice the rate")->type_name("X");
+      sub->add_option("--limit", limit_, "Only the first N rows")->type_name("N");
+      sub->add_option("--repeat", repeat_, "The trace N times, one copy after the other")->type_name("N");
+    }
+    add_format(info);
+    input(synth, "PRESET", "name of a preset, as azure-conv-2023");
+    synth->add_option("--count", count_, "Number of requests (default: the preset's)")->type_name("N");
+    synth->add_option("--seed", seed_, "Seed (default: 0)")->type_name("N");
+    for (auto* sub : {convert, synth}) {
+      sub->add_option("-o,--output", options_.output, "File to write (default: stdout)")->type_name("FILE");
+      sub->add_flag("--force", options_.force, "Replace the file");
+    }
+  }
+
+  void add_show(const std::string& name, const std::string& what, const std::string& about) {
+    auto* group = app_.add_subcommand(name, about);
+    auto* show = group->add_subcommand("show", "Everything about one");
+    input(show, "NAME", what);
+    add_format(show);
+    add_format(group->add_subcommand("list", "One line each"));
+  }
+
+  /// A positional argument that must be there; finish() says so when it is not.
+  CLI::Option* input(CLI::App* app, const std::string& name, const std::string& about) {
+    needed_.push_back({app, name});
+    return app->add_option(name, options_.inputs, about)->type_name("")->expected(1);
+  }
+  void add_set(CLI::App* app) {
+    // Without take_all and allow_extra_args(false) CLI11 lets --set swallow the positional arguments that follow.
+    app->add_option("--set", options_.set, "Set one key of the scenario, as cluster.tensor=2 (repeatable)")
+        ->type_name("KEY=VALUE")->take_all()->allow_extra_args(false);
+  }
+  void add_format(CLI::App* app) {
+    app->add_option("--format", format_, "text (default) or json")->type_name("FORMAT");
+  }
+
+  static std::vector<std::string> option_names(const CLI::App* app) {
+    std::vector<std::string> out;
+    for (const auto* option : app->get_options()) {
+      for (const auto& name : option->get_lnames()) out.push_back("--" + name);
+      for (const auto& name : option->get_snames()) out.push_back("-" + name);
+    }
+    return out;
+  }
+
+  /// CLI11 says no more of `stowage rum` than that an argument was not expected.
+  void refuse_unknown_commands(int argc, const char* const* argv) {
+    CLI::App* group = &app_;
+    std::string path = "stowage";
+    for (int i = 1; !group->get_subcommands({}).empty(); ++i) {
+      std::vector<std::string> names;
+      for (const auto* sub : group->get_subcommands({})) names.push_back(sub->get_name());
+      if (i >= argc) throw InputError({}, fmt::format("'{}' needs one of: {}", path, fmt::join(names, ", ")));
+      const std::string word = argv[i];
+      if (word.starts_with('-')) return;
+      if (std::find(names.begin(), names.end(), word) == names.end()) {
+        throw InputError({}, fmt::format("'{}' has no command '{}'{} (known: {})", path, word, near(word, names),
+                                         fmt::join(names, ", ")));
+      }
+      group = group->get_subcommand(word);
+      path += " " + word;
+    }
+  }
+
+  CLI::App* selected() {
+    CLI::App* app = &app_;
+    while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
+    return app;
+  }
+  /// "stowage trace info"
+  std::string spoken_command() {
+    std::string out = "stowage";
+    for (CLI::App* app = &app_; !app->get_subcommands().empty();) {
+      app = app->get_subcommands().front();
+      out += " " + app->get_name();
+    }
+    return out;
+  }
+
+  std::string unexpected_argument() {
+    const auto extra = app_.remaining(true);
+    const std::string word = extra.empty() ? "" : extra.front();
+    if (!word.starts_with('-')) return fmt::format("'{}' takes no further argument '{}'", spoken_command(), word);
+    const std::string name = word.substr(0, word.find('='));
+    return fmt::format("'{}' has no option '{}'{}", spoken_command(), name, near(name, option_names(selected())));
+  }
+
+  static std::string near(std::string_view wrong, const std::vector<std::string>& names) {
+    const std::vector<std::string_view> views(names.begin(), names.end());
+    return did_you_mean(wrong, views);
+  }
+
+  /// Checks what CLI11 was not asked to check, and turns texts into numbers.
+  void finish() {
+    if (version_ || licenses_) {
+      options_.message = version_ ? version_text() : licences_text();
+      return;
+    }
+    const auto* command = selected();
+    options_.command = spoken_command().substr(std::min<std::size_t>(spoken_command().size(), sizeof("stowage")));
+    if (options_.command.empty()) throw InputError({}, "no command given; see 'stowage --help'");
+    for (const auto& [app, name] : needed_) {
+      if (app == command && options_.inputs.empty()) {
+        throw InputError({}, fmt::format("{} is missing; write: {} {}", name, spoken_command(), name));
+      }
+    }
+    constexpr auto int_max = std::numeric_limits<std::int64_t>::max();
+    if (format_ != "text" && format_ != "json") {
+      throw InputError({}, fmt::format("--format: no '{}'; write text or json", format_));
+    }
+    options_.json = format_ == "json";
+    if (!seed_.empty()) options_.seed = whole_number("--seed", seed_, 0, int_max);
+    if (!jobs_.empty()) options_.jobs = static_cast<int>(whole_number("--jobs", jobs_, 1, 1024));
+    if (!limit_.empty()) options_.limit = static_cast<std::uint64_t>(whole_number("--limit", limit_, 1, int_max));
+    if (!repeat_.empty()) options_.repeat = static_cast<std::uint64_t>(whole_number("--repeat", repeat_, 1, int_max));
+    if (!count_.empty()) options_.count = static_cast<std::uint64_t>(whole_number("--count", count_, 1, int_max));
+    if (!rate_scale_.empty()) options_.rate_scale = positive_number("--rate-scale", rate_scale_);
+    if (options_.iterations && options_.output.empty()) {
+      throw InputError({}, "--iterations writes a file: give a folder for it with -o DIR");
+    }
+  }
+
+  /// As a shell would take it back.
+  static std::string quoted(std::string_view arg) {
+    static constexpr std::string_view plain =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=:,@%+";
+    if (!arg.empty() && arg.find_first_not_of(plain) == std::string_view::npos) return std::string(arg);
+    std::string out = "'";
+    for (const char c : arg) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    return out + "'";
+  }
+
+  CLI::App app_;
+  Options options_;
+  std::vector<std::pair<const CLI::App*, std::string>> needed_;
+  std::string format_ = "text";
+  std::string seed_, jobs_, rate_scale_, limit_, repeat_, count_;
+  bool version_ = false, licenses_ = false;
+};
+}  // namespace
+
+Options parse_command_line(int argc, const char* const* argv) { return Parser().parse(argc, argv); }
+
+std::vector<CommandInfo> command_table() { return Parser().table(); }
+}  // namespace stowage::cli

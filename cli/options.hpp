@@ -1,0 +1,39 @@
+#pragma once
+// What the command line said, as plain data: CLI11 stays in options.cpp, subcommands never see it.
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace stowage::cli {
+
+struct Options {
+  std::string command;              // "run", "trace info", ...; empty when `message` is all there is to say
+  std::string message;              // the text of --help, --version or --licenses
+  std::vector<std::string> inputs;  // positional arguments of the subcommand
+  std::string command_line;         // as typed, for the report
+
+  std::vector<std::string> set;     // --set a.b=v, in order
+  std::optional<std::int64_t> seed; // stands for --set seed=N
+  std::string output;               // -o: a folder for `run`, a file for `trace`; empty = none
+  bool force = false;
+  bool json = false;
+  bool quiet = false;
+  bool iterations = false;
+  bool assert_slo = false;
+  int jobs = 0;                     // 0 = one a core
+
+  // Of `trace`.
+  double rate_scale = 1;
+  std::uint64_t limit = 0, repeat = 1, count = 0;
+};
+
+/// Throws InputError (bad usage) with "did you mean" for a mistyped command or option.
+[[nodiscard]] Options parse_command_line(int argc, const char* const* argv);
+/// The subcommands and the options of each, for shell completion: {"run", {"--set", "-o", ...}}.
+struct CommandInfo {
+  std::string name;
+  std::vector<std::string> options;
+};
+[[nodiscard]] std::vector<CommandInfo> command_table();
+}  // namespace stowage::cli
