@@ -111,6 +111,9 @@ class MapReader {
 [[nodiscard]] std::optional<double> parse_bytes_per_s(std::string_view text);     // 3.35TB/s 900GB/s 64GiB/s
 [[nodiscard]] std::optional<double> parse_flop_per_s(std::string_view text);      // 989TFLOP/s 1.9PFLOP/s
 [[nodiscard]] std::optional<std::int64_t> parse_integer(std::string_view text);   // 8192 8k 8Ki
+[[nodiscard]] std::optional<double> parse_number(std::string_view text);          // 0.9 90% -2 1e-3
+/// The largest unit that reads well: "1.5s", "10ms", "38us"; parse_duration_ns(format_duration(x)) == x for x >= 0.
+[[nodiscard]] std::string format_duration(double ns);
 /// "2MiB", "64KiB", "123B": the shortest exact binary form, so that parse_bytes(format_bytes(x)) == x.
 [[nodiscard]] std::string format_bytes(Bytes value);
 /// "; did you mean 'x'?" or "" when nothing is near.

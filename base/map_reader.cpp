@@ -3,7 +3,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -61,20 +60,6 @@ std::string range_text(std::int64_t min, std::int64_t max) {
 std::string range_text(double min, double max) {
   if (std::isinf(max)) return fmt::format("of at least {}", plain(min));
   return fmt::format("from {} to {}", plain(min), plain(max));
-}
-
-std::optional<double> parse_number(std::string_view text) {
-  const bool percent = !text.empty() && text.back() == '%';
-  if (percent) text.remove_suffix(1);
-  // from_chars also takes "inf", "nan" and "010": a number here starts with a digit and has no leading zero.
-  const std::string_view digits = !text.empty() && text[0] == '-' ? text.substr(1) : text;
-  if (digits.empty() || digits[0] < '0' || digits[0] > '9') return std::nullopt;
-  if (digits.size() > 1 && digits[0] == '0' && digits[1] >= '0' && digits[1] <= '9') return std::nullopt;
-  double value = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, ec] = std::from_chars(text.data(), end, value);
-  if (ec != std::errc{} || stop != end || !std::isfinite(value) || stop[-1] == '.') return std::nullopt;
-  return percent ? value / 100 : value;
 }
 }  // namespace
 
@@ -182,33 +167,30 @@ bool MapReader::flag(std::string_view key, std::optional<bool> fallback) {
                 });
 }
 
+namespace {
+/// A scalar that must also lie in [min, max]; min itself when there is nothing better to go on with.
+template <class T, class Parse>
+T ranged(const ConfigNode& value, Problems& problems, const std::optional<T>& fallback, T min, T max,
+         std::string_view what, Parse parse) {
+  const T otherwise = fallback.value_or(min);
+  return scalar(value, problems, std::optional(otherwise), what, fmt::format("write one {}", range_text(min, max)),
+                [&](const std::string& s) -> std::optional<T> {
+                  const std::optional<T> parsed = parse(s);
+                  if (!parsed || (*parsed >= min && *parsed <= max)) return parsed;
+                  problems.add(value.at(), fmt::format("'{}': {} is out of range; write {} {}", shown(value.path()),
+                                                       shown(s), what, range_text(min, max)));
+                  return otherwise;
+                });
+}
+}  // namespace
+
 std::int64_t MapReader::integer(std::string_view key, std::int64_t min, std::int64_t max,
                                 std::optional<std::int64_t> fallback) {
-  const ConfigNode value = take(key, !fallback);
-  const std::string how = fmt::format("write one {}", range_text(min, max));
-  const auto n = scalar(value, problems_, value ? std::optional<std::int64_t>{} : std::optional(fallback.value_or(min)),
-                        "a whole number", how, [&](const std::string& s) -> std::optional<std::int64_t> {
-                          const auto parsed = parse_integer(s);
-                          if (!parsed || (*parsed >= min && *parsed <= max)) return parsed;
-                          problems_.add(value.at(), fmt::format("'{}': {} is out of range; write a whole number {}",
-                                                                shown(value.path()), shown(s), range_text(min, max)));
-                          return fallback.value_or(min);
-                        });
-  return n < min || n > max ? fallback.value_or(min) : n;
+  return ranged(take(key, !fallback), problems_, fallback, min, max, "a whole number", parse_integer);
 }
 
 double MapReader::number(std::string_view key, double min, double max, std::optional<double> fallback) {
-  const ConfigNode value = take(key, !fallback);
-  const std::string how = fmt::format("write one {}", range_text(min, max));
-  const auto x = scalar(value, problems_, value ? std::optional<double>{} : std::optional(fallback.value_or(min)),
-                        "a number", how, [&](const std::string& s) -> std::optional<double> {
-                          const auto parsed = parse_number(s);
-                          if (!parsed || (*parsed >= min && *parsed <= max)) return parsed;
-                          problems_.add(value.at(), fmt::format("'{}': {} is out of range; write a number {}",
-                                                                shown(value.path()), shown(s), range_text(min, max)));
-                          return fallback.value_or(min);
-                        });
-  return x < min || x > max ? fallback.value_or(min) : x;
+  return ranged(take(key, !fallback), problems_, fallback, min, max, "a number", parse_number);
 }
 
 Bytes MapReader::bytes(std::string_view key, std::optional<Bytes> fallback) {

@@ -116,6 +116,31 @@ std::optional<std::int64_t> parse_integer(std::string_view text) {
   return *n->whole * (negative ? -scale : scale);
 }
 
+std::optional<double> parse_number(std::string_view text) {
+  const bool percent = !text.empty() && text.back() == '%';
+  if (percent) text.remove_suffix(1);
+  // from_chars also takes "inf", "nan" and "010": a number here starts with a digit and has no leading zero.
+  const std::string_view digits = !text.empty() && text[0] == '-' ? text.substr(1) : text;
+  if (digits.empty() || digits[0] < '0' || digits[0] > '9') return std::nullopt;
+  if (digits.size() > 1 && digits[0] == '0' && digits[1] >= '0' && digits[1] <= '9') return std::nullopt;
+  double value = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, ec] = std::from_chars(text.data(), end, value);
+  if (ec != std::errc{} || stop != end || !std::isfinite(value) || stop[-1] == '.') return std::nullopt;
+  return percent ? value / 100 : value;
+}
+
+std::string format_duration(double ns) {
+  static constexpr std::array units{Unit{"s", 1e9}, Unit{"ms", 1e6}, Unit{"us", 1e3}};
+  if (ns == 0) return "0s";
+  // A quotient may round so that the product is another number: then a smaller unit, ns at last, is exact.
+  for (const auto& u : units) {
+    std::string text = fmt::format("{}{}", ns / u.scale, u.name);
+    if (ns >= u.scale && parse_duration_ns(text) == ns) return text;
+  }
+  return fmt::format("{}ns", ns);
+}
+
 std::string format_bytes(Bytes value) {
   static constexpr std::array names{"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
   std::int64_t n = value.count();
