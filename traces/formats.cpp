@@ -1,0 +1,70 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "base/config.hpp"
+#include "base/error.hpp"
+#include "traces/csv.hpp"
+#include "traces/format.hpp"
+
+namespace stowage {
+namespace {
+constexpr std::array<const TraceFormat*, 2> formats = {&azure_format, &canonical_format};
+
+/// "; it lacks 'GeneratedTokens' of azure; did you mean ...": the nearest known header, or "".
+std::string nearest(const std::vector<std::string_view>& names) {
+  const TraceFormat* best = nullptr;
+  std::ptrdiff_t best_shared = 0;
+  const auto has = [&names](std::string_view name) { return std::find(names.begin(), names.end(), name) != names.end(); };
+  for (const TraceFormat* format : formats) {
+    const auto wanted = csv::header_names(format->header);
+    const auto shared = std::count_if(wanted.begin(), wanted.end(), has);
+    if (shared > best_shared) best = format, best_shared = shared;
+  }
+  if (best == nullptr) {
+    std::vector<std::string_view> known;
+    for (const TraceFormat* format : formats) {
+      const auto wanted = csv::header_names(format->header);
+      known.insert(known.end(), wanted.begin(), wanted.end());
+    }
+    for (const auto name : names) {
+      if (const std::string hint = did_you_mean(name, known); !hint.empty()) {
+        return fmt::format("; for '{}'{}", csv::shown(name), hint.substr(1));
+      }
+    }
+    return {};
+  }
+  for (const auto name : csv::header_names(best->header)) {
+    if (!has(name)) {
+      return fmt::format("; for {} the column '{}' is missing{}", best->name, name, did_you_mean(name, names));
+    }
+  }
+  return fmt::format("; for {} a column is named twice", best->name);
+}
+}  // namespace
+
+std::span<const TraceFormat* const> trace_formats() { return formats; }
+
+const TraceFormat& detect_format(std::string_view text, const std::string& file) {
+  if (text.empty()) throw InputError({file}, "the file is empty; a trace has a header line and a row a request");
+  if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff")) {
+    throw InputError({file, 1, 1}, "this is UTF-16 text; convert it: `iconv -f UTF-16 -t UTF-8`");
+  }
+  const std::string_view first = csv::first_line(text);
+  for (const TraceFormat* format : formats) {
+    if (format->matches(first)) return *format;
+  }
+  std::string known;
+  for (const TraceFormat* format : formats) {
+    known += fmt::format("{}{} ({})", known.empty() ? "" : ", ", format->name, format->header);
+  }
+  if (!first.empty() && first.front() >= '0' && first.front() <= '9') {
+    throw InputError({file, 1, 1}, fmt::format("the first line '{}' is data, not a header; add one of: {}",
+                                               csv::shown(first), known));
+  }
+  throw InputError({file, 1, 1}, fmt::format("'{}' is no known trace header{}; known: {}", csv::shown(first),
+                                             nearest(csv::header_names(first)), known));
+}
+}  // namespace stowage
