@@ -1,6 +1,6 @@
 #pragma once
 // A second process that maps and unmaps on another GPU while this one does the same: does the driver's lock reach
-// across processes? The binary starts itself with vmm_peer_flag; the peer stops when its standard input closes.
+// across processes? The binary starts itself with vmm_peer_flag.
 #include <string_view>
 
 namespace stowage::probe {
