@@ -74,6 +74,8 @@ class MapReader {
   MapReader(ConfigNode map, Problems& problems);
 
   [[nodiscard]] bool has(std::string_view key) const;
+  /// "memory.kv_pool", for messages.
+  [[nodiscard]] std::string path_of(std::string_view key) const;
   /// The raw value, marked as known (for nested maps and lists).
   [[nodiscard]] ConfigNode node(std::string_view key, bool required = false);
 

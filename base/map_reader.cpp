@@ -126,6 +126,8 @@ MapReader::MapReader(ConfigNode map, Problems& problems) : map_(std::move(map)),
 
 bool MapReader::has(std::string_view key) const { return static_cast<bool>(map_.get(key)); }
 
+std::string MapReader::path_of(std::string_view key) const { return map_.get(key).path(); }
+
 ConfigNode MapReader::node(std::string_view key, bool required) { return take(key, required); }
 
 ConfigNode MapReader::take(std::string_view key, bool required) {

@@ -24,6 +24,7 @@ struct KvGeometry {
   Bytes pool;             // all GPUs of the replica together
   Bytes bytes_per_token;  // over all layers and GPUs: K and V
   std::int64_t layers = 0;
+  std::int64_t gpus = 1;  // of the replica; pool and bytes_per_token are spread over them evenly, all act alike
 };
 
 struct RunConfig {
