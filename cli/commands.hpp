@@ -3,6 +3,7 @@
 #include <functional>
 #include <iosfwd>
 #include <string>
+#include <vector>
 
 #include "cli/options.hpp"
 
@@ -21,6 +22,7 @@ struct Outcome {
   std::string text = {};  // the result, for stdout
   int code = ok;
   std::function<void(std::ostream&)> write = {};  // instead of `text`, for results too large to hold
+  std::vector<std::string> complaints = {};  // lines for stderr, after the result: why `code` is not 0
 };
 
 [[nodiscard]] Outcome run_scenario(const Options& options);

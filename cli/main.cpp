@@ -48,7 +48,10 @@ int print_result(const cli::Outcome& outcome) {
     std::cout << outcome.text;
   }
   errno = 0;
-  if (std::cout.flush() || reader_is_gone()) return outcome.code;
+  if (std::cout.flush() || reader_is_gone()) {
+    for (const auto& line : outcome.complaints) print_error(line);
+    return outcome.code;
+  }
   throw EnvironmentError(fmt::format("the result cannot be written: {}", std::strerror(errno)));
 }
 

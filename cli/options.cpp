@@ -48,7 +48,7 @@ class Parser {
   }
 
   Options parse(int argc, const char* const* argv) {
-    for (int i = 0; i < argc; ++i) options_.command_line += (i > 0 ? " " : "") + quoted(i > 0 ? argv[i] : "stowage");
+    options_.command_line = recorded(argc, argv);
     refuse_unknown_commands(argc, argv);
     try {
       app_.parse(argc, argv);
@@ -225,6 +225,22 @@ class Parser {
     if (options_.iterations && options_.output.empty()) {
       throw InputError({}, "--iterations writes a file: give a folder for it with -o DIR");
     }
+  }
+
+  /// The command for the report, without what has no part in the result: where it goes, --jobs, --quiet.
+  static std::string recorded(int argc, const char* const* argv) {
+    std::string out = "stowage";
+    for (int i = 1; i < argc; ++i) {
+      const std::string_view arg = argv[i];
+      const std::string_view name = arg.substr(0, arg.find('='));
+      if (name == "--quiet" || name == "--force") continue;
+      if (name == "--jobs" || name == "-o" || name == "--output") {
+        if (name == arg) ++i;  // its value is the next argument
+        continue;
+      }
+      out += " " + quoted(arg);
+    }
+    return out;
   }
 
   /// As a shell would take it back.

@@ -1,0 +1,132 @@
+// stowage run SCENARIO: one simulation a manager, in parallel; the same bytes out for any --jobs.
+#include <unistd.h>
+
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+#include <tbb/parallel_for.h>
+#include <tbb/task_arena.h>
+
+#include "base/error.hpp"
+#include "cli/commands.hpp"
+#include "cli/describe.hpp"
+#include "cli/interrupt.hpp"
+#include "cli/progress.hpp"
+#include "reports/csv.hpp"
+#include "reports/folder.hpp"
+#include "reports/json.hpp"
+#include "reports/terminal.hpp"
+#include "reports/text.hpp"
+#include "scenario/scenario.hpp"
+
+namespace stowage::cli {
+namespace {
+/// The CSV files of one run, open while it goes on: rows leave as they come. Nothing without -o.
+struct RowWriters {
+  std::optional<RequestsCsv> requests;
+  std::optional<IterationsCsv> iterations;
+};
+
+std::vector<RunResult> simulate(const Scenario& scenario, const Options& options, ResultFolder* folder) {
+  const std::size_t runs = scenario.runs.size();
+  std::vector<std::string> names;
+  std::vector<RowWriters> writers(runs);
+  for (std::size_t i = 0; i < runs; ++i) {
+    const std::string& name = scenario.runs[i].manager.name;
+    names.push_back(name);
+    if (folder == nullptr) continue;
+    writers[i].requests.emplace(folder->open("requests.csv", i), name);
+    if (options.iterations) writers[i].iterations.emplace(folder->open("iterations.csv", i), name);
+  }
+
+  Progress progress(names, options.quiet);
+  std::vector<RunResult> results(runs);
+  const auto run = [&](std::size_t i) {
+    RunHooks hooks;
+    RowWriters& rows = writers[i];
+    if (rows.requests) hooks.on_request = [&](const RequestRecord& r) { rows.requests->write(r); };
+    if (rows.iterations) hooks.on_iteration = [&](const IterationRecord& r) { rows.iterations->write(r); };
+    hooks.on_progress = [&, i](std::int64_t simulated_ns, std::uint64_t completed) {
+      check_interrupted();
+      progress.update(i, simulated_ns, completed);
+    };
+    check_interrupted();
+    const ManagerRow* manager = find_manager(scenario.runs[i].manager.kind);
+    STOWAGE_ASSERT(manager != nullptr);
+    results[i] = manager->run(scenario.runs[i], hooks);
+  };
+  tbb::task_arena arena(options.jobs > 0 ? options.jobs : tbb::task_arena::automatic);
+  arena.execute([&] {
+    tbb::parallel_for(std::size_t{0}, runs, run, tbb::simple_partitioner{});
+  });
+  check_interrupted();
+  return results;
+}
+
+bool colour_wanted() {
+  const char* no_colour = std::getenv("NO_COLOR");
+  const char* term = std::getenv("TERM");
+  return isatty(STDOUT_FILENO) != 0 && (no_colour == nullptr || *no_colour == '\0') &&
+         (term == nullptr || std::string_view(term) != "dumb");
+}
+
+/// A manager under which not one request fits its pool cannot serve this traffic at all.
+void complain_if_infeasible(const Scenario& scenario, const RunResult& run, Outcome& outcome) {
+  if (run.completed > 0 || run.rejected == 0 || run.first_rejected.empty()) return;
+  const RejectedRequest& first = run.first_rejected.front();
+  outcome.code = infeasible;
+  outcome.complaints.push_back(fmt::format(
+      "{}: error: {}: none of {} can be served: request {} of {} + {} tokens is {} (KV pool: {} tokens, max_model_len: "
+      "{}); raise memory or scheduler.max_model_len",
+      scenario.file, run.name, text::plural(run.rejected, "request"), first.id, first.prompt_tokens,
+      first.output_tokens, first.reason, run.pool_tokens, scenario.scheduler.max_model_len));
+}
+
+void complain_if_slo_missed(const ReportInput& input, const RunResult& run, Outcome& outcome) {
+  if (slo_met(input.slo, run)) return;
+  std::string missed;
+  for (const SloCheck& check : check_slo(input.slo, run)) {
+    if (check.met) continue;
+    missed += fmt::format("{}{} {}, not within {}", missed.empty() ? "" : "; ", check.target.key,
+                          check.achieved_ns ? text::duration(*check.achieved_ns) : std::string("unknown"),
+                          text::duration(check.target.limit_ns));
+  }
+  if (missed.empty()) missed = text::plural(run.rejected + run.unfinished, "request") + " not served";
+  if (outcome.code == ok) outcome.code = slo_not_met;
+  outcome.complaints.push_back(fmt::format("stowage: SLO not met: {}: {}", run.name, missed));
+}
+}  // namespace
+
+Outcome run_scenario(const Options& options) {
+  const std::optional<std::uint64_t> seed =
+      options.seed ? std::optional(static_cast<std::uint64_t>(*options.seed)) : std::nullopt;
+  const Scenario scenario = load_scenario(options.inputs.front(), options.set, seed);
+  if (options.assert_slo && scenario.slo.empty()) {
+    throw InputError({scenario.file, 0, 0}, "--assert-slo, but the scenario has no slo; write slo: {ttft_p99: 1s}");
+  }
+  // Before the simulation, so that a refusal comes at once.
+  std::optional<ResultFolder> folder;
+  if (!options.output.empty()) folder.emplace(options.output, options.force);
+
+  std::vector<RunResult> results = simulate(scenario, options, folder ? &*folder : nullptr);
+  const ReportInput input = describe(scenario, options, std::move(results), folder.has_value());
+  if (folder) {
+    write_report(*folder, input);
+    check_interrupted();
+    folder->commit();
+  }
+
+  Outcome outcome;
+  outcome.text = options.json ? to_json_text(input) : to_terminal(input, {.colour = colour_wanted()});
+  for (const RunResult& run : input.runs) {
+    complain_if_infeasible(scenario, run, outcome);
+    if (options.assert_slo) complain_if_slo_missed(input, run, outcome);
+  }
+  return outcome;
+}
+}  // namespace stowage::cli

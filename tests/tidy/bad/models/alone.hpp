@@ -1,0 +1,1 @@
+inline std::string needs_an_include() { return "none"; }

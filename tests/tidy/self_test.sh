@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# tidy.sh must find each fault of bad/ and nothing else: FILE:LINE of what it says, check by check.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+status=0
+expect() {
+  local check=$1 wanted=$2 found
+  found=$(./tidy.sh "$check" bad | grep -oE '^[a-z/_]+\.[a-z]+:[0-9]+' | sort -u | paste -sd ' ')
+  if [ "$found" = "$wanted" ]; then echo "$check: ok"; else echo "$check: wanted '$wanted', found '$found'"; status=1; fi
+}
+expect includes 'base/prints.cpp:2'
+expect size 'sim/long.cpp:1 sim/wide.hpp:3'
+expect banned 'base/prints.cpp:4'
+expect headers 'models/alone.hpp:1'
+exit $status

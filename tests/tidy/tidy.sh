@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# Is the tree as docs/design.md says? tidy.sh CHECK [ROOT]; prints each fault as file:line: what, and exits 1.
+#   includes   #include lines keep to the direction of the folders
+#   size       lines of at most 120 columns, source files of at most 400 lines
+#   banned     nothing but cli prints, exits or asks the clock; random numbers come from base/rng
+#   headers    every header compiles alone ($CXX, or c++)
+set -uo pipefail
+check=${1:?usage: tidy.sh includes|size|banned|headers [ROOT]}
+cd "${2:-$(dirname "${BASH_SOURCE[0]}")/../..}" || exit 2
+export LC_ALL=C.UTF-8
+
+folders=(base models traces sim scenario planner calibrate reports gpu_probe cli)
+sources() {
+  local folder
+  for folder in "${folders[@]}"; do
+    [ -d "$folder" ] && find "$folder" -type f \( -name '*.cpp' -o -name '*.hpp' -o -name '*.cu' -o -name '*.cuh' \)
+  done | grep -v '/node_modules/' | sort
+}
+
+# What a folder may include, itself aside.
+allowed() {
+  case $1 in
+    base) echo ;;
+    models | traces) echo base ;;
+    sim) echo base models ;;
+    scenario) echo base models traces sim ;;
+    planner) echo base models traces sim scenario ;;
+    calibrate) echo base models ;;
+    reports) echo base sim/result.hpp sim/kv/registry.hpp ;;
+    gpu_probe) echo base ;;
+    gpu_probe/replay) echo base models traces sim scenario gpu_probe ;;
+    cli) echo base models traces sim scenario planner calibrate reports ;;
+  esac
+}
+
+faults=0
+fault() { printf '%s\n' "$*"; faults=$((faults + 1)); }
+
+check_includes() {
+  local file folder line path ok
+  while IFS=: read -r file line path; do
+    folder=${file%%/*}
+    [[ $file == gpu_probe/replay/* ]] && folder=gpu_probe/replay
+    path=${path#*\"}; path=${path%\"*}
+    [[ $path == "${file%%/*}"/* && ! ($folder == gpu_probe && $path == gpu_probe/replay/*) ]] && continue
+    ok=no
+    for may in $(allowed "$folder"); do [[ $path == "$may" || $path == "$may"/* ]] && ok=yes; done
+    [ $ok = yes ] || fault "$file:$line: $folder must not include $path (it may: $(allowed "$folder"))"
+  done < <(sources | xargs grep -HnE '^ *# *include *"')
+}
+
+check_size() {
+  local file lines hit
+  while read -r file; do
+    lines=$(wc -l <"$file")
+    [ "$lines" -gt 400 ] && fault "$file:1: $lines lines; 400 at most: is it one thing?"
+    while IFS=: read -r hit _; do fault "$file:$hit: longer than 120 columns"; done < <(grep -nE '^.{121,}' "$file")
+  done < <({ sources; find tests bench -type f \( -name '*.cpp' -o -name '*.hpp' \) 2>/dev/null; } | sort)
+}
+
+# base/error.cpp may abort: a failed assertion has nobody to throw to. gpu_probe is a program of its own: it measures.
+check_banned() {
+  local pattern='\b(rand|srand|rand_r|drand48|time|clock|localtime|gmtime|exit|_exit|quick_exit|abort|printf|puts)[ ]*\('
+  pattern+='|std::(cout|cerr|clog|random_device|mt19937|system_clock|(uniform|normal|exponential|gamma)_[a-z_]*distribution)'
+  pattern+='|system_clock|\bf(printf|puts)[ ]*\([ ]*(stdout|stderr)|fputs[ ]*\(.*std(out|err)'
+  local file hit
+  while read -r file; do
+    case $file in cli/* | base/error.cpp | gpu_probe/*) continue ;; esac
+    while IFS=: read -r hit text; do
+      fault "$file:$hit: only cli prints, exits, or asks for the time or the system's random numbers: ${text#"${text%%[! ]*}"}"
+    done < <(sed -E 's://.*::; s/"([^"\\]|\\.)*"/""/g' "$file" | grep -nE "$pattern")
+  done < <(sources)
+}
+
+# A .cpp that includes its own header first proves it with every build; the other headers are compiled here.
+check_headers() {
+  local file cpp first alone=()
+  while read -r file; do
+    [[ $file == *.hpp ]] || continue
+    grep -q '^#pragma once' "$file" || fault "$file:1: no #pragma once"
+    cpp=${file%.hpp}.cpp
+    first=$(grep -m1 -E '^ *# *include' "$cpp" 2>/dev/null)
+    [[ $first == "#include \"$file\"" ]] && continue
+    [[ $file == gpu_probe/* ]] && continue  # may need the CUDA headers, which are optional
+    alone+=("$file")
+  done < <(sources)
+  [ ${#alone[@]} -eq 0 ] && return
+  while IFS= read -r message; do fault "$message (must compile alone)"; done < <(
+    printf '%s\n' "${alone[@]}" | xargs -P "$(nproc)" -I{} sh -c \
+      '"${CXX:-c++}" -std=c++20 -fsyntax-only -I. -x c++ "$1" 2>&1 | grep -m1 -E "error:|fatal"' sh {})
+}
+
+"check_$check"
+[ "$faults" -eq 0 ] || { echo "$faults fault(s)"; exit 1; }
