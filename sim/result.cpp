@@ -1,0 +1,13 @@
+#include "sim/result.hpp"
+
+namespace stowage {
+namespace {
+double per_second(std::uint64_t count, std::int64_t ns) {
+  return ns > 0 ? static_cast<double>(count) / (static_cast<double>(ns) * 1e-9) : 0.0;
+}
+}  // namespace
+
+double RunResult::requests_per_s() const { return per_second(completed, makespan_ns); }
+double RunResult::prompt_tokens_per_s() const { return per_second(prompt_tokens, makespan_ns); }
+double RunResult::output_tokens_per_s() const { return per_second(output_tokens, makespan_ns); }
+}  // namespace stowage

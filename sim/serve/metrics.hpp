@@ -1,0 +1,36 @@
+#pragma once
+// Latencies and counts of one run, kept as sketches: nothing here grows with the trace.
+#include <cstdint>
+
+#include "sim/result.hpp"
+#include "sim/serve/memory_account.hpp"
+#include "sim/serve/sequence.hpp"
+
+namespace stowage {
+
+class Metrics {
+ public:
+  explicit Metrics(const RunHooks& hooks) : hooks_(hooks) {}
+
+  void reject(const Request& r, const char* reason);
+  void finish(const Sequence& q, std::int64_t now_ns);
+  /// Writes everything kept here into `result`.
+  void write(RunResult& result, std::int64_t first_arrival_ns) const;
+
+  LogHistogram tbt_ns;  // the engine adds to it once an iteration, weighted by the decoding batch
+  std::uint64_t submitted = 0, preemptions = 0;
+  Int128 running_ns = 0;  // integral of running over busy time
+  std::int64_t busy_ns = 0, batch_max = 0;
+  std::int64_t stall_ns = 0, stall_max_ns = 0;
+  std::uint64_t stalled_iterations = 0;
+  std::int64_t peak_held_bytes = 0, peak_live_tokens = 0;
+  [[nodiscard]] std::uint64_t completed() const { return completed_; }
+
+ private:
+  const RunHooks& hooks_;
+  LogHistogram ttft_ns_, tpot_ps_, e2e_ns_, queue_ns_;
+  std::uint64_t completed_ = 0, rejected_ = 0, prompt_tokens_ = 0, output_tokens_ = 0;
+  std::int64_t last_completion_ns_ = 0;
+  std::vector<RejectedRequest> first_rejected_;
+};
+}  // namespace stowage
