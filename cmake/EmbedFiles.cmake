@@ -3,9 +3,9 @@
 #   stowage_embed(TARGET ACCESSOR FILES file…)
 #
 # makes the static library TARGET, which defines `std::span<const EmbeddedFile> stowage::ACCESSOR()`: one entry a file,
-# sorted by name (the file's name without its folder). Declare the accessor in the header of the part that owns the
-# files. The assembler's .incbin takes a megabyte in milliseconds; a C array of it takes seconds to compile. A file made
-# by a custom command in the same folder may be named before it exists.
+# sorted by name (the file's name without its folder). Declare the accessor where it is used. The assembler's .incbin
+# takes a megabyte in milliseconds; a C array of it takes seconds to compile. A file made by a custom command in the
+# same folder may be named before it exists.
 function(stowage_embed target accessor)
   cmake_parse_arguments(ARG "" "" "FILES" ${ARGN})
   set(files)

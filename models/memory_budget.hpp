@@ -22,12 +22,12 @@ struct MemoryOptions {
 
 /// One GPU of the deciding stage, and the replica that follows from it.
 struct MemoryBudget {
-  Bytes device;       // what the driver reports
-  Bytes usable;       // device x utilization
+  Bytes device;  // what the driver reports
+  Bytes usable;  // device x utilization
   Bytes weights, activations, overhead;
-  Bytes kv_pool;      // what is left; zero or negative when the model does not fit
-  Bytes kv_bytes_per_token;  // on this GPU
-  int stage = 0;             // which pipeline stage decides
+  Bytes kv_pool;                 // what is left; zero or negative when the model does not fit
+  Bytes kv_bytes_per_token;      // on this GPU
+  int stage = 0;                 // which pipeline stage decides
   std::int64_t pool_tokens = 0;  // floor(kv_pool / kv_bytes_per_token), at least 0
 
   Bytes replica_kv_pool;             // bytes for pool_tokens' worth of pool on all tensor x pipeline GPUs
@@ -39,12 +39,13 @@ struct MemoryBudget {
 ///   sampler: min(max_batch, tokens) x vocab x (element + 3 x 4) + tokens x 2 hidden x element
 ///            [logits, their float32 copy, probabilities and sorted copy; hidden states and residual]
 /// Within 0.15 GiB of vLLM 0.19's own peaks on an H100 at 8,192 tokens and 1,024 sequences (Llama-3.1-8B 1.89,
-/// Qwen3-14B 2.2 GiB). Releases before 0.17 needed up to 3 GiB more; give `activations` then.
+/// Qwen3-14B 2.2 GiB). Releases before 0.17 needed up to 3.5 GiB more; give `activations` then.
+/// Every pipeline stage is charged the same.
 [[nodiscard]] Bytes activation_peak(const ModelSpec& model, int tensor, std::int64_t max_batched_tokens,
                                     std::int64_t max_batch);
-/// CUDA context, cuBLAS workspaces and, with several GPUs, NCCL buffers: 0.25 GiB alone, 2.1 GiB under tensor
-/// parallelism (vLLM 0.19 on H100).
-[[nodiscard]] Bytes runtime_overhead(int tensor);
+/// CUDA context, cuBLAS workspaces and, with several GPUs in a replica, NCCL buffers: 0.25 GiB alone, 2.1 GiB
+/// each together (vLLM 0.19 on H100).
+[[nodiscard]] Bytes runtime_overhead(int gpus);
 
 /// Never throws for a model too large: kv_pool shows it. Call parallel_problem() first.
 [[nodiscard]] MemoryBudget memory_budget(const ModelSpec& model, const HardwareSpec& hardware,

@@ -2,6 +2,7 @@
 // What a GPU and its node are: the numbers that memory budgets and the roofline need, each with its source.
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -28,7 +29,7 @@ struct HardwareSpec {
   double pcie_bytes_per_s = 0;    // one direction
   std::int64_t node_gpus = 1;     // GPUs of one host in the usual server
   VmmCalls vmm;
-  /// (key of the YAML file, where its number comes from), in file order.
+  /// (key of the YAML file, where its number comes from), in the order of the keys; every number has one.
   std::vector<std::pair<std::string, std::string>> sources;
 
   /// One GPU to its peers, one direction: half of NVLink, or PCIe where there is none.
@@ -36,12 +37,13 @@ struct HardwareSpec {
     return nvlink_bytes_per_s > 0 ? nvlink_bytes_per_s / 2 : pcie_bytes_per_s;
   }
   /// The source of one key ("vmm", "memory"), or "".
-  [[nodiscard]] std::string source_of(const std::string& key) const;
+  [[nodiscard]] std::string source_of(std::string_view key) const;
 };
 
 /// A zoo name, or a path to a YAML file (has a '/' or ends in .yaml or .yml). `at` is where the user wrote it.
 /// Throws InputError.
 [[nodiscard]] HardwareSpec load_hardware(const std::string& name_or_path, const SourcePos& at = {});
+[[nodiscard]] HardwareSpec parse_hardware(std::string_view text, const std::string& file);
 /// The zoo, sorted.
 [[nodiscard]] std::vector<std::string> hardware_names();
 }  // namespace stowage

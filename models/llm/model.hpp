@@ -12,7 +12,7 @@
 
 namespace stowage {
 
-enum class Dtype : std::uint8_t { bfloat16, float16, float32, float8 };
+enum class Dtype : std::uint8_t { bfloat16, float16, float8 };  // float8 only for the KV cache
 [[nodiscard]] std::string_view dtype_name(Dtype dtype);
 [[nodiscard]] std::int64_t dtype_bytes(Dtype dtype);
 
@@ -72,6 +72,9 @@ struct ModelSpec {
 /// .yaml, .yml or .json). `at` is where the user wrote it. Throws InputError: unknown name with the nearest one,
 /// everything wrong in a file, or what is missing about an architecture that is not known.
 [[nodiscard]] ModelSpec load_model(const std::string& name_or_path, const SourcePos& at = {});
+/// The same from text: a YAML description, or a config.json (a map with `model_type`). `file` is for messages, and a
+/// config.json's model is named after its folder.
+[[nodiscard]] ModelSpec parse_model(std::string_view text, const std::string& file);
 /// The zoo, sorted.
 [[nodiscard]] std::vector<std::string> model_names();
 }  // namespace stowage

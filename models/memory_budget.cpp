@@ -1,0 +1,78 @@
+#include "models/memory_budget.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.hpp"
+
+namespace stowage {
+namespace {
+constexpr double gib = 1024.0 * 1024.0 * 1024.0;
+double in_gib(Bytes bytes) { return static_cast<double>(bytes.count()) / gib; }
+
+std::string grouped(std::int64_t n) {
+  std::string digits = std::to_string(n);
+  const std::size_t first = n < 0 ? 1 : 0;
+  for (std::size_t i = digits.size(); i > first + 3;) digits.insert(i -= 3, ",");
+  return digits;
+}
+}  // namespace
+
+Bytes activation_peak(const ModelSpec& model, int tensor, std::int64_t max_batched_tokens, std::int64_t max_batch) {
+  const std::int64_t element = dtype_bytes(model.dtype);
+  // Gated: the gate-and-up output (2 I) and the activation (I). Plain: up's output and the activation.
+  const std::int64_t mlp_width = (model.mlp == Mlp::gated ? 3 : 2) * (model.intermediate / tensor);
+  const std::int64_t streams = max_batched_tokens * 2 * model.hidden * element;
+  const std::int64_t mlp = streams + max_batched_tokens * mlp_width * element;
+  // Logits are gathered over the whole vocabulary on the GPU that samples.
+  const std::int64_t sampler = streams + std::min(max_batch, max_batched_tokens) * model.vocab * (element + 3 * 4);
+  return Bytes{std::max(mlp, sampler)};
+}
+
+Bytes runtime_overhead(int gpus) {
+  return Bytes{static_cast<std::int64_t>((gpus == 1 ? 0.25 : 2.1) * gib)};
+}
+
+MemoryBudget memory_budget(const ModelSpec& model, const HardwareSpec& hardware, const MemoryOptions& options) {
+  const auto stages = pipeline_layers(model.layers, options.pipeline);
+  const std::int64_t layer_bytes = model.kv_bytes_per_token_per_gpu(options.tensor).count() / model.layers;
+  MemoryBudget worst;
+  for (int stage = 0; stage < options.pipeline; ++stage) {
+    const std::int64_t layers = stages[static_cast<std::size_t>(stage)];
+    MemoryBudget b;
+    b.stage = stage;
+    b.device = hardware.driver_memory;
+    b.usable = Bytes{static_cast<std::int64_t>(static_cast<double>(b.device.count()) * options.utilization)};
+    b.weights = model.weights_bytes_per_gpu(options.tensor, options.pipeline, stage);
+    b.activations = options.activations.value_or(
+        activation_peak(model, options.tensor, options.max_batched_tokens, options.max_batch));
+    b.overhead = options.overhead.value_or(runtime_overhead(options.tensor * options.pipeline));
+    b.kv_pool = b.usable - b.weights - b.activations - b.overhead;
+    b.kv_bytes_per_token = Bytes{layer_bytes * layers};
+    b.pool_tokens = std::max<std::int64_t>(0, floor_div(b.kv_pool, b.kv_bytes_per_token));
+    // Other stages keep the same number of tokens, in proportion to their layers.
+    b.replica_kv_pool = Bytes{b.kv_pool.count() * options.tensor * model.layers / layers};
+    b.replica_kv_bytes_per_token = model.kv_bytes_per_token_replica(options.tensor);
+    // Compared by exact cross-multiplication of pool / bytes per token, so that a stage that does not fit decides too.
+    const bool tighter = static_cast<__int128>(b.kv_pool.count()) * worst.kv_bytes_per_token.count() <
+                         static_cast<__int128>(worst.kv_pool.count()) * b.kv_bytes_per_token.count();
+    if (stage == 0 || tighter) worst = b;
+  }
+  return worst;
+}
+
+void require_fits(const MemoryBudget& b, const ModelSpec& model, const HardwareSpec& hardware) {
+  if (b.pool_tokens > 0) return;
+  throw InfeasibleError(fmt::format(
+      "{} does not fit {}: of {:.2f} GiB a GPU, {:.2f} GiB may be used; weights {:.2f}, activations {:.2f} and runtime "
+      "{:.2f} GiB leave {:.2f} GiB for the KV cache; use a larger tensor, a larger GPU or a smaller model",
+      model.name, hardware.name, in_gib(b.device), in_gib(b.usable), in_gib(b.weights), in_gib(b.activations),
+      in_gib(b.overhead), in_gib(b.kv_pool)));
+}
+
+std::string vllm_line(std::int64_t kv_tokens, std::int64_t max_model_len) {
+  return fmt::format("KV cache {} tokens; maximum concurrency for {} tokens per request: {:.2f}x", grouped(kv_tokens),
+                     grouped(max_model_len), static_cast<double>(kv_tokens) / static_cast<double>(max_model_len));
+}
+}  // namespace stowage
