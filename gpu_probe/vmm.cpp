@@ -8,9 +8,11 @@
 namespace stowage::probe {
 namespace {
 std::optional<std::string> unsupported(const Context& context) {
-  int supported = 0;
-  CUDA_CHECK(cudaDeviceGetAttribute(&supported, cudaDeviceAttr{102}, context.device().index));  // VMM supported
-  if (supported == 0) return "the GPU or its driver has no virtual memory management";
+  std::size_t granularity = 0;
+  const CUmemAllocationProp prop = device_memory(context.device().index);
+  if (driver().granularity(&granularity, &prop, CU_MEM_ALLOC_GRANULARITY_MINIMUM) != CUDA_SUCCESS)
+    return "the GPU or its driver has no virtual memory management";
+  if (page_2mib % granularity != 0) return fmt::format("the smallest page is {} bytes, and the steps use 2 MiB", granularity);
   const std::size_t usable = usable_device_bytes();
   if (usable < 12 * 1024 * mib)
     return fmt::format("needs 14 GiB of free device memory, there are {:.1f}", static_cast<double>(free_device_bytes()) / (1 << 30));
