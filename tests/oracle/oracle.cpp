@@ -1,0 +1,363 @@
+// Readings, where the rules leave a choice (the most literal one is taken):
+//  1. IterationRecord::index counts from 0; start_ns is the boundary (before the stall); running and waiting are the
+//     lengths after the batch was formed; live_bytes is what is stored at the start, held_bytes leaves out buddy
+//     round-up, which is in external_bytes.
+//  2. What the mapper maps or unmaps counts from the boundary, so one iteration is one stretch of still memory.
+//  3. "Refused at the last boundary" needs a real refusal by the manager there: a loop that ends for want of budget, of
+//     batch slots, or because chunking is off refuses nobody, and the free bytes stay free. An idle gap has no head.
+//  4. A pool's rounding is lost also in idle gaps; cached bytes stay cached while the head is blocked.
+//  5. tpot is the exact quotient, not rounded to ns.
+//  6. A queued unmapping (eager, background) that no later iteration starts counts in unmap_calls and busy_ns.
+//  7. A zero-length iteration is an iteration; a boundary may follow another at the same time.
+//  8. The driver's time is page counts times prices: map_pages x (map + set_access) + unmap_pages x unmap, for each lot
+//     of work that is rounded together; what is left of the mapper is its unrounded work less the time since it began.
+//  9. Rejections (too long first, then never fits) happen when the request arrives; a rejected arrival is a boundary.
+// 10. Several GPUs: pool and bytes a token are all GPUs' together, T x page is one GPU's, and map_calls counts the calls
+//     of one GPU (all act alike, at the same time).
+// 11. peak_committed takes iterations only; an idle replica has nothing committed anyway.
+#include "tests/oracle/oracle.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <deque>
+#include <memory>
+
+#include "base/error.hpp"
+#include "tests/oracle/memory.hpp"
+
+namespace stowage {
+namespace oracle {
+namespace {
+
+using PartBytes = std::array<std::int64_t, part_count>;
+std::int64_t& at(PartBytes& bytes, Part part) { return bytes[static_cast<std::size_t>(part)]; }
+
+class Replica {
+ public:
+  Replica(const RunConfig& config, const std::vector<Request>& requests)
+      : c_(config), trace_(requests), memory_(make_memory(config)), bpt_(config.kv.bytes_per_token.count()) {}
+
+  OracleResult run() {
+    out_.submitted = trace_.size();
+    if (trace_.empty()) return finish();
+    now_ = out_.first_arrival_ns = trace_.front().arrival_ns;
+    for (;;) {
+      end_iteration();
+      let_arrive();
+      form_batch();
+      if (!batch_.empty()) {
+        start_iteration();
+        continue;
+      }
+      STOWAGE_ASSERT(waiting_.empty() && running_.empty());
+      if (next_ == trace_.size()) return finish();
+      idle_.push_back(still(now_, trace_[next_].arrival_ns));
+      now_ = trace_[next_].arrival_ns;
+    }
+  }
+
+ private:
+  // Step 1: tokens become stored, outputs are delivered, the finished release their memory.
+  void end_iteration() {
+    for (Resident* r : running_) {
+      r->computed += r->scheduled;
+      r->scheduled = 0;
+      r->secured = r->computed;
+    }
+    out_.peak_live_bytes = std::max(out_.peak_live_bytes, live_bytes());
+    std::vector<Resident*> still_running;
+    for (Resident* r : running_) {
+      if (r->computed == r->target()) deliver(*r);
+      if (r->produced < r->outputs) {
+        still_running.push_back(r);
+        continue;
+      }
+      settle(*r);
+      memory_->release(*r);
+      complete(*r);
+    }
+    running_ = still_running;
+  }
+
+  void deliver(Resident& r) {
+    if (r.produced == 0) {
+      r.record.first_token_ns = now_;
+      ttft_.push_back(now_ - r.record.arrival_ns);
+    } else {
+      tbt_.push_back(now_ - r.last_token_ns);
+    }
+    r.last_token_ns = now_;
+    r.produced += 1;
+    r.decoding = true;
+  }
+
+  void complete(Resident& r) {
+    r.record.finished_ns = now_;
+    out_.requests.push_back(r.record);
+    out_.completed += 1;
+    out_.prompt_tokens += static_cast<std::uint64_t>(r.prompt);
+    out_.output_tokens += static_cast<std::uint64_t>(r.outputs);
+    out_.makespan_ns = now_ - out_.first_arrival_ns;
+    e2e_.push_back(now_ - r.record.arrival_ns);
+    queue_.push_back(r.record.first_scheduled_ns - r.record.arrival_ns);
+    if (r.outputs > 1) {
+      const std::int64_t span = now_ - r.record.first_token_ns;
+      out_.tpot_ns.values.push_back(static_cast<double>(span) / static_cast<double>(r.outputs - 1));
+    }
+  }
+
+  /// A residency ends with F tokens stored: what it held beyond them was never to be used.
+  void settle(Resident& r) {
+    const std::int64_t used = r.computed * bpt_;
+    for (const auto& stay : r.stays) {
+      PartBytes& bytes = out_.segments[stay.segment].bytes;
+      at(bytes, Part::reserved) += std::min(stay.held, used) - stay.live;
+      at(bytes, Part::internal) += std::max<std::int64_t>(0, stay.held - used);
+    }
+    r.stays.clear();
+  }
+
+  // Step 2.
+  void let_arrive() {
+    for (; next_ < trace_.size() && trace_[next_].arrival_ns <= now_; ++next_) {
+      const Request& q = trace_[next_];
+      auto r = std::make_unique<Resident>();
+      r->prompt = q.prompt_tokens;
+      r->outputs = q.output_tokens;
+      r->record.id = q.id;
+      r->record.arrival_ns = q.arrival_ns;
+      r->record.first_scheduled_ns = -1;
+      r->record.prompt_tokens = q.prompt_tokens;
+      r->record.output_tokens = q.output_tokens;
+      const char* reason = nullptr;
+      if (r->prompt + r->outputs > c_.scheduler.max_model_len) reason = "longer than max_model_len";
+      else if (memory_->never_fits(*r)) reason = "larger than the KV pool";
+      if (reason != nullptr) {
+        out_.rejected += 1;
+        out_.rejected_requests.push_back({q.id, q.prompt_tokens, q.output_tokens, reason});
+        continue;
+      }
+      waiting_.push_back(r.get());
+      all_.push_back(std::move(r));
+    }
+  }
+
+  // Step 3.
+  void form_batch() {
+    batch_.clear();
+    head_blocked_ = false;
+    std::int64_t budget = c_.scheduler.max_batched_tokens;
+    bool preempted = false;
+    for (std::size_t i = 0; i < running_.size() && budget > 0; ++i) {
+      Resident& r = *running_[i];
+      const std::int64_t n = std::min(r.target() - r.computed, budget);
+      bool gone = false;
+      while (!gone && !memory_->extend(r, r.computed + n)) {
+        Resident& victim = *running_.back();
+        preempt(victim);
+        preempted = true;
+        gone = &victim == &r;
+      }
+      if (gone) break;
+      schedule(r, n);
+      budget -= n;
+    }
+    if (preempted) {
+      head_blocked_ = true;
+      return;
+    }
+    while (!waiting_.empty() && budget > 0 && std::ssize(running_) < c_.scheduler.max_batch) {
+      Resident& r = *waiting_.front();
+      const std::int64_t n = std::min(r.target() - r.computed, budget);
+      if (!c_.scheduler.chunked_prefill && n < r.target() - r.computed) break;
+      if (!memory_->admit(r, n, running_.size())) {
+        head_blocked_ = true;
+        break;
+      }
+      waiting_.pop_front();
+      running_.push_back(&r);
+      schedule(r, n);
+      budget -= n;
+    }
+  }
+
+  void preempt(Resident& victim) {
+    running_.pop_back();
+    settle(victim);
+    memory_->release(victim);
+    victim.computed = victim.secured = 0;
+    victim.decoding = false;
+    victim.record.preemptions += 1;
+    out_.preemptions += 1;
+    waiting_.push_front(&victim);
+  }
+
+  void schedule(Resident& r, std::int64_t n) {
+    r.scheduled = n;
+    r.secured = r.computed + n;
+    if (r.record.first_scheduled_ns < 0) r.record.first_scheduled_ns = now_;
+    batch_.push_back(&r);
+  }
+
+  // Step 4.
+  void start_iteration() {
+    IterationRecord it;
+    it.index = out_.iterations.size();
+    it.start_ns = now_;
+    it.stall_ns = std::llround(memory_->take_stall_ns(now_));
+    it.step_ns = std::llround(price(it));
+    memory_->run_beside(now_ + it.stall_ns, running_);
+    const std::int64_t end = now_ + it.stall_ns + it.step_ns;
+
+    out_.segments.insert(out_.segments.end(), idle_.begin(), idle_.end());
+    idle_.clear();
+    OracleSegment segment = still(now_, end);
+    it.running = segment.running;
+    it.waiting = segment.waiting;
+    it.live_bytes = at(segment.bytes, Part::live);
+    it.cached_bytes = at(segment.bytes, Part::cached);
+    it.external_bytes = at(segment.bytes, Part::external);
+    it.free_bytes = at(segment.bytes, Part::free);
+    for (Resident* r : running_) {
+      it.held_bytes += memory_->held_bytes(*r);
+      r->stays.push_back({out_.segments.size(), memory_->held_bytes(*r), r->computed * bpt_});
+    }
+    out_.segments.push_back(segment);
+    out_.iterations.push_back(it);
+
+    out_.peak_committed_bytes = std::max(out_.peak_committed_bytes, it.held_bytes);
+    out_.batch_max = std::max(out_.batch_max, it.running);
+    out_.vmm.stall_ns += it.stall_ns;
+    out_.vmm.stall_max_ns = std::max(out_.vmm.stall_max_ns, it.stall_ns);
+    out_.vmm.stalled_iterations += it.stall_ns > 0 ? 1 : 0;
+    now_ = end;
+  }
+
+  /// Counts the batch into `it` and prices it.
+  double price(IterationRecord& it) const {
+    StepShape shape;
+    for (const Resident* r : batch_) {
+      if (r->decoding) {
+        STOWAGE_ASSERT(r->scheduled == 1);
+        shape.decode_seqs += 1;
+        shape.decode_kv_tokens += r->computed;
+      } else {
+        shape.prefill_tokens += r->scheduled;
+        shape.prefill_attention_ns += c_.cost.chunk_ns(r->scheduled, r->computed);
+      }
+    }
+    it.prefill_tokens = shape.prefill_tokens;
+    it.decode_seqs = shape.decode_seqs;
+    it.decode_kv_tokens = shape.decode_kv_tokens;
+    const double ns = c_.cost.ns(shape);
+    if (c_.cost.kind() == StepCost::Kind::linear) {
+      const auto& l = c_.cost.linear();
+      double again = l.base_ns;
+      again += l.per_prefill_token_ns * static_cast<double>(it.prefill_tokens);
+      again += l.per_decode_seq_ns * static_cast<double>(it.decode_seqs);
+      again += l.per_kv_token_ns * static_cast<double>(it.decode_kv_tokens);
+      STOWAGE_ASSERT(again == ns);
+    }
+    return ns;
+  }
+
+  std::int64_t live_bytes() const {
+    std::int64_t tokens = 0;
+    for (const Resident* r : running_) tokens += r->computed;
+    return tokens * bpt_;
+  }
+
+  /// Memory as it stands now; reserved and internal are booked when each residency ends.
+  OracleSegment still(std::int64_t start, std::int64_t end) const {
+    OracleSegment s{start, end, {}, std::ssize(running_), std::ssize(waiting_)};
+    std::int64_t held = 0;
+    for (const Resident* r : running_) {
+      STOWAGE_ASSERT(memory_->held_bytes(*r) >= (r->computed + r->scheduled) * bpt_);
+      held += memory_->held_bytes(*r);
+    }
+    const std::int64_t otherwise_free =
+        c_.kv.pool.count() - held - memory_->cached_bytes() - memory_->lost_bytes();
+    STOWAGE_ASSERT(otherwise_free >= 0);
+    at(s.bytes, Part::live) = live_bytes();
+    at(s.bytes, Part::cached) = memory_->cached_bytes();
+    at(s.bytes, Part::external) = memory_->lost_bytes() + (head_blocked_ ? otherwise_free : 0);
+    at(s.bytes, Part::free) = head_blocked_ ? 0 : otherwise_free;
+    return s;
+  }
+
+  static void sum_up(OracleDistribution& d, const std::vector<std::int64_t>& values) {
+    __int128 sum = 0;
+    for (const std::int64_t v : values) {
+      sum += v;
+      d.values.push_back(static_cast<double>(v));
+    }
+    if (!values.empty()) d.mean = static_cast<double>(sum) / static_cast<double>(values.size());
+  }
+  static void sort(OracleDistribution& d) {
+    std::sort(d.values.begin(), d.values.end());
+    if (!d.values.empty()) d.max = d.values.back();
+  }
+
+  OracleResult finish() {
+    sum_up(out_.ttft_ns, ttft_);
+    sum_up(out_.tbt_ns, tbt_);
+    sum_up(out_.e2e_ns, e2e_);
+    sum_up(out_.queue_ns, queue_);
+    long double tpot = 0;
+    for (const double v : out_.tpot_ns.values) tpot += v;
+    if (tpot > 0) out_.tpot_ns.mean = static_cast<double>(tpot / static_cast<long double>(out_.tpot_ns.values.size()));
+    for (auto* d : {&out_.ttft_ns, &out_.tbt_ns, &out_.tpot_ns, &out_.e2e_ns, &out_.queue_ns}) sort(*d);
+
+    const auto totals = memory_->driver_totals();
+    out_.vmm.map_calls = totals.map_calls;
+    out_.vmm.unmap_calls = totals.unmap_calls;
+    out_.vmm.busy_ns = totals.busy_ns;
+
+    __int128 busy_ns = 0, request_ns = 0;
+    for (const auto& s : out_.segments) {
+      const std::int64_t length = s.end_ns - s.start_ns;
+      std::int64_t pool = 0;
+      for (std::size_t p = 0; p < part_count; ++p) {
+        STOWAGE_ASSERT(s.bytes[p] >= 0);
+        pool += s.bytes[p];
+        out_.byte_ns[p] += static_cast<__int128>(s.bytes[p]) * length;
+      }
+      STOWAGE_ASSERT(pool == c_.kv.pool.count());
+      request_ns += static_cast<__int128>(s.running) * length;
+      if (s.running > 0) busy_ns += length;
+    }
+    if (busy_ns > 0) out_.batch_mean = static_cast<double>(request_ns) / static_cast<double>(busy_ns);
+    const auto whole = static_cast<__int128>(c_.kv.pool.count()) * out_.makespan_ns;
+    for (std::size_t p = 0; p < part_count; ++p)
+      if (whole > 0) out_.mean_fraction[p] = static_cast<double>(out_.byte_ns[p]) / static_cast<double>(whole);
+    if (whole == 0) out_.mean_fraction[static_cast<std::size_t>(Part::free)] = 1.0;
+    return std::move(out_);
+  }
+
+  const RunConfig& c_;
+  const std::vector<Request>& trace_;
+  std::unique_ptr<Memory> memory_;
+  std::int64_t bpt_;
+  std::size_t next_ = 0;  // first request of the trace that has not arrived
+  std::int64_t now_ = 0;
+  std::vector<std::unique_ptr<Resident>> all_;
+  std::vector<Resident*> running_, batch_;
+  std::deque<Resident*> waiting_;
+  bool head_blocked_ = false;
+  std::vector<OracleSegment> idle_;  // gaps that count only if another iteration follows
+  std::vector<std::int64_t> ttft_, tbt_, e2e_, queue_;
+  OracleResult out_;
+};
+}  // namespace
+}  // namespace oracle
+
+double OracleDistribution::percentile(std::uint64_t permille) const {
+  if (values.empty()) return 0.0;
+  const std::uint64_t rank = (permille * values.size() + 999) / 1000;
+  return values[std::max<std::uint64_t>(rank, 1) - 1];
+}
+
+OracleResult oracle_run(const RunConfig& config, const std::vector<Request>& requests) {
+  return oracle::Replica(config, requests).run();
+}
+}  // namespace stowage

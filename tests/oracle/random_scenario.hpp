@@ -1,0 +1,31 @@
+#pragma once
+// Small random scenarios for differential tests: every manager and parameter, tight pools, bursts, ties, idle gaps,
+// rejections. The same seed gives the same case on every platform.
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/request.hpp"
+#include "sim/run_config.hpp"
+
+namespace stowage {
+
+/// A workload of requests already in memory, in arrival order.
+[[nodiscard]] std::shared_ptr<const Workload> in_memory(std::vector<Request> requests);
+
+struct Case {
+  RunConfig config;
+  std::vector<Request> requests;
+  /// Makes config.workload bring `requests`; call after changing them.
+  void bind() { config.workload = in_memory(requests); }
+  [[nodiscard]] std::string describe() const;  // one paragraph for people
+  [[nodiscard]] std::string literal() const;   // C++ that builds this case, for regressions_test.cpp
+};
+
+/// No scenario errors: the engine has to run it to the end.
+[[nodiscard]] Case random_case(std::uint64_t seed);
+
+/// Whether the rules allow the configuration at all (used by the shrinker).
+[[nodiscard]] bool is_valid(const RunConfig& config);
+}  // namespace stowage
