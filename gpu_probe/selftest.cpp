@@ -11,6 +11,7 @@ namespace stowage::probe {
 int run_selftest(const std::function<void(const std::string&)>& report) {
   Checks checks(report);
   check_decode(checks);
+  check_prefill(checks);
   return checks.failed();
 }
 

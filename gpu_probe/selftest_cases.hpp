@@ -48,5 +48,6 @@ template <class T>
 }
 
 void check_decode(Checks& checks);
+void check_prefill(Checks& checks);
 
 }  // namespace stowage::probe

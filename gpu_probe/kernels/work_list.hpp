@@ -88,15 +88,17 @@ struct PrefillTile {
   std::int32_t q_row = 0;    // row of the tile's first token in the flat token buffer
   std::int32_t q_pos = 0;    // position of that token in its sequence
   std::int32_t q_count = 0;  // tokens of this tile, <= tile_tokens
+  std::int32_t kv_tokens = 0;  // of the whole sequence once this chunk is stored: what may be read
+  std::int32_t unused[3] = {};
 };
-static_assert(sizeof(PrefillTile) == 16);
+static_assert(sizeof(PrefillTile) == 32);
 
 /// Cuts the chunks into tiles, longest context first, so that the last tiles to start are the short ones.
 [[nodiscard]] inline std::vector<PrefillTile> plan_prefill(std::span<const PrefillChunk> chunks, int tile_tokens) {
   std::vector<PrefillTile> tiles;
   for (const auto& c : chunks) {
     for (int t = 0; t < c.count; t += tile_tokens) {
-      tiles.push_back({c.request, c.first_row + t, c.stored + t, std::min(tile_tokens, c.count - t)});
+      tiles.push_back({c.request, c.first_row + t, c.stored + t, std::min(tile_tokens, c.count - t), c.stored + c.count, {}});
     }
   }
   std::stable_sort(tiles.begin(), tiles.end(), [](const PrefillTile& a, const PrefillTile& b) {

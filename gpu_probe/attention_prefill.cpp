@@ -1,0 +1,162 @@
+// Prefill attention by layout and by way of loading: contiguous and paged, by the copy engine and by gathering threads.
+#include "gpu_probe/attention_bench.hpp"
+#include "gpu_probe/device.hpp"
+#include "gpu_probe/kernels/prefill.hpp"
+
+namespace stowage::probe {
+namespace {
+
+constexpr std::size_t kPoolBytes = std::size_t{2} << 30;
+
+struct Point {
+  HeadShape shape;
+  int batch = 1;
+  int count = 0;   // new tokens of each request
+  int stored = 0;  // tokens before them
+  bool all_layouts = false;
+};
+
+class PrefillBatch {
+ public:
+  PrefillBatch(const Point& point, int sms) {
+    std::vector<PrefillChunk> chunks;
+    for (int r = 0; r < point.batch; ++r) chunks.push_back({r, r * point.count, point.count, point.stored});
+    const HeadShape& shape = point.shape;
+    const auto tiles = plan_prefill(chunks, prefill_tile_tokens(shape.heads, shape.kv_heads));
+    tiles_ = KvImage::upload(std::span<const PrefillTile>(tiles));
+    const int width = shape.heads * shape.head_dim;
+    q_ = DeviceBuffer(static_cast<std::size_t>(point.batch) * point.count * width * 2);
+    out_ = DeviceBuffer(q_.bytes());
+    launch_fill_random(nullptr, q_.as<>(), q_.bytes(), 5, true);
+    CUDA_CHECK(cudaDeviceSynchronize());
+    args_.q = q_.as<>();
+    args_.q_stride = width;
+    args_.q_rows = point.batch * point.count;
+    args_.out = out_.as<>();
+    args_.out_stride = width;
+    args_.tiles = tiles_.as<PrefillTile>();
+    args_.tile_count = static_cast<int>(tiles.size());
+    args_.heads = shape.heads;
+    args_.kv_heads = shape.kv_heads;
+    args_.head_dim = shape.head_dim;
+    args_.scale = 1.F / std::sqrt(static_cast<float>(shape.head_dim));
+    args_.blocks = sms;
+    flop_ = prefill_flop(chunks, shape.heads, shape.head_dim);
+  }
+  void launch(const PrefillMaps& maps, const KvView& kv, PrefillLoader loader, cudaStream_t stream) const {
+    launch_prefill(maps, kv, args_, loader, stream);
+  }
+  [[nodiscard]] double flop() const { return flop_; }
+
+ private:
+  DeviceBuffer tiles_, q_, out_;
+  PrefillArgs args_;
+  double flop_ = 0;
+};
+
+/// One layout in the pool with the copy engine's maps of every region.
+struct Placed {
+  Placed(const Layout& l, PrefillLoader way, std::span<const std::int32_t> lengths, const HeadShape& shape,
+         const DeviceBuffer& pool, std::uint64_t seed)
+      : layout(l), loader(way), batch(l, lengths, shape, pool.as<>(), pool.bytes(), seed) {
+    const int regions = std::min(batch.regions(), 32);
+    for (int i = 0; i < regions; ++i) maps.push_back(make_prefill_maps(batch.view(i), shape.kv_heads, shape.head_dim));
+  }
+  Layout layout;
+  PrefillLoader loader;
+  PooledBatch batch;
+  std::vector<PrefillMaps> maps;
+};
+
+std::vector<std::pair<Layout, PrefillLoader>> layouts_of(const Point& point) {
+  const Layout contiguous{0, TableOrder::sequential, 0};
+  const auto paged = [](int block) { return Layout{block, TableOrder::random, 0}; };
+  std::vector<std::pair<Layout, PrefillLoader>> out = {{contiguous, PrefillLoader::tensor}, {paged(16), PrefillLoader::gather}};
+  if (!point.all_layouts) return out;
+  for (const int block : kBlockSizes) out.emplace_back(paged(block), PrefillLoader::tensor);
+  out.emplace_back(contiguous, PrefillLoader::gather);
+  out.emplace_back(paged(256), PrefillLoader::gather);
+  return out;
+}
+
+void measure_point(Context& context, CudaTimer& timer, const DeviceBuffer& pool, const Point& point, bool sustained) {
+  const PrefillBatch batch(point, context.device().sms);
+  const std::vector<std::int32_t> lengths(static_cast<std::size_t>(point.batch), point.stored + point.count);
+  std::vector<std::unique_ptr<Placed>> placed;
+  std::vector<Variant> variants;
+  for (const auto& [layout, loader] : layouts_of(point)) {
+    placed.push_back(std::make_unique<Placed>(layout, loader, lengths, point.shape, pool, context.options().seed));
+    const Placed* place = placed.back().get();
+    variants.push_back({layout.name(), [&batch, &timer, place](int i) {
+                          const int region = i % static_cast<int>(place->maps.size());
+                          batch.launch(place->maps[static_cast<std::size_t>(region)], place->batch.view(region), place->loader,
+                                       timer.stream());
+                        }});
+  }
+  const auto keys = [&](const Placed& place) -> Keys {
+    return {{"layout", std::string(place.layout.block == 0 ? "contiguous" : "paged")},
+            {"block_tokens", std::int64_t{place.layout.block}},
+            {"order", std::string(name_of(place.layout.order))},
+            {"loader", std::string(name_of(place.loader))},
+            {"heads", std::int64_t{point.shape.heads}},
+            {"kv_heads", std::int64_t{point.shape.kv_heads}},
+            {"head_dim", std::int64_t{point.shape.head_dim}},
+            {"batch", std::int64_t{point.batch}},
+            {"new_tokens", std::int64_t{point.count}},
+            {"stored_tokens", std::int64_t{point.stored}}};
+  };
+  const auto add = [&](const char* name, const Placed& place, const Series& series) {
+    const double us = series.summary().median;
+    context.add(figure(name, keys(place), "us", series, {{"flop", batch.flop()}, {"tflops", tflops(batch.flop(), us)}}));
+  };
+  const auto series = measure_interleaved(variants, context.rule(0.5), timer, context.rng());
+  for (std::size_t v = 0; v < placed.size(); ++v) {
+    add("prefill", *placed[v], series[v]);
+    if (v == 0) continue;
+    const Series ratio = paired_ratio(series[v], series[0]);
+    if (ratio.size() > 0) context.add(figure("prefill_over_contiguous", keys(*placed[v]), "ratio", ratio));
+  }
+  if (!sustained) return;
+  for (std::size_t v = 0; v < std::min<std::size_t>(2, placed.size()); ++v) {
+    if (context.interrupted()) return;
+    add("prefill_sustained", *placed[v], timer.sustained(variants[v].launch, context.quick() ? 1.0 : 3.0));
+  }
+}
+
+std::vector<Point> points_of(const Context& context) {
+  const ModelShape& m = context.model();
+  const HeadShape own{m.heads, m.kv_heads, m.head_dim};
+  std::vector<Point> points;
+  const std::vector<int> counts =
+      context.quick() ? std::vector{512, 2048, 8192} : std::vector{16, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384};
+  for (const int count : counts) points.push_back({own, 1, count, 0, count == 8192 || count == 2048});
+  const std::vector<int> prefixes = context.quick() ? std::vector{4096} : std::vector{512, 2048, 8192, 32768};
+  for (const int stored : prefixes) {
+    for (const int count : {64, 256, 512, 2048}) points.push_back({own, 1, count, stored, false});
+  }
+  for (const int batch : {4, 16}) points.push_back({own, batch, 512, 0, false});
+  if (!context.quick()) {
+    for (const int count : {100, 333, 777, 1500, 3000, 6000}) points.push_back({own, 1, count, 0, false});  // between tile edges
+  }
+  for (const HeadShape& shape : {HeadShape{32, 32, 128}, HeadShape{64, 8, 128}, HeadShape{32, 8, 64}}) {
+    points.push_back({shape, 1, 4096, 0, false});
+  }
+  return points;
+}
+
+}  // namespace
+
+void measure_prefill(Context& context) {
+  const std::size_t bytes = std::min(kPoolBytes, usable_device_bytes());
+  const DeviceBuffer pool(bytes / (std::size_t{2} << 20) * (std::size_t{2} << 20));
+  launch_fill_random(nullptr, pool.as<>(), pool.bytes(), context.options().seed + 1, true);
+  CUDA_CHECK(cudaDeviceSynchronize());
+  CudaTimer timer;
+  for (const Point& point : points_of(context)) {
+    if (context.interrupted()) return;
+    const bool sustained = point.batch == 1 && point.stored == 0 && (point.count == 8192 || point.count == 2048);
+    measure_point(context, timer, pool, point, sustained);
+  }
+}
+
+}  // namespace stowage::probe
