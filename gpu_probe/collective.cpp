@@ -156,7 +156,8 @@ std::optional<std::string> unsupported(const Context& context) {
 void run(Context& context) {
   const int first = context.device().index, second = first == 0 ? 1 : 0;
   const std::size_t most = context.quick() ? 64 * mib : 1024 * mib;
-  CudaTimer timer({.flush_l2 = false, .gate = false, .clock = false});
+  // The gate holds the first GPU until both ends' operations are queued; the second's kernels wait for their peer.
+  CudaTimer timer({.flush_l2 = false, .gate = true, .clock = false});
   const Ends ends = {End(first, most, timer.stream()), End(second, most, nullptr)};
   const Comms comms({first, second});
   int version = 0;

@@ -4,6 +4,7 @@
 
 #include "gpu_probe/basic_kernels.hpp"
 #include "gpu_probe/cuda_timer.hpp"
+#include "gpu_probe/probe.hpp"
 
 namespace stowage::probe {
 namespace {
