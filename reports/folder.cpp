@@ -1,14 +1,14 @@
 #include "reports/folder.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <string>
 #include <system_error>
 #include <vector>
-
-#include <fcntl.h>
-#include <unistd.h>
 
 #include "base/error.hpp"
 #include "reports/csv.hpp"
@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 namespace {
 /// What a run may leave in its folder; with --force, those not written again would speak of another run.
 constexpr std::array<std::string_view, 6> result_names = {"report.html",    "summary.json", "requests.csv",
-                                                         "iterations.csv", "memory.csv",   "resolved.yaml"};
+                                                          "iterations.csv", "memory.csv",   "resolved.yaml"};
 
 [[noreturn]] void fail(const std::string& what, const fs::path& path, const std::string& reason) {
   throw EnvironmentError(what + " '" + path.string() + "': " + reason);

@@ -15,7 +15,7 @@ double seconds(std::int64_t ns) { return static_cast<double>(ns) / 1e9; }
 Json summary(const Latency& latency, const RunResult& run) {
   const Summary s = latency.of(run).summary();
   const double u = latency.units_per_s;  // divided, not multiplied: 0.01 s prints as 0.01
-  return {{"mean", s.mean / u}, {"p50", s.p50 / u}, {"p90", s.p90 / u},  {"p95", s.p95 / u},
+  return {{"mean", s.mean / u}, {"p50", s.p50 / u}, {"p90", s.p90 / u}, {"p95", s.p95 / u},
           {"p99", s.p99 / u},   {"max", s.max / u}, {"count", s.count}};
 }
 
@@ -41,39 +41,47 @@ Json slo(const ReportInput& input, const RunResult& run) {
 Json run_json(const ReportInput& input, const RunResult& run) {
   Json fractions = Json::object();
   for (std::size_t i = 0; i < part_count; ++i) fractions[std::string(part_names[i])] = run.mean_fraction[i];
-  Json out = {
-      {"name", run.name},
-      {"manager", manager(run.manager)},
-      {"requests",
-       {{"submitted", run.submitted}, {"completed", run.completed}, {"rejected", run.rejected},
-        {"unfinished", run.unfinished}, {"preemptions", run.preemptions}}},
-      {"makespan_s", seconds(run.makespan_ns)},
-      {"iterations", run.iterations},
-      {"throughput",
-       {{"requests_per_s", run.requests_per_s()},
-        {"prompt_tokens_per_s", run.prompt_tokens_per_s()},
-        {"output_tokens_per_s", run.output_tokens_per_s()}}},
-      {"ttft_s", summary(ttft, run)},
-      {"tbt_s", summary(tbt, run)},
-      {"tpot_s", summary(tpot, run)},
-      {"e2e_s", summary(e2e, run)},
-      {"queue_s", summary(queueing, run)},
-      {"batch", {{"mean", run.batch_mean}, {"max", run.batch_max}}},
-      {"kv",
-       {{"pool_bytes", run.pool_bytes}, {"pool_tokens", run.pool_tokens}, {"bytes_per_token", run.bytes_per_token},
-        {"peak_committed_bytes", run.peak_committed_bytes}, {"peak_live_bytes", run.peak_live_bytes},
-        {"mean_fraction", std::move(fractions)}}},
-      {"vmm",
-       {{"map_calls", run.vmm.map_calls}, {"unmap_calls", run.vmm.unmap_calls}, {"busy_s", seconds(run.vmm.busy_ns)},
-        {"stall_s", seconds(run.vmm.stall_ns)}, {"stall_max_s", seconds(run.vmm.stall_max_ns)},
-        {"stalled_iterations", run.vmm.stalled_iterations}}},
-      {"wall_s", seconds(run.wall_ns)}};
+  Json out = {{"name", run.name},
+              {"manager", manager(run.manager)},
+              {"requests",
+               {{"submitted", run.submitted},
+                {"completed", run.completed},
+                {"rejected", run.rejected},
+                {"unfinished", run.unfinished},
+                {"preemptions", run.preemptions}}},
+              {"makespan_s", seconds(run.makespan_ns)},
+              {"iterations", run.iterations},
+              {"throughput",
+               {{"requests_per_s", run.requests_per_s()},
+                {"prompt_tokens_per_s", run.prompt_tokens_per_s()},
+                {"output_tokens_per_s", run.output_tokens_per_s()}}},
+              {"ttft_s", summary(ttft, run)},
+              {"tbt_s", summary(tbt, run)},
+              {"tpot_s", summary(tpot, run)},
+              {"e2e_s", summary(e2e, run)},
+              {"queue_s", summary(queueing, run)},
+              {"batch", {{"mean", run.batch_mean}, {"max", run.batch_max}}},
+              {"kv",
+               {{"pool_bytes", run.pool_bytes},
+                {"pool_tokens", run.pool_tokens},
+                {"bytes_per_token", run.bytes_per_token},
+                {"peak_committed_bytes", run.peak_committed_bytes},
+                {"peak_live_bytes", run.peak_live_bytes},
+                {"mean_fraction", std::move(fractions)}}},
+              {"vmm",
+               {{"map_calls", run.vmm.map_calls},
+                {"unmap_calls", run.vmm.unmap_calls},
+                {"busy_s", seconds(run.vmm.busy_ns)},
+                {"stall_s", seconds(run.vmm.stall_ns)},
+                {"stall_max_s", seconds(run.vmm.stall_max_ns)},
+                {"stalled_iterations", run.vmm.stalled_iterations}}},
+              {"wall_s", seconds(run.wall_ns)}};
   if (!input.slo.empty()) out["slo"] = slo(input, run);
   if (!run.first_rejected.empty()) {
     Json rows = Json::array();
     for (const RejectedRequest& r : run.first_rejected) {
-      rows.push_back({{"id", r.id}, {"prompt_tokens", r.prompt_tokens}, {"output_tokens", r.output_tokens},
-                      {"reason", r.reason}});
+      rows.push_back(
+          {{"id", r.id}, {"prompt_tokens", r.prompt_tokens}, {"output_tokens", r.output_tokens}, {"reason", r.reason}});
     }
     out["first_rejected"] = std::move(rows);
   }
@@ -83,10 +91,14 @@ Json run_json(const ReportInput& input, const RunResult& run) {
 
 std::string_view evidence_name(Evidence evidence) {
   switch (evidence) {
-    case Evidence::measured: return "measured";
-    case Evidence::scaled: return "scaled";
-    case Evidence::roofline: return "roofline";
-    case Evidence::linear: return "linear";
+    case Evidence::measured:
+      return "measured";
+    case Evidence::scaled:
+      return "scaled";
+    case Evidence::roofline:
+      return "roofline";
+    case Evidence::linear:
+      return "linear";
   }
   STOWAGE_ASSERT(false);
   return {};
@@ -103,8 +115,11 @@ nlohmann::ordered_json to_json(const ReportInput& input) {
     out["budget_per_gpu"] = std::move(parts);
   }
   out["notes"] = input.notes;
-  out["provenance"] = {{"version", input.version}, {"command", input.command}, {"seed", input.seed},
-                       {"workload", input.workload_name}, {"ledger", input.ledger}};
+  out["provenance"] = {{"version", input.version},
+                       {"command", input.command},
+                       {"seed", input.seed},
+                       {"workload", input.workload_name},
+                       {"ledger", input.ledger}};
   return out;
 }
 

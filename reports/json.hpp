@@ -1,9 +1,8 @@
 #pragma once
 // The machine-readable result, schema "stowage.result/1" (docs/cli.md): times in seconds, memory in bytes,
 // fractions of the KV pool 0..1. `stowage run --format json` and summary.json are this text.
-#include <string>
-
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "reports/report_input.hpp"
 

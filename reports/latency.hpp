@@ -27,7 +27,7 @@ inline constexpr Latency ttft{"ttft", "TTFT", "time to first token", "requests",
 inline constexpr Latency tbt{"tbt", "TBT", "time between tokens", "gaps", &RunResult::tbt_ns, 1e9};
 inline constexpr Latency tpot{"tpot", "TPOT", "time per output token", "requests", &RunResult::tpot_ps, 1e12};
 inline constexpr Latency e2e{"e2e", "E2E", "end to end", "requests", &RunResult::e2e_ns, 1e9};
-inline constexpr Latency queueing{"queue", "Queueing", "arrival to first scheduled", "requests", &RunResult::queue_ns,
-                                  1e9};
+inline constexpr Latency queueing{"queue",    "Queueing",           "arrival to first scheduled",
+                                  "requests", &RunResult::queue_ns, 1e9};
 inline constexpr std::array<const Latency*, 5> latencies = {&ttft, &tbt, &tpot, &e2e, &queueing};
 }  // namespace stowage

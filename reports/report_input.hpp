@@ -2,11 +2,10 @@
 // Everything a report says, as plain data. The caller fills it from the resolved scenario and the finished runs;
 // nothing in reports/ computes a result, it only words, tabulates and draws what is here.
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <nlohmann/json.hpp>
 
 #include "reports/slo.hpp"
 #include "sim/result.hpp"
@@ -40,16 +39,16 @@ struct BudgetPart {
 };
 
 struct ReportInput {
-  std::string title;          // the scenario's name, as the user wrote it
-  std::string command;        // exact command line that made this
-  std::string version;        // "stowage 0.1.0"
-  std::string seed;           // as text; empty = nothing random
-  std::string workload_name;  // "azure-conv-2023.csv x 4"
-  std::string resolved_yaml;  // resolved.yaml
+  std::string title;                                                   // the scenario's name, as the user wrote it
+  std::string command;                                                 // exact command line that made this
+  std::string version;                                                 // "stowage 0.1.0"
+  std::string seed;                                                    // as text; empty = nothing random
+  std::string workload_name;                                           // "azure-conv-2023.csv x 4"
+  std::string resolved_yaml;                                           // resolved.yaml
   nlohmann::ordered_json scenario = nlohmann::ordered_json::object();  // the same, as JSON
 
-  std::vector<RunResult> runs;  // one per manager, in scenario order
-  std::vector<LatencyLimit> slo;   // may be empty
+  std::vector<RunResult> runs;    // one per manager, in scenario order
+  std::vector<LatencyLimit> slo;  // may be empty
 
   std::vector<BudgetPart> budget;  // of one GPU; empty when the pool was given outright
   std::string kv_line;             // in vLLM's words: "KV cache 227,840 tokens; maximum concurrency for 8,192 ..."

@@ -13,7 +13,7 @@ namespace stowage {
 
 /// "ttft_p99: 1s": the 99th percentile of ttft must not exceed 1e9 ns.
 struct LatencyLimit {
-  std::string key;     // "ttft_p99"
+  std::string key;  // "ttft_p99"
   double limit_ns = 0;
 };
 

@@ -1,10 +1,10 @@
 #include "reports/terminal.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
-
-#include <fmt/format.h>
 
 #include "reports/latency.hpp"
 #include "reports/metrics.hpp"
@@ -110,7 +110,8 @@ constexpr std::array table = {
     TableRow{"requests completed", [](const RunResult& r) { return text::count(r.completed); }, nullptr, {}},
     TableRow{"  rejected / preemptions",
              [](const RunResult& r) { return text::count(r.rejected) + " / " + text::count(r.preemptions); },
-             nullptr, {}},
+             nullptr,
+             {}},
     TableRow{"requests/s", [](const RunResult& r) { return text::number(r.requests_per_s()); },
              [](const RunResult& r) { return r.requests_per_s(); }, Better::higher},
     TableRow{"output tokens/s", [](const RunResult& r) { return text::number(r.output_tokens_per_s()); },
@@ -119,7 +120,8 @@ constexpr std::array table = {
              [](const RunResult& r) { return double(r.makespan_ns); }, Better::lower},
     TableRow{"running, mean / max",
              [](const RunResult& r) { return text::number(r.batch_mean) + " / " + text::number(double(r.batch_max)); },
-             nullptr, {}},
+             nullptr,
+             {}},
     TableRow{"TTFT p50 / p99", [](const RunResult& r) { return p50_p99(ttft, r); },
              [](const RunResult& r) { return ttft.quantile_ns(r, 0.99); }, Better::lower},
     TableRow{"TBT p50 / p99", [](const RunResult& r) { return p50_p99(tbt, r); },
@@ -134,8 +136,10 @@ constexpr std::array table = {
     TableRow{"  lost: external", [](const RunResult& r) { return part(r, Part::external); }, nullptr, {}},
     TableRow{"  cached", [](const RunResult& r) { return part(r, Part::cached); }, nullptr, {}},
     TableRow{"  free", [](const RunResult& r) { return part(r, Part::free); }, nullptr, {}},
-    TableRow{"peak held by requests", [](const RunResult& r) { return text::bytes(double(r.peak_committed_bytes)); },
-             nullptr, {}},
+    TableRow{"peak held by requests",
+             [](const RunResult& r) { return text::bytes(double(r.peak_committed_bytes)); },
+             nullptr,
+             {}},
     TableRow{"held over time", sparkline, nullptr, {}},
 };
 
@@ -213,7 +217,10 @@ void one_a_line(Page& page, const ReportInput& input) {
                {text::duration(ttft.quantile_ns(r, 0.99))},
                {text::duration(tbt.quantile_ns(r, 0.99))},
                {text::percent(lost_fraction(r))},
-               {input.slo.empty() ? "" : met ? "PASS" : "FAIL", met ? Paint::good : Paint::bad}}};
+               {input.slo.empty() ? ""
+                : met             ? "PASS"
+                                  : "FAIL",
+                met ? Paint::good : Paint::bad}}};
     page.row(line, label_columns, cell_columns);
   }
   if (shown < input.runs.size()) page.line(fmt::format("… and {} more in summary.json", input.runs.size() - shown));

@@ -1,10 +1,10 @@
 #include "reports/text.hpp"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <cmath>
 #include <utility>
-
-#include <fmt/format.h>
 
 namespace stowage::text {
 namespace {
@@ -109,14 +109,22 @@ std::string html(std::string_view raw) {
   while (!raw.empty()) {
     const std::size_t n = sequence_length(raw);
     const char c = raw[0];
-    if (n == 0) out += "\xEF\xBF\xBD";
-    else if (c == '&') out += "&amp;";
-    else if (c == '<') out += "&lt;";
-    else if (c == '>') out += "&gt;";
-    else if (c == '"') out += "&quot;";
-    else if (c == '\'') out += "&#39;";
-    else if (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') out += "\xEF\xBF\xBD";
-    else out += raw.substr(0, n);
+    if (n == 0)
+      out += "\xEF\xBF\xBD";
+    else if (c == '&')
+      out += "&amp;";
+    else if (c == '<')
+      out += "&lt;";
+    else if (c == '>')
+      out += "&gt;";
+    else if (c == '"')
+      out += "&quot;";
+    else if (c == '\'')
+      out += "&#39;";
+    else if (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t')
+      out += "\xEF\xBF\xBD";
+    else
+      out += raw.substr(0, n);
     raw.remove_prefix(n == 0 ? 1 : n);
   }
   return out;
@@ -129,8 +137,10 @@ std::string printable(std::string_view raw) {
     const auto c = static_cast<unsigned char>(raw[0]);
     // C0, DEL, and the C1 controls U+0080..U+009F, which some terminals obey.
     const bool control = c < 0x20 || c == 0x7F || (n == 2 && c == 0xC2 && static_cast<unsigned char>(raw[1]) < 0xA0);
-    if (n == 0 || control) out += '?';
-    else out += raw.substr(0, n);
+    if (n == 0 || control)
+      out += '?';
+    else
+      out += raw.substr(0, n);
     raw.remove_prefix(n == 0 ? 1 : n);
   }
   return out;
@@ -162,8 +172,10 @@ std::vector<std::string> wrap(std::string_view utf8, std::size_t columns) {
     const std::string word = fit(utf8.substr(0, space), columns);
     utf8.remove_prefix(space == std::string_view::npos ? utf8.size() : space + 1);
     if (word.empty()) continue;
-    if (!line.empty() && width(line) + 1 + width(word) > columns) lines.push_back(std::exchange(line, word));
-    else line += (line.empty() ? "" : " ") + word;
+    if (!line.empty() && width(line) + 1 + width(word) > columns)
+      lines.push_back(std::exchange(line, word));
+    else
+      line += (line.empty() ? "" : " ") + word;
   }
   if (!line.empty()) lines.push_back(line);
   return lines;

@@ -9,12 +9,12 @@
 
 namespace stowage::text {
 
-[[nodiscard]] std::string duration(double ns);      // "0 s", "12.3 us", "310 ms", "1.24 s", "59.9 min"
-[[nodiscard]] std::string bytes(double bytes);      // "512 MiB", "67.5 GiB", "1,000 B"
-[[nodiscard]] std::string count(std::uint64_t n);   // "227,840"
-[[nodiscard]] std::string number(double x);         // three significant digits: "4,612", "20.1", "0.052"
-[[nodiscard]] std::string percent(double fraction); // "8.85 %", "41.2 %", "100 %", "< 0.01 %"
-[[nodiscard]] std::string times(double ratio);      // "1.67 times", "3 times"
+[[nodiscard]] std::string duration(double ns);       // "0 s", "12.3 us", "310 ms", "1.24 s", "59.9 min"
+[[nodiscard]] std::string bytes(double bytes);       // "512 MiB", "67.5 GiB", "1,000 B"
+[[nodiscard]] std::string count(std::uint64_t n);    // "227,840"
+[[nodiscard]] std::string number(double x);          // three significant digits: "4,612", "20.1", "0.052"
+[[nodiscard]] std::string percent(double fraction);  // "8.85 %", "41.2 %", "100 %", "< 0.01 %"
+[[nodiscard]] std::string times(double ratio);       // "1.67 times", "3 times"
 /// "a", "a and b", "a, b and c".
 [[nodiscard]] std::string list(const std::vector<std::string>& items);
 /// "1 request", "19,366 requests".

@@ -1,9 +1,9 @@
 #include "reports/words.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
-
-#include <fmt/format.h>
 
 #include "base/error.hpp"
 #include "reports/metrics.hpp"
@@ -101,8 +101,8 @@ SloSentence slo(const ReportInput& input) {
   const std::string& name = input.runs[0].name;
   if (missed.empty()) return {Verdict::pass, one ? name + " meets the SLO." : all(input) + " meet the SLO."};
   if (met.empty()) return {Verdict::fail, one ? name + " misses the SLO." : "No manager meets the SLO."};
-  return {Verdict::mixed, subject(input, met, "meets the SLO, ", "meet the SLO, ") +
-                              subject(input, missed, "does not.", "do not.")};
+  return {Verdict::mixed,
+          subject(input, met, "meets the SLO, ", "meet the SLO, ") + subject(input, missed, "does not.", "do not.")};
 }
 }  // namespace
 
@@ -125,8 +125,10 @@ Headline headline(const ReportInput& input) {
     return out;
   }
   const std::string compared = input.runs.size() == 1 ? single(input.runs[0]) : comparison(input);
-  if (out.sentence.empty()) out.sentence = compared;
-  else out.reasons.push_back(compared);
+  if (out.sentence.empty())
+    out.sentence = compared;
+  else
+    out.reasons.push_back(compared);
   if (input.runs.size() > 1) {
     if (!rank_runs(input, requests_per_s, Better::higher).alike) out.reasons.push_back(first_token(input));
     out.reasons.push_back(least_lost(input));
@@ -185,10 +187,14 @@ std::string budget(const ReportInput& input) {
 
 std::string evidence(Evidence evidence) {
   switch (evidence) {
-    case Evidence::measured: return "measured";
-    case Evidence::scaled: return "scaled from a measured profile";
-    case Evidence::roofline: return "roofline, not calibrated";
-    case Evidence::linear: return "linear, coefficients given by the user";
+    case Evidence::measured:
+      return "measured";
+    case Evidence::scaled:
+      return "scaled from a measured profile";
+    case Evidence::roofline:
+      return "roofline, not calibrated";
+    case Evidence::linear:
+      return "linear, coefficients given by the user";
   }
   STOWAGE_ASSERT(false);
   return {};
