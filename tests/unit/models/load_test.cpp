@@ -1,0 +1,175 @@
+// Descriptions from files, and what is said about bad ones.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "models/hardware/hardware.hpp"
+#include "models/llm/model.hpp"
+
+namespace stowage {
+namespace {
+template <class F>
+std::vector<Problem> problems_of(F&& f) {
+  try {
+    f();
+  } catch (const InputError& e) {
+    return e.problems();
+  }
+  ADD_FAILURE() << "no InputError";
+  return {};
+}
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+TEST(LoadModel, UnknownNameGetsTheNearestOneAndThePlace) {
+  const auto p = problems_of([] { (void)load_model("llama3-8b", {"s.yaml", 3, 8}); });
+  ASSERT_EQ(p.size(), 1U);
+  EXPECT_EQ(p[0].at.str(), "s.yaml:3:8");
+  EXPECT_TRUE(has(p[0].message, "no model 'llama3-8b' in the zoo; did you mean 'llama-3-8b'?")) << p[0].message;
+}
+
+TEST(LoadModel, MissingFileNamesThePlaceThatAskedForIt) {
+  const auto p = problems_of([] { (void)load_model("no/such.yaml", {"s.yaml", 3, 8}); });
+  ASSERT_EQ(p.size(), 1U);
+  EXPECT_EQ(p[0].at.str(), "s.yaml:3:8");
+  EXPECT_TRUE(has(p[0].message, "'no/such.yaml' does not exist"));
+}
+
+TEST(LoadModel, ReadsAFileByItsPath) {
+  const auto path = std::filesystem::temp_directory_path() / "stowage_load_test.yaml";
+  std::ofstream(path) << "name: tiny\nlayers: 2\nhidden: 8\nheads: 4\nkv_heads: 2\nintermediate: 16\nvocab: 10\n"
+                         "max_positions: 128\nkv_dtype: float8\n";
+  const auto m = load_model(path.string());
+  std::filesystem::remove(path);
+  EXPECT_EQ(m.head_dim, 2);  // 8 / 4
+  EXPECT_EQ(m.kv_bytes_per_token().count(), 2 * 2 * 2 * 2 * 1);
+  // A layer: qkv 8 x (8 + 2 x 4) = 128, o 64, mlp 3 x 8 x 16 = 384, norms 16 = 592; 2 x 10 x 8 + 8 + 2 x 592 = 1,352.
+  EXPECT_EQ(m.parameters(), 1'352);
+}
+
+TEST(ParseModel, ReportsEverythingAtOnce) {
+  const auto p = problems_of([] {
+    (void)parse_model("name: x\nlayer: 2\nhidden: 8\nheads: 0\nintermediate: 16\nvocab: 10\nmax_positions: 128\n",
+                      "m.yaml");
+  });
+  ASSERT_EQ(p.size(), 3U);  // layers missing, heads out of range, unknown key 'layer'
+  EXPECT_TRUE(std::any_of(p.begin(), p.end(), [](const auto& e) {
+    return e.at.line == 2 && has(e.message, "did you mean 'layers'?");
+  }));
+  EXPECT_TRUE(std::any_of(p.begin(), p.end(), [](const auto& e) { return e.at.line == 4; }));
+}
+
+TEST(ParseModel, KvHeadsMustDivideHeads) {
+  const auto p = problems_of([] {
+    (void)parse_model("name: x\nlayers: 2\nhidden: 8\nheads: 4\nkv_heads: 3\nintermediate: 16\nvocab: 10\n"
+                      "max_positions: 128\n", "m.yaml");
+  });
+  ASSERT_EQ(p.size(), 1U);
+  EXPECT_TRUE(has(p[0].message, "kv_heads must divide heads"));
+}
+
+// The fields of meta-llama/Llama-3.1-8B's config.json, with some that do not matter here.
+constexpr const char* llama_json = R"({
+  "architectures": ["LlamaForCausalLM"], "attention_bias": false, "attention_dropout": 0.0, "bos_token_id": 128000,
+  "hidden_act": "silu", "hidden_size": 4096, "initializer_range": 0.02, "intermediate_size": 14336,
+  "max_position_embeddings": 131072, "mlp_bias": false, "model_type": "llama", "num_attention_heads": 32,
+  "num_hidden_layers": 32, "num_key_value_heads": 8, "pretraining_tp": 1, "rms_norm_eps": 1e-05,
+  "rope_scaling": {"factor": 8.0, "rope_type": "llama3"}, "rope_theta": 500000.0, "tie_word_embeddings": false,
+  "head_dim": null, "torch_dtype": "bfloat16", "use_cache": true, "vocab_size": 128256
+})";
+
+TEST(HuggingFace, ImportsLlamaAsTheZooHasIt) {
+  const auto m = parse_model(llama_json, "Llama-3.1-8B/config.json");
+  const auto zoo = load_model("llama-3.1-8b");
+  EXPECT_EQ(m.name, "Llama-3.1-8B");
+  EXPECT_EQ(m.parameters(), zoo.parameters());
+  EXPECT_EQ(m.kv_bytes_per_token(), zoo.kv_bytes_per_token());
+  EXPECT_EQ(m.head_dim, 128);
+  EXPECT_EQ(m.max_positions, 131072);
+  EXPECT_EQ(m.dtype, Dtype::bfloat16);
+}
+
+TEST(HuggingFace, ImportsQwenWithItsUnsaidBiasesAndNorms) {
+  const auto qwen2 = parse_model(R"({"model_type": "qwen2", "hidden_size": 3584, "intermediate_size": 18944,
+    "max_position_embeddings": 32768, "num_attention_heads": 28, "num_hidden_layers": 28, "num_key_value_heads": 4,
+    "sliding_window": 131072, "use_sliding_window": false, "tie_word_embeddings": false, "torch_dtype": "bfloat16",
+    "vocab_size": 152064})", "config.json");
+  EXPECT_EQ(qwen2.parameters(), 7'615'616'512);
+  const auto qwen3 = parse_model(R"({"model_type": "qwen3", "hidden_size": 5120, "intermediate_size": 25600,
+    "max_position_embeddings": 40960, "num_attention_heads": 64, "num_hidden_layers": 64, "num_key_value_heads": 8,
+    "head_dim": 128, "attention_bias": false, "sliding_window": null, "tie_word_embeddings": false,
+    "torch_dtype": "bfloat16", "vocab_size": 151936})", "config.json");
+  EXPECT_EQ(qwen3.parameters(), 32'762'123'264);
+}
+
+TEST(HuggingFace, ImportsOpt) {
+  const auto m = parse_model(R"({"model_type": "opt", "hidden_size": 5120, "ffn_dim": 20480, "vocab_size": 50272,
+    "max_position_embeddings": 2048, "num_attention_heads": 40, "num_hidden_layers": 40, "torch_dtype": "float16",
+    "word_embed_proj_dim": 5120, "do_layer_norm_before": true})", "config.json");
+  EXPECT_EQ(m.parameters(), 12'853'473'280);
+  EXPECT_EQ(m.active_parameters(), load_model("opt-13b").active_parameters());
+}
+
+TEST(HuggingFace, RefusesWhatItCannotDescribe) {
+  const auto refused = [](const std::string& json) {
+    const auto p = problems_of([&] { (void)parse_model(json, "config.json"); });
+    return p.size() == 1 ? p[0].message : std::string{};
+  };
+  EXPECT_TRUE(has(refused(R"({"model_type": "mixtral", "num_local_experts": 8})"), "a mixture of experts"));
+  EXPECT_TRUE(has(refused(R"({"model_type": "deepseek_v3", "kv_lora_rank": 512, "n_routed_experts": 256})"),
+                  "a mixture of experts, latent attention"));
+  EXPECT_TRUE(has(refused(R"({"model_type": "mistral", "sliding_window": 4096})"), "sliding-window attention"));
+  EXPECT_TRUE(has(refused(R"({"model_type": "qwen2", "layer_types": ["full_attention", "sliding_attention"]})"),
+                  "sliding-window attention"));
+  EXPECT_TRUE(has(refused(R"({"model_type": "llama", "quantization_config": {"bits": 4}})"), "quantized weights"));
+  EXPECT_TRUE(has(refused(R"({"model_type": "gemma3", "text_config": {}})"), "text_config"));
+  EXPECT_TRUE(has(refused(R"({"model_type": "bloom"})"), "model_type 'bloom' is not known"));
+}
+
+TEST(HuggingFace, MissingShapesAreAllNamed) {
+  const auto p = problems_of([] { (void)parse_model(R"({"model_type": "llama", "vocab_size": 1000})", "c.json"); });
+  EXPECT_EQ(p.size(), 5U);  // layers, hidden, heads, positions, intermediate
+}
+
+TEST(Hardware, TheZooIsWholeAndSourced) {
+  EXPECT_EQ(hardware_names(), (std::vector<std::string>{"a100-40gb", "a100-80gb", "b200", "h100-sxm-80gb", "h200", "l4",
+                                                       "l40s", "rtx-4090"}));
+  for (const auto& name : hardware_names()) {
+    const auto h = load_hardware(name);
+    EXPECT_EQ(h.name, name);
+    EXPECT_LT(h.driver_memory, h.memory) << name;
+    EXPECT_GT(ratio(h.driver_memory, h.memory), 0.9) << name;
+    for (const auto key : {"memory", "driver_memory", "memory_bandwidth", "bf16", "l2", "sms", "pcie", "vmm"})
+      EXPECT_FALSE(h.source_of(key).empty()) << name << " " << key;
+    EXPECT_EQ(h.source_of("nvlink").empty(), h.nvlink_bytes_per_s == 0) << name;
+    // FLOP a byte where compute and memory balance: 100 to 420 on every data-centre GPU of these generations.
+    const double ridge = h.bf16_flop_per_s / h.memory_bytes_per_s;
+    EXPECT_GT(ridge, 100) << name;
+    EXPECT_LT(ridge, 430) << name;
+  }
+}
+
+TEST(Hardware, H100) {
+  const auto h = load_hardware("h100-sxm-80gb");
+  EXPECT_EQ(h.driver_memory.count(), 85'029'615'043);  // 79.19 x 2^30 = 85,029,615,042.6
+  EXPECT_DOUBLE_EQ(h.memory_bytes_per_s, 3.35e12);
+  EXPECT_DOUBLE_EQ(h.link_bytes_per_s(), 450e9);
+  EXPECT_DOUBLE_EQ(load_hardware("l4").link_bytes_per_s(), 32e9);  // PCIe where there is no NVLink
+}
+
+TEST(Hardware, BadInput) {
+  auto p = problems_of([] { (void)load_hardware("h100", {"s.yaml", 4, 11}); });
+  ASSERT_EQ(p.size(), 1U);
+  EXPECT_EQ(p[0].at.str(), "s.yaml:4:11");
+  EXPECT_TRUE(has(p[0].message, "did you mean 'h100-sxm-80gb'?")) << p[0].message;
+  p = problems_of([] {
+    (void)parse_hardware("name: x\nmemory: 80\nmemory_bandwidth: 0GB/s\nbf16: 1TFLOP/s\npcie: 1GB/s\n"
+                         "vmm: {create: 1us, map: 1us, set_access: 1us, unmap: 1us, relase: 1us}\n", "h.yaml");
+  });
+  // memory without a unit; bandwidth zero; release missing; 'relase' unknown.
+  EXPECT_GE(p.size(), 4U);
+}
+}  // namespace
+}  // namespace stowage
