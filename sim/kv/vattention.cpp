@@ -23,9 +23,12 @@ namespace {
 std::int64_t tensors_of(const RunConfig& config) {
   return config.manager.choice("layout") == "sliced" ? 2 : 2 * config.kv.layers;
 }
+/// A page in each tensor of each GPU: all GPUs of a replica act alike, by the same calls at the same time.
+std::int64_t block_bytes(const RunConfig& config) {
+  return config.manager.integer("page") * tensors_of(config) * config.kv.gpus;
+}
 std::int64_t tokens_per_page(const RunConfig& config) {
-  const auto bytes = static_cast<Int128>(config.manager.integer("page")) * tensors_of(config);
-  return static_cast<std::int64_t>(bytes / config.kv.bytes_per_token.count());
+  return block_bytes(config) / config.kv.bytes_per_token.count();
 }
 
 class VAttention final {
@@ -34,7 +37,7 @@ class VAttention final {
       : table_(table),
         tensors_(tensors_of(config)),
         per_block_(tokens_per_page(config)),
-        block_bytes_(tensors_ * config.manager.integer("page")),
+        block_bytes_(block_bytes(config)),
         bpt_(config.kv.bytes_per_token.count()),
         blocks_(config.kv.pool.count() / block_bytes_),
         free_(blocks_),
@@ -380,7 +383,7 @@ void check(const RunConfig& config) {
   if (tokens_per_page(config) < 1)
     throw InputError({}, "a page of " + format_bytes(Bytes{config.manager.integer("page")}) +
                              " is smaller than one token's share of a tensor; use a larger page");
-  const std::int64_t block = tensors_of(config) * config.manager.integer("page");
+  const std::int64_t block = block_bytes(config);
   if (config.kv.pool.count() < block)
     throw InputError({}, "the KV pool of " + std::to_string(config.kv.pool.count()) +
                              " bytes holds not one page in each tensor (" + std::to_string(block) +

@@ -167,6 +167,7 @@ class Replica {
       finish_at_.remove(s);
     } else {
       partial_ = no_sid;
+      prefilled_ = 0;
     }
     table_.remove_running(s);
     q.decoding = false;
@@ -212,6 +213,7 @@ class Replica {
       if (q.produced == 0) q.first_token_ns = now_;
       else metrics_.tbt_ns.add(now_ - q.last_token_ns);
     }
+    prefilled_ = partial_ != no_sid ? table_[partial_].computed : 0;
     metrics_.peak_live_tokens = std::max(metrics_.peak_live_tokens, live_tokens());
   }
 
@@ -285,9 +287,7 @@ class Replica {
   }
 
   // --- Books.
-  [[nodiscard]] std::int64_t live_tokens() const {
-    return decode_kv_ + (partial_ != no_sid ? table_[partial_].computed : 0);
-  }
+  [[nodiscard]] std::int64_t live_tokens() const { return decode_kv_ + prefilled_; }
   [[nodiscard]] MemoryLevels current_levels() const {
     const Occupancy o = kv_.occupancy();
     return {live_tokens() * bpt_, o.held, o.cached, o.round_up, table_.running(), waiting_.size(), blocked_};
@@ -367,6 +367,7 @@ class Replica {
   std::int64_t now_ = 0, first_arrival_ns_ = 0;
   std::int64_t decoders_ = 0;   // B
   std::int64_t decode_kv_ = 0;  // sum of the decoders' stored tokens
+  std::int64_t prefilled_ = 0;  // stored tokens of the request whose prompt is not done
   Sid partial_ = no_sid;        // the one running request whose prompt is not done
   bool preempted_ = false;      // at the last boundary
   bool blocked_ = false;        // the manager refused the head of waiting, or this boundary preempted
