@@ -1,0 +1,2 @@
+# Everything that is wrong with a file, in one go.
+stowage run inputs/many_errors.yaml

@@ -1,0 +1,1 @@
+stowage run inputs/trace.yaml --set workload.trace=absent.csv

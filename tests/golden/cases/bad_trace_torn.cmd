@@ -1,0 +1,4 @@
+stowage run inputs/trace.yaml --set workload.trace=inputs/torn.csv -o out
+code=$?
+ls -A
+exit $code

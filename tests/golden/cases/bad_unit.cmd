@@ -1,0 +1,1 @@
+stowage run inputs/four.yaml --set memory.kv_pool=8

@@ -1,0 +1,1 @@
+stowage check inputs/four.yaml inputs/trace.yaml

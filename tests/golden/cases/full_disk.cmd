@@ -1,0 +1,2 @@
+# /dev/full takes nothing.
+stowage model list >/dev/full

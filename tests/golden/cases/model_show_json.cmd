@@ -1,0 +1,1 @@
+stowage model show llama-3-8b --format json

@@ -1,0 +1,1 @@
+stowage model show lama-3-8b

@@ -1,0 +1,2 @@
+# The contract's JSON, whole.
+stowage run inputs/four.yaml --format json

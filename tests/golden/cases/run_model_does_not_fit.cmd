@@ -1,0 +1,1 @@
+stowage run inputs/four.yaml --set memory='{utilization: 0.9}' --set model=opt-175b

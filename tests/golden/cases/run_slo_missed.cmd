@@ -1,0 +1,1 @@
+stowage run inputs/four.yaml --set slo.tbt_p99=5ms --assert-slo >/dev/null

@@ -1,0 +1,1 @@
+stowage trace info inputs/good.csv

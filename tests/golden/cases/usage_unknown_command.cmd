@@ -1,0 +1,1 @@
+stowage rum inputs/four.yaml

@@ -1,0 +1,1 @@
+stowage trace infos inputs/good.csv

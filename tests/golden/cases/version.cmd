@@ -1,0 +1,1 @@
+stowage --version | head -1
