@@ -118,6 +118,8 @@ class MapReader {
 [[nodiscard]] std::string format_duration(double ns);
 /// "2MiB", "64KiB", "123B": the shortest exact binary form, so that parse_bytes(format_bytes(x)) == x.
 [[nodiscard]] std::string format_bytes(Bytes value);
+/// The user's text made safe for one line of a message: control characters shown, long text cut.
+[[nodiscard]] std::string shown(std::string_view text);
 /// "; did you mean 'x'?" or "" when nothing is near.
 [[nodiscard]] std::string did_you_mean(std::string_view wrong, std::span<const std::string_view> names);
 }  // namespace stowage

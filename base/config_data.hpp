@@ -33,7 +33,4 @@ struct ConfigNode::Data {
 
 /// How deep lists and maps may nest: keeps every recursive walk far from the end of the stack.
 inline constexpr std::size_t config_depth_max = 64;
-
-/// The user's text made safe for one line of a message: control characters shown, long text cut.
-[[nodiscard]] std::string shown(std::string_view text);
 }  // namespace stowage

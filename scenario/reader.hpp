@@ -1,0 +1,52 @@
+#pragma once
+// What the files of this folder share; not for use outside it.
+#include <exception>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/config.hpp"
+#include "scenario/scenario.hpp"
+
+namespace stowage::detail {
+
+struct Context {
+  Problems& problems;
+  std::filesystem::path folder;  // of the scenario file
+  /// A path as the user wrote it at `node`: relative to the scenario's folder, or to the working directory in --set.
+  [[nodiscard]] std::string resolve(const ConfigNode& node) const;
+};
+
+/// Is this `model:` or `hardware:` a file rather than a name? As load_model and load_hardware see it.
+[[nodiscard]] bool is_path(std::string_view text);
+
+/// Runs `read`; what it finds wrong joins the other problems, at `at` where it names no place of its own.
+template <class Read>
+auto collect(Problems& problems, const SourcePos& at, const std::string& prefix, Read read) -> decltype(read()) {
+  try {
+    return read();
+  } catch (const InputError& e) {
+    for (const auto& p : e.problems()) {
+      const bool placed = !p.at.file.empty();
+      problems.add(placed ? p.at : at, placed ? p.message : prefix + p.message);
+    }
+  }
+  return decltype(read())();
+}
+
+/// Reads `workload:` into scenario.workload and opens it (seeded, scaled); sets the ledger of a trace. nullptr when
+/// something is wrong.
+[[nodiscard]] std::shared_ptr<const Workload> read_workload(const ConfigNode& node, Context& context,
+                                                            Scenario& scenario);
+
+struct ManagerEntry {
+  ManagerSpec spec;
+  const ManagerRow* row = nullptr;
+  SourcePos at;
+  std::string path;
+};
+/// Reads `managers:` through the table in sim/kv/registry.hpp and gives every entry a name of its own.
+[[nodiscard]] std::vector<ManagerEntry> read_managers(const ConfigNode& node, Problems& problems);
+}  // namespace stowage::detail

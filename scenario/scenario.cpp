@@ -1,0 +1,360 @@
+// Reads a scenario in two passes: first every key of the file, collecting problems; then what follows from them
+// (budget, pool, prices, one RunConfig a manager), which needs the whole.
+#include "scenario/scenario.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "models/cost/roofline.hpp"
+#include "models/cost/vmm.hpp"
+#include "scenario/reader.hpp"
+
+namespace stowage {
+namespace {
+using detail::Context;
+constexpr std::int64_t int64_max = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t model_len_default = 8192;
+constexpr std::int64_t model_len_max = max_length_tokens;
+constexpr std::int64_t batched_tokens_max = 1 << 20;  // the price table has a row for each
+constexpr std::int64_t batch_max = 1 << 16;
+constexpr Bytes pool_max{std::int64_t{1} << 50};  // 1 PiB a replica
+constexpr double step_term_max_ns = 3600e9;       // one hour: sums over a run stay far from the end of the clock
+constexpr double token_term_max_ns = 1e9;
+constexpr std::array<std::string_view, 6> routers = {"round-robin",  "random",   "least-outstanding",
+                                                     "power-of-two", "least-kv", "prefix-affinity"};
+constexpr std::array<std::string_view, 1> policies = {"vllm"};
+constexpr double gib = 1024.0 * 1024.0 * 1024.0;
+double in_gib(Bytes bytes) { return static_cast<double>(bytes.count()) / gib; }
+
+/// An optional key: nothing when absent, what `read` makes of it otherwise.
+template <class T, class Read>
+std::optional<T> optional_key(MapReader& in, std::string_view key, Read read) {
+  if (in.has(key)) return read();
+  (void)in.node(key);
+  return std::nullopt;
+}
+
+/// A duration from 0 to `max_ns`.
+double term(MapReader& in, std::string_view key, double max_ns) {
+  const double ns = in.duration_ns(key, 0.0);
+  if (ns <= max_ns) return ns;
+  in.problem(key, fmt::format("'{}' is out of range; write a duration up to {}", in.path_of(key), format_duration(max_ns)));
+  return 0;
+}
+
+Bytes memory_size(MapReader& in, std::string_view key, Bytes min) {
+  const Bytes value = in.bytes(key, min);
+  if (value < min || value > pool_max)
+    in.problem(key, fmt::format("'{}' is out of range; write a size from {} to {}", in.path_of(key), format_bytes(min),
+                                format_bytes(pool_max)));
+  return value;
+}
+
+std::string model_or_hardware(MapReader& in, std::string_view key, const Context& context) {
+  const ConfigNode node = in.node(key);
+  const std::string text = in.text(key);
+  return detail::is_path(text) ? context.resolve(node) : text;
+}
+
+ClusterSpec read_cluster(const ConfigNode& node, const Scenario& s, bool model_known, Problems& problems) {
+  MapReader in(node, problems);
+  ClusterSpec c;
+  c.replicas = in.integer("replicas", 1, 1 << 20, 1);
+  c.tensor = in.integer("tensor", 1, 1024, 1);
+  c.pipeline = in.integer("pipeline", 1, 1024, 1);
+  c.router = routers[in.choice("router", routers, 0)];
+  in.finish();
+  if (c.replicas > 1)
+    in.problem("replicas", fmt::format("'{}': this version simulates one replica; write 1", in.path_of("replicas")));
+  if (c.pipeline > 1)
+    in.problem("pipeline", fmt::format("'{}': this version simulates one pipeline stage; write 1, or use 'tensor'",
+                                       in.path_of("pipeline")));
+  if (!model_known) return c;
+  if (const auto why = parallel_problem(s.model, static_cast<int>(c.tensor), 1))
+    in.problem("tensor", fmt::format("'{}': {}", in.path_of("tensor"), *why));
+  return c;
+}
+
+MemorySpec read_memory(const ConfigNode& node, Problems& problems) {
+  MapReader in(node, problems);
+  MemorySpec m;
+  m.utilization = optional_key<double>(in, "utilization", [&] { return in.number("utilization", 0.01, 1); });
+  m.kv_pool = optional_key<Bytes>(in, "kv_pool", [&] { return memory_size(in, "kv_pool", Bytes{1}); });
+  m.kv_tokens = optional_key<std::int64_t>(in, "kv_tokens", [&] { return in.integer("kv_tokens", 1, int64_max); });
+  m.activations = optional_key<Bytes>(in, "activations", [&] { return memory_size(in, "activations", Bytes{0}); });
+  m.overhead = optional_key<Bytes>(in, "overhead", [&] { return memory_size(in, "overhead", Bytes{0}); });
+  in.finish();
+  const int given = int{m.utilization.has_value()} + int{m.kv_pool.has_value()} + int{m.kv_tokens.has_value()};
+  if (given > 1) problems.add(node.at(), "'memory' takes only one of utilization, kv_pool and kv_tokens; remove the others");
+  if (given == 0) m.utilization = 0.9;
+  for (const std::string_view key : {"activations", "overhead"})
+    if (!m.utilization && in.has(key))
+      in.problem(key, fmt::format("'{}' goes with 'utilization' only; remove it", in.path_of(key)));
+  return m;
+}
+
+SchedulerConfig read_scheduler(const ConfigNode& node, std::int64_t model_len, Problems& problems) {
+  MapReader in(node, problems);
+  SchedulerConfig c;
+  (void)in.choice("policy", policies, 0);
+  c.max_batch = in.integer("max_batch", 1, batch_max, c.max_batch);
+  c.max_batched_tokens = in.integer("max_batched_tokens", 1, batched_tokens_max, c.max_batched_tokens);
+  c.max_model_len = in.integer("max_model_len", 2, model_len_max, model_len);
+  c.chunked_prefill = in.flag("chunked_prefill", c.chunked_prefill);
+  c.admit_full = in.flag("admit_full", c.admit_full);
+  in.finish();
+  if (!c.chunked_prefill && c.max_batched_tokens < c.max_model_len)
+    in.problem("chunked_prefill",
+               fmt::format("without chunked prefill a prompt must fit in one step: max_batched_tokens {} is less than "
+                           "max_model_len {}; raise it, lower max_model_len or set chunked_prefill: true",
+                           c.max_batched_tokens, c.max_model_len));
+  return c;
+}
+
+CostSpec read_cost(const ConfigNode& node, Problems& problems) {
+  MapReader in(node, problems);
+  CostSpec c;
+  c.source = static_cast<CostSource>(in.choice("source", cost_source_names, static_cast<std::size_t>(c.source)));
+  c.linear.base_ns = term(in, "base", step_term_max_ns);
+  c.linear.per_prefill_token_ns = term(in, "per_prefill_token", token_term_max_ns);
+  c.linear.per_decode_seq_ns = term(in, "per_decode_seq", token_term_max_ns);
+  c.linear.per_kv_token_ns = term(in, "per_kv_token", token_term_max_ns);
+  for (const std::string_view key : {"base", "per_prefill_token", "per_decode_seq", "per_kv_token"})
+    if (c.source != CostSource::linear && in.has(key))
+      in.problem(key, fmt::format("'{}' goes with 'source: linear' only; remove it", in.path_of(key)));
+  const ConfigNode vmm = in.node("vmm");
+  in.finish();
+  if (!vmm) return c;
+  MapReader calls(vmm, problems);
+  const auto price = [&](std::string_view key) {
+    return optional_key<double>(calls, key, [&] { return term(calls, key, token_term_max_ns); });
+  };
+  c.vmm_create_ns = price("create");
+  c.vmm_map_ns = price("map");
+  c.vmm_set_access_ns = price("set_access");
+  c.vmm_unmap_ns = price("unmap");
+  calls.finish();
+  return c;
+}
+
+std::vector<SloTarget> read_slo(const ConfigNode& node, Problems& problems) {
+  std::vector<std::string> names;
+  for (const auto metric : slo_metric_names)
+    for (const auto statistic : slo_statistic_names) names.push_back(fmt::format("{}_{}", metric, statistic));
+  const std::vector<std::string_view> views(names.begin(), names.end());
+  std::vector<SloTarget> targets;
+  MapReader in(node, problems);
+  for (const auto& [key, at] : node.keys()) {
+    const auto index = static_cast<std::size_t>(std::find(names.begin(), names.end(), key) - names.begin());
+    if (index == names.size()) {
+      std::string hint = did_you_mean(key, views);
+      if (hint.empty()) hint = "; write one of ttft, tbt, tpot, e2e, queue with _mean, _p50, _p90, _p95, _p99 or _max";
+      problems.add(at, fmt::format("unknown key '{}' in 'slo'{}", shown(key), hint));
+      continue;
+    }
+    const std::size_t before = problems.list().size();
+    const double limit_ns = in.duration_ns(key);
+    if (problems.list().size() == before && limit_ns == 0)
+      in.problem(key, fmt::format("'{}' must be more than 0", in.path_of(key)));
+    targets.push_back({index / slo_statistic_names.size(), index % slo_statistic_names.size(), limit_ns});
+  }
+  return targets;
+}
+
+/// What the file says, without what follows from it.
+struct Parts {
+  std::vector<detail::ManagerEntry> managers;
+  std::shared_ptr<const Workload> workload;
+};
+
+Parts read_root(const ConfigNode& root, Context& context, Scenario& s, std::optional<std::uint64_t> seed) {
+  Problems& problems = context.problems;
+  MapReader in(root, problems);
+  s.schema = in.integer("schema", 0, int64_max, 1);
+  if (s.schema != 1)
+    in.problem("schema", fmt::format("'schema': {} is not known to this version, which reads schema 1", s.schema));
+  s.name = in.text("name", std::filesystem::path(s.file).stem().string());
+  s.seed = static_cast<std::uint64_t>(in.integer("seed", 0, int64_max, 0));
+  if (seed) s.seed = *seed;
+
+  s.model_ref = model_or_hardware(in, "model", context);
+  s.hardware_ref = model_or_hardware(in, "hardware", context);
+  const std::size_t before = problems.list().size();
+  if (!s.model_ref.empty())
+    s.model = detail::collect(problems, in.node("model").at(), "'model': ",
+                              [&] { return load_model(s.model_ref, in.node("model").at()); });
+  const bool model_known = !s.model_ref.empty() && problems.list().size() == before;
+  if (!s.hardware_ref.empty())
+    s.hardware = detail::collect(problems, in.node("hardware").at(), "'hardware': ",
+                                 [&] { return load_hardware(s.hardware_ref, in.node("hardware").at()); });
+
+  s.cluster = read_cluster(in.node("cluster"), s, model_known, problems);
+  s.memory = read_memory(in.node("memory"), problems);
+  const auto model_len = model_known ? std::min(model_len_default, s.model.max_positions) : model_len_default;
+  s.scheduler = read_scheduler(in.node("scheduler"), std::max<std::int64_t>(2, model_len), problems);
+  s.cost = read_cost(in.node("cost"), problems);
+  s.slo = read_slo(in.node("slo"), problems);
+  Parts parts;
+  parts.workload = detail::read_workload(in.node("workload", true), context, s);
+  parts.managers = detail::read_managers(in.node("managers", true), problems);
+  in.finish();
+  return parts;
+}
+
+/// The replica's pool, from whichever of the three keys decides.
+void derive_pool(Scenario& s, const ConfigNode& root, Problems& problems) {
+  MemoryOptions options;
+  options.utilization = s.memory.utilization.value_or(options.utilization);
+  options.tensor = static_cast<int>(s.cluster.tensor);
+  options.max_batched_tokens = s.scheduler.max_batched_tokens;
+  options.max_batch = s.scheduler.max_batch;
+  options.activations = s.memory.activations;
+  options.overhead = s.memory.overhead;
+  s.budget = memory_budget(s.model, s.hardware, options);
+  s.kv.gpus = s.cluster.tensor;
+  s.kv.layers = s.model.layers;
+  s.kv.bytes_per_token = s.model.kv_bytes_per_token_replica(options.tensor);
+  if (s.memory.utilization) {
+    require_fits(s.budget, s.model, s.hardware);
+    s.kv.pool = s.budget.replica_kv_pool;
+  } else if (s.memory.kv_pool) {
+    s.kv.pool = *s.memory.kv_pool;
+  } else {
+    const std::int64_t tokens_max = floor_div(pool_max, s.kv.bytes_per_token);
+    if (*s.memory.kv_tokens > tokens_max) {
+      problems.add(root.get("memory").get("kv_tokens").at(),
+                   fmt::format("'memory.kv_tokens' is out of range; at {} a token write at most {} ({})",
+                               format_bytes(s.kv.bytes_per_token), tokens_max, format_bytes(pool_max)));
+      return;
+    }
+    s.kv.pool = s.kv.bytes_per_token * *s.memory.kv_tokens;
+  }
+  s.pool_tokens = floor_div(s.kv.pool, s.kv.bytes_per_token);
+}
+
+/// A pool given outright may be a thought experiment, but not on a GPU that cannot even hold the weights.
+void check_outright_pool(Scenario& s) {
+  if (s.memory.utilization) return;
+  const auto& b = s.budget;
+  if (b.weights > b.device)
+    throw InfeasibleError(fmt::format(
+        "{} does not fit {}: weights of {:.2f} GiB a GPU, of {:.2f} GiB a GPU has; use a larger tensor, a larger GPU or "
+        "a smaller model",
+        s.model.name, s.hardware.name, in_gib(b.weights), in_gib(b.device)));
+  const Bytes pool_per_gpu{s.kv.pool.count() / s.kv.gpus};
+  if (b.weights + pool_per_gpu > b.device)
+    s.notes.push_back(fmt::format("the KV pool given ({:.2f} GiB a GPU) and the weights ({:.2f} GiB) are more than the "
+                                  "{:.2f} GiB of {}; simulated as asked",
+                                  in_gib(pool_per_gpu), in_gib(b.weights), in_gib(b.device), s.hardware.name));
+}
+
+StepCost derive_cost(Scenario& s) {
+  if (s.cost.source == CostSource::linear) {
+    s.cost_used = CostSource::linear;
+    return StepCost(s.cost.linear);
+  }
+  s.cost_used = CostSource::roofline;
+  if (s.cost.source == CostSource::profile)
+    s.notes.push_back(fmt::format("{} has no calibrated profile: steps are priced by its spec sheet (roofline, "
+                                  "uncalibrated)",
+                                  s.hardware.name));
+  else
+    s.notes.push_back(fmt::format("steps are priced by the spec sheet of {} (roofline, uncalibrated)", s.hardware.name));
+  return compile_roofline(s.model, s.hardware, static_cast<int>(s.cluster.tensor), s.scheduler.max_batched_tokens);
+}
+
+VmmCost derive_vmm(const Scenario& s, const ManagerSpec& spec) {
+  const auto page = spec.params.find("page");
+  if (page == spec.params.end()) return {};
+  VmmCost cost = vmm_cost(s.hardware, Bytes{std::get<std::int64_t>(page->second)});
+  std::string given;
+  const auto override_with = [&](const std::optional<double>& value, double& price, std::string_view name) {
+    if (!value) return;
+    price = *value;
+    given += fmt::format("{}{}", given.empty() ? "" : ", ", name);
+  };
+  override_with(s.cost.vmm_create_ns, cost.create_ns, "create");
+  override_with(s.cost.vmm_map_ns, cost.map_ns, "map");
+  override_with(s.cost.vmm_set_access_ns, cost.set_access_ns, "set_access");
+  override_with(s.cost.vmm_unmap_ns, cost.unmap_ns, "unmap");
+  if (!given.empty()) cost.source = fmt::format("cost.vmm of the scenario ({}); {}", given, cost.source);
+  return cost;
+}
+
+void note_limits(Scenario& s) {
+  if (s.scheduler.max_model_len > s.model.max_positions)
+    s.notes.push_back(fmt::format("max_model_len {} is beyond the {} positions {} was made for", s.scheduler.max_model_len,
+                                  s.model.max_positions, s.model.name));
+  if (s.cluster.tensor > s.hardware.node_gpus)
+    s.notes.push_back(fmt::format("tensor {} spans more than the {} GPUs of one host; links between hosts are priced as "
+                                  "those within",
+                                  s.cluster.tensor, s.hardware.node_gpus));
+}
+
+void derive_runs(Scenario& s, const Parts& parts, Problems& problems) {
+  const StepCost cost = derive_cost(s);
+  for (const auto& entry : parts.managers) {
+    RunConfig run;
+    run.scheduler = s.scheduler;
+    run.kv = s.kv;
+    run.manager = entry.spec;
+    run.cost = cost;
+    run.vmm = derive_vmm(s, entry.spec);
+    run.workload = parts.workload;
+    detail::collect(problems, entry.at, fmt::format("'{}': ", entry.path), [&] {
+      entry.row->check(run);
+      return true;
+    });
+    s.runs.push_back(std::move(run));
+  }
+}
+
+Scenario resolve(ConfigDocument document, std::span<const std::string> sets, std::optional<std::uint64_t> seed) {
+  Problems problems;
+  for (std::size_t i = 0; i < sets.size(); ++i)
+    detail::collect(problems, {}, "", [&] {
+      document.set(sets[i], static_cast<int>(i) + 1);
+      return true;
+    });
+  problems.throw_if_any();
+  Scenario s;
+  s.file = document.file();
+  Context context{problems, std::filesystem::path(s.file).parent_path()};
+  const Parts parts = read_root(document.root(), context, s, seed);
+  problems.throw_if_any();
+  derive_pool(s, document.root(), problems);
+  problems.throw_if_any();
+  check_outright_pool(s);
+  derive_runs(s, parts, problems);
+  problems.throw_if_any();
+  note_limits(s);
+  return s;
+}
+}  // namespace
+
+std::string detail::Context::resolve(const ConfigNode& node) const {
+  const std::filesystem::path written = node.text();
+  const bool from_command_line = node.at().file.starts_with("--set #");
+  return (written.is_absolute() || from_command_line ? written : folder / written).lexically_normal().string();
+}
+
+bool detail::is_path(std::string_view text) {
+  return text.find('/') != std::string_view::npos || text.ends_with(".yaml") || text.ends_with(".yml") ||
+         text.ends_with(".json");
+}
+
+std::string SloTarget::name() const {
+  return fmt::format("{}_{}", slo_metric_names.at(metric), slo_statistic_names.at(statistic));
+}
+
+Scenario load_scenario(const std::string& path, std::span<const std::string> sets, std::optional<std::uint64_t> seed) {
+  return resolve(ConfigDocument::load(path), sets, seed);
+}
+
+Scenario parse_scenario(std::string_view text, const std::string& file, std::span<const std::string> sets,
+                        std::optional<std::uint64_t> seed) {
+  return resolve(ConfigDocument::parse(text, file), sets, seed);
+}
+}  // namespace stowage
