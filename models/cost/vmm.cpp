@@ -1,6 +1,7 @@
 #include "models/cost/vmm.hpp"
 
 #include <array>
+#include <string>
 #include <string_view>
 
 namespace stowage {
@@ -24,7 +25,9 @@ constexpr Bytes stock_page = 2_MiB;
 VmmCost vmm_cost(const HardwareSpec& hardware, Bytes page) {
   if (page >= stock_page) {
     const auto& calls = hardware.vmm;
-    return {calls.create_ns, calls.map_ns, calls.set_access_ns, calls.unmap_ns, hardware.source_of("vmm")};
+    const std::string source = hardware.source_of("vmm");
+    return {calls.create_ns, calls.map_ns, calls.set_access_ns, calls.unmap_ns,
+            source.empty() ? "given for " + hardware.name : source};
   }
   const PatchedRow* row = &patched.front();
   for (const auto& candidate : patched)

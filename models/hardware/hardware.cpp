@@ -92,7 +92,8 @@ std::vector<std::string> hardware_names() {
 
 HardwareSpec load_hardware(const std::string& name_or_path, const SourcePos& at) {
   if (is_path(name_or_path)) {
-    if (!std::filesystem::exists(name_or_path))
+    std::error_code ignored;
+    if (!std::filesystem::exists(name_or_path, ignored))
       throw InputError(at, fmt::format("the hardware file '{}' does not exist; check the path, or give a name from "
                                        "`stowage hardware list`",
                                        name_or_path));

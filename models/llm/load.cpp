@@ -54,6 +54,12 @@ void check_shapes(const ModelSpec& m, const ConfigNode& root, Problems& problems
                                         m.heads, m.kv_heads));
   if (m.head_dim < 1)
     problems.add(root.at(), fmt::format("hidden {} is less than {} heads; give head_dim", m.hidden, m.heads));
+  // In floating point, so that the exact sums in int64 are known to be safe.
+  const double widths = 4.0 * static_cast<double>(m.heads) * static_cast<double>(m.head_dim) +
+                        3.0 * static_cast<double>(m.intermediate);
+  const double tables = 2.0 * static_cast<double>(m.vocab) + static_cast<double>(m.learned_positions);
+  if (static_cast<double>(m.hidden) * (static_cast<double>(m.layers) * widths + tables) > 1e15)
+    problems.add(root.at(), "these shapes make more than 10^15 parameters; check them");
 }
 
 bool is_path(std::string_view text) {
@@ -85,11 +91,13 @@ std::vector<std::string> model_names() {
 
 ModelSpec load_model(const std::string& name_or_path, const SourcePos& at) {
   if (is_path(name_or_path)) {
-    if (!std::filesystem::exists(name_or_path))
+    std::error_code ignored;
+    if (!std::filesystem::exists(name_or_path, ignored))
       throw InputError(at, fmt::format("the model file '{}' does not exist; check the path, or give a name from "
                                        "`stowage model list`",
                                        name_or_path));
-    return from_document(ConfigDocument::load(name_or_path));
+    const bool folder = std::filesystem::is_directory(name_or_path, ignored);
+    return from_document(ConfigDocument::load(folder ? name_or_path + "/config.json" : name_or_path));
   }
   if (const auto* file = find_embedded(embedded_models(), name_or_path + ".yaml"))
     return parse_model(file->bytes, "zoo/" + std::string(file->name));

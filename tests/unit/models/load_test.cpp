@@ -61,6 +61,15 @@ TEST(ParseModel, ReportsEverythingAtOnce) {
   EXPECT_TRUE(std::any_of(p.begin(), p.end(), [](const auto& e) { return e.at.line == 4; }));
 }
 
+TEST(ParseModel, AbsurdShapesAreRefusedBeforeTheyOverflow) {
+  const auto p = problems_of([] {
+    (void)parse_model("name: x\nlayers: 4096\nhidden: 16777216\nheads: 65536\nhead_dim: 65536\n"
+                      "intermediate: 16777216\nvocab: 16777216\nmax_positions: 128\n", "m.yaml");
+  });
+  ASSERT_EQ(p.size(), 1U);
+  EXPECT_TRUE(has(p[0].message, "more than 10^15 parameters"));
+}
+
 TEST(ParseModel, KvHeadsMustDivideHeads) {
   const auto p = problems_of([] {
     (void)parse_model("name: x\nlayers: 2\nhidden: 8\nheads: 4\nkv_heads: 3\nintermediate: 16\nvocab: 10\n"
@@ -89,6 +98,16 @@ TEST(HuggingFace, ImportsLlamaAsTheZooHasIt) {
   EXPECT_EQ(m.head_dim, 128);
   EXPECT_EQ(m.max_positions, 131072);
   EXPECT_EQ(m.dtype, Dtype::bfloat16);
+}
+
+TEST(HuggingFace, ReadsACheckpointFolder) {
+  const auto folder = std::filesystem::temp_directory_path() / "stowage-Llama-3.1-8B";
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder / "config.json") << llama_json;
+  const auto m = load_model(folder.string());
+  std::filesystem::remove_all(folder);
+  EXPECT_EQ(m.name, "stowage-Llama-3.1-8B");
+  EXPECT_EQ(m.layers, 32);
 }
 
 TEST(HuggingFace, ImportsQwenWithItsUnsaidBiasesAndNorms) {
