@@ -242,9 +242,9 @@ std::shared_ptr<const Workload> open_trace(const TraceOptions& options, TraceLed
   trace->first_ns = ledger.first_ns;
   const std::int64_t span_ns = ledger.last_ns - ledger.first_ns;
   trace->period_ns = period_ns(span_ns, ledger.kept);
-  const double whole_ns = static_cast<double>(options.repeat) * static_cast<double>(trace->period_ns);
-  if (std::max(whole_ns, static_cast<double>(span_ns)) / std::min(1.0, options.rate_scale) >
-      static_cast<double>(span_ns_max)) {
+  const double whole_ns =
+      static_cast<double>(options.repeat - 1) * static_cast<double>(trace->period_ns) + static_cast<double>(span_ns);
+  if (whole_ns / std::min(1.0, options.rate_scale) > static_cast<double>(span_ns_max)) {
     throw InputError({options.path}, "with this repeat and rate_scale the trace lasts over 146 years; lower them");
   }
   return std::make_shared<TraceWorkload>(trace);

@@ -23,7 +23,7 @@ inline constexpr std::int32_t max_length_tokens = 10'000'000;
 // --- Trace files ---------------------------------------------------------------------------------------------------
 
 struct TraceOptions {
-  std::string path;
+  std::string path = {};
   /// Arrival offsets are divided by this, rounded to the nearest nanosecond: 2 = twice the load. Finite, > 0.
   double rate_scale = 1;
   /// Reading stops after this many kept rows, as `head` would; 0 = all. Counted before `repeat`.
@@ -82,9 +82,9 @@ struct LengthSpec {
   std::int32_t min = 1;                  // uniform: bounds, both included; lognormal: draws are clipped to them
   std::int32_t max = max_length_tokens;
   /// lognormal: exactly two of the three. sigma is that of ln(length); mean = p50 x exp(sigma^2 / 2), before clipping.
-  std::optional<double> mean, p50, sigma;
+  std::optional<double> mean = {}, p50 = {}, sigma = {};
   /// quantiles: (p, value), p strictly rising from 0 to 1, values not falling, 1 ... max_length_tokens; linear between.
-  std::vector<std::pair<double, double>> quantiles;
+  std::vector<std::pair<double, double>> quantiles = {};
 };
 
 struct SyntheticSpec {
@@ -92,8 +92,8 @@ struct SyntheticSpec {
   double rate_per_s = 1;  // mean; not used by burst
   double cv = 1;          // of the gaps, gamma only
   std::uint64_t count = 0;
-  LengthSpec prompt;
-  LengthSpec output;
+  LengthSpec prompt = {};
+  LengthSpec output = {};
 };
 
 /// The first request arrives at 0. Arrivals, prompts and outputs draw from three streams of their own, so changing one
