@@ -1,5 +1,6 @@
-#include <csignal>
 #include <array>
+#include <csignal>
+#include <ctime>
 
 #include "gpu_probe/probe.hpp"
 #include "gpu_probe/report.hpp"
@@ -7,9 +8,21 @@
 namespace stowage::probe {
 namespace {
 volatile std::sig_atomic_t g_stop_signal = 0;
+volatile std::sig_atomic_t g_stop_second = 0;  // of the monotonic clock
 
-// The first signal asks for an orderly end; a second one ends the process at once (SA_RESETHAND).
-extern "C" void on_stop_signal(int number) { g_stop_signal = number; }
+// The first signal asks for an orderly end. A second one ends the process at once, unless it comes within two seconds:
+// `timeout` and terminals deliver one interrupt twice, to the process and to its group.
+extern "C" void on_stop_signal(int number) {
+  struct timespec now = {};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  if (g_stop_signal == 0) {
+    g_stop_signal = number;
+    g_stop_second = static_cast<std::sig_atomic_t>(now.tv_sec);
+  } else if (now.tv_sec - g_stop_second > 2) {
+    signal(number, SIG_DFL);
+    raise(number);
+  }
+}
 
 // Sizes from the models' config.json on Hugging Face; tests/unit/gpu_probe compares them with models/llm/zoo.
 constexpr std::array<ModelShape, 6> shapes = {{
@@ -28,7 +41,6 @@ int stop_signal() { return g_stop_signal; }
 void catch_stop_signals() {
   struct sigaction action = {};
   action.sa_handler = on_stop_signal;
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
 }
@@ -47,7 +59,7 @@ Context::Context(const DeviceInfo& device, const Options& options, const ModelSh
 StopRule Context::rule(double timeout_s) const {
   StopRule r;
   r.rel_noise = quick() ? 0.02 : 0.005;
-  r.samples_min = quick() ? 5 : 10;
+  r.samples_min = quick() ? 5 : 20;
   r.timeout_s = quick() ? timeout_s / 5 : timeout_s;
   return r;
 }

@@ -25,7 +25,7 @@ enum class StopReason { noise, samples, timeout, interrupted };
 /// When a series is long enough. All variants of one interleaved measurement stop together, so that they stay paired.
 struct StopRule {
   double rel_noise = 0.005;  // standard deviation of the mean over the mean
-  int samples_min = 10;
+  int samples_min = 20;
   int samples_max = 500;
   double timeout_s = 1.0;  // for the whole interleaved measurement, warm-up left out
   int warm_ups = 2;

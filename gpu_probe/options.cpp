@@ -44,8 +44,8 @@ po::options_description describe(Options& o) {
 }
 
 void check(const Options& o, std::span<const Part* const> parts) {
-  bool known = o.command == "all";
-  std::string names = "all";
+  bool known = o.command == "all" || o.command == "selftest";
+  std::string names = "all, selftest";
   for (const Part* part : parts) {
     known = known || part->name == o.command;
     names += fmt::format(", {}", part->name);
@@ -81,8 +81,9 @@ Options parse_options(int argc, const char* const* argv, std::span<const Part* c
   }
   if (values.count("help") != 0) {
     std::ostringstream help;
-    help << "Usage: gpu_probe [all|PART] [options]\n"
-            "Measures what a GPU's driver, memory and kernels cost, for `stowage calibrate`.\n\nParts:\n"
+    help << "Usage: gpu_probe all|selftest|PART [options]\n"
+            "Measures what a GPU's driver, memory and kernels cost, for `stowage calibrate`.\n"
+            "selftest checks every kernel against a float64 reference.\n\nParts:\n"
          << part_list(parts) << '\n' << visible
          << "\nExit codes: 0 measured (or waived, with the reason), 1 no usable GPU or a failure, 2 bad usage,\n"
             "130/143 interrupted (what was measured is kept).\n";

@@ -47,7 +47,7 @@ struct ModelShape {
 [[nodiscard]] const ModelShape* find_model_shape(std::string_view name);  // nullptr when unknown
 
 struct Options {
-  std::string command = "all";  // all, or one part
+  std::string command = "all";  // all, selftest, or one part
   std::string output;           // JSON; empty = none
   std::string model = "llama-3-8b";
   int device = 0;

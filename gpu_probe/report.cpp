@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 #include <sys/utsname.h>
-#include <unistd.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cmath>
@@ -93,6 +96,19 @@ Json part_json(const PartResult& part) {
   return out;
 }
 
+/// What the hypervisor calls itself in cpuid leaf 0x40000000: "KVMKVMKVM", "Microsoft Hv".
+std::string hypervisor_signature() {
+#if defined(__x86_64__)
+  unsigned most = 0;
+  std::array<unsigned, 3> words = {};
+  __cpuid(0x40000000U, most, words[0], words[1], words[2]);
+  char text[sizeof words + 1] = "";
+  std::memcpy(text, words.data(), sizeof words);
+  if (text[0] != '\0') return text;
+#endif
+  return "present, unnamed";
+}
+
 std::string first_line(const char* path) {
   std::ifstream in(path);
   std::string line;
@@ -124,7 +140,7 @@ HostInfo read_host() {
   if (uname(&name) == 0) host.kernel = name.release;
   if (virtualised) {
     host.hypervisor = first_line("/sys/class/dmi/id/sys_vendor");
-    if (host.hypervisor.empty()) host.hypervisor = "present, unnamed";
+    if (host.hypervisor.empty()) host.hypervisor = hypervisor_signature();
   }
   return host;
 }
@@ -208,13 +224,18 @@ std::string to_text(const PartResult& part) {
   out += '\n';
   for (const Figure& f : part.figures) {
     std::string keys;
-    const auto append = [&](const Keys& list, const char* open) {
+    const auto append = [&](const Keys& list) {
       for (const auto& [key, value] : list)
-        std::visit([&, &name = key](const auto& v) { keys += fmt::format("{}{}={}", keys.empty() ? open : " ", name, v); }, value);
+        std::visit([&, &name = key](const auto& v) {
+          if constexpr (std::is_same_v<std::decay_t<decltype(v)>, double>)
+            keys += fmt::format("{}{}={:.5g}", keys.empty() ? "" : " ", name, v);
+          else
+            keys += fmt::format("{}{}={}", keys.empty() ? "" : " ", name, v);
+        }, value);
     };
-    append(f.keys, "");
+    append(f.keys);
     if (!f.extra.empty()) keys += " |";
-    append(f.extra, "");
+    append(f.extra);
     const Summary& s = f.summary;
     out += s.n > 1 ? fmt::format("  {:<22} {:>10.5g} {:<7} p5 {:.4g} p95 {:.4g} n {} {}  {}\n", f.name, s.median, f.unit, s.p5,
                                  s.p95, s.n, to_string(f.stop), keys)

@@ -21,9 +21,8 @@ std::optional<std::string> unsupported(const Context& context) {
 
 void run(Context& context) {
   constexpr void (*steps[])(Context&) = {
-      vmm_granularities,   vmm_by_handle_size, vmm_adjacent_and_scattered, vmm_by_live_handles,
-      vmm_aliases,         vmm_waits_for_kernels, vmm_threads,             vmm_beside_decode,
-      vmm_read_by_backing, vmm_two_processes,
+      vmm_granularities, vmm_by_handle_size, vmm_adjacent, vmm_scattered,     vmm_after_pause,     vmm_by_live_handles,
+      vmm_aliases,       vmm_waits_for_kernels, vmm_threads, vmm_beside_decode, vmm_read_by_backing, vmm_two_processes,
   };
   for (const auto step : steps) {
     if (context.interrupted()) return;

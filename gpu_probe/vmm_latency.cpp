@@ -3,6 +3,7 @@
 #include <array>
 #include <map>
 #include <optional>
+#include <thread>
 
 #include "gpu_probe/basic_kernels.hpp"
 #include "gpu_probe/cuda_timer.hpp"
@@ -94,8 +95,8 @@ void vmm_by_handle_size(Context& context) {
   }
 }
 
-void vmm_adjacent_and_scattered(Context& context) {
-  constexpr std::size_t most = 128, tensors = 64, steps = 32;
+void vmm_adjacent(Context& context) {
+  constexpr std::size_t most = 128;
   const int device = context.device().index;
   const std::vector<VmmHandle> handles = create_handles(context, most, page_2mib);
   // One call over n adjacent pages: what a prefill needs.
@@ -124,26 +125,82 @@ void vmm_adjacent_and_scattered(Context& context) {
     context.add(figure("adjacent_set_access", keys, "us", t.set_access, each(t.set_access)));
     context.add(figure("adjacent_unmap", keys, "us", t.unmap, each(t.unmap)));
   }
-  // One page in each of 64 tensors far apart: what a decode step needs when requests cross a page.
+}
+
+namespace {
+/// One page in each of 64 tensors far apart: what a decode step needs when a request crosses a page. Each step maps the
+/// page after the last one and keeps it (`lonely` false), as a growing request does, or maps it where nothing is mapped
+/// within 32 MiB: the driver then also makes and drops a table of pages, as a new request's first page does.
+void grow_scattered(Context& context, bool lonely) {
+  constexpr std::size_t tensors = 64;
+  const std::size_t steps = context.quick() ? 12 : 32;
+  const std::size_t stride = lonely ? 32 : 1;
+  const std::vector<VmmHandle> handles = create_handles(context, lonely ? tensors : tensors * steps, page_2mib);
   std::vector<VmmRange> ranges;
-  for (std::size_t t = 0; t < tensors; ++t) ranges.emplace_back(device, 512 * page_2mib, page_2mib);
-  Times scattered;
-  for (std::size_t step = 0; step < steps && !context.interrupted(); ++step) {
-    const std::size_t page = step * 16;  // fresh addresses each time
-    scattered.map.add(timed_us([&] {
-      for (std::size_t t = 0; t < tensors; ++t) ranges[t].map(page, handles[t]);
+  for (std::size_t t = 0; t < tensors; ++t) ranges.emplace_back(context.device().index, 1024 * page_2mib, page_2mib);
+  Series map, access, unmap;
+  const auto unmap_step = [&](std::size_t step) {
+    unmap.add(timed_us([&] {
+      for (VmmRange& r : ranges) r.unmap(step * stride, 1);
     }));
-    scattered.set_access.add(timed_us([&] {
-      for (VmmRange& r : ranges) r.set_access(page, 1);
-    }));
-    scattered.unmap.add(timed_us([&] {
-      for (VmmRange& r : ranges) r.unmap(page, 1);
-    }));
+  };
+  for (std::size_t step = 0; step < steps; ++step) {
+    const double map_us = timed_us([&] {
+      for (std::size_t t = 0; t < tensors; ++t) ranges[t].map(step * stride, handles[lonely ? t : step * tensors + t]);
+    });
+    const double access_us = timed_us([&] {
+      for (VmmRange& r : ranges) r.set_access(step * stride, 1);
+    });
+    if (lonely || step > 0) {
+      map.add(map_us);
+      access.add(access_us);
+    }
+    if (lonely) unmap_step(step);
   }
-  const Keys keys = {{"handles", i64(tensors)}, {"handle_bytes", i64(page_2mib)}};
-  context.add(figure("scattered_map", keys, "us", scattered.map));
-  context.add(figure("scattered_set_access", keys, "us", scattered.set_access));
-  context.add(figure("scattered_unmap", keys, "us", scattered.unmap));
+  if (!lonely)
+    for (std::size_t step = steps; step-- > 1;) unmap_step(step);  // the first page stays as the others' neighbour
+  const Keys keys = {{"handles", i64(tensors)}, {"handle_bytes", i64(page_2mib)}, {"neighbour", std::string(lonely ? "none" : "mapped")}};
+  const auto each = [](const Series& s) { return Keys{{"us_per_handle", s.summary().median / double{tensors}}}; };
+  context.add(figure("scattered_map", keys, "us", map, each(map)));
+  context.add(figure("scattered_set_access", keys, "us", access, each(access)));
+  context.add(figure("scattered_unmap", keys, "us", unmap, each(unmap)));
+}
+}  // namespace
+
+void vmm_scattered(Context& context) {
+  grow_scattered(context, false);
+  if (!context.interrupted()) grow_scattered(context, true);
+}
+
+/// A mapper that wakes up once in a while finds the CPU's caches cold, and maybe the core asleep: the same map and
+/// set-access after a pause, waited out busy or asleep. No kernel runs.
+void vmm_after_pause(Context& context) {
+  const int samples = context.quick() ? 10 : 40;
+  const VmmHandle handle(context.device().index, page_2mib);
+  VmmRange range(context.device().index, page_2mib * 2, page_2mib);
+  range.map(0, handle);
+  range.set_access(0, 1);
+  for (const bool asleep : {false, true})
+    for (const int pause_us : {0, 1000, 10000}) {
+      if (pause_us == 0 && asleep) continue;
+      Series map, access, unmap;
+      for (int i = 0; i < samples && !context.interrupted(); ++i) {
+        const auto wait = std::chrono::microseconds(pause_us);
+        const auto until = std::chrono::steady_clock::now() + wait;
+        if (asleep)
+          std::this_thread::sleep_for(wait);
+        else
+          while (std::chrono::steady_clock::now() < until) {
+          }
+        map.add(timed_us([&] { range.map(1, handle); }));
+        access.add(timed_us([&] { range.set_access(1, 1); }));
+        unmap.add(timed_us([&] { range.unmap(1, 1); }));
+      }
+      const Keys keys = {{"pause_us", std::int64_t{pause_us}}, {"host", std::string(asleep ? "asleep" : "busy")}};
+      context.add(figure("after_pause_map", keys, "us", map));
+      context.add(figure("after_pause_set_access", keys, "us", access));
+      context.add(figure("after_pause_unmap", keys, "us", unmap));
+    }
 }
 
 void vmm_by_live_handles(Context& context) {

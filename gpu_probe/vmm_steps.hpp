@@ -23,7 +23,9 @@ double timed_us(F&& call) {
 // vmm_latency.cpp: one thread, nothing else at work
 void vmm_granularities(Context& context);
 void vmm_by_handle_size(Context& context);
-void vmm_adjacent_and_scattered(Context& context);
+void vmm_adjacent(Context& context);
+void vmm_scattered(Context& context);
+void vmm_after_pause(Context& context);
 void vmm_by_live_handles(Context& context);
 void vmm_aliases(Context& context);
 void vmm_read_by_backing(Context& context);
