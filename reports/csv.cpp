@@ -49,7 +49,7 @@ std::string prefix(std::string_view manager) {
 }
 
 void header(OutputFile& file, std::string_view columns) {
-  if (file.size() == 0) file.write(columns);
+  if (file.wants_header()) file.write(columns);
 }
 }  // namespace
 
@@ -84,7 +84,7 @@ void IterationsCsv::write(const IterationRecord& r) {
 }
 
 void write_memory_csv(OutputFile& file, const RunResult& run) {
-  if (file.size() == 0) {
+  if (file.wants_header()) {
     std::string columns = "manager,start_ns,end_ns,";
     for (const auto part : part_names) columns += std::string(part) + "_bytes,";
     file.write(columns + "running,waiting\n");

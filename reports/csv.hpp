@@ -15,8 +15,8 @@ namespace stowage {
 /// tpot_ns is empty for a request of one output token.
 class RequestsCsv {
  public:
-  /// Writes the header when the file is still empty. One writer per run; runs that go on at the same time each need a
-  /// file part of their own (ResultFolder::open).
+  /// Writes the header when the file is still empty and no later part of another. One writer per run; runs that go on
+  /// at the same time each need a file part of their own (ResultFolder::open).
   RequestsCsv(OutputFile& file, std::string_view manager);
   void write(const RequestRecord& record);
 

@@ -49,7 +49,8 @@ void append(OutputFile& to, const fs::path& from) {
 }
 }  // namespace
 
-OutputFile::OutputFile(fs::path path) : path_(std::move(path)), buffer_(new char[capacity]) {
+OutputFile::OutputFile(fs::path path, bool continues)
+    : path_(std::move(path)), continues_(continues), buffer_(new char[capacity]) {
   fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (fd_ < 0) fail("cannot write", path_, reason(errno));
 }
@@ -118,7 +119,7 @@ OutputFile& ResultFolder::open(const std::string& name, std::size_t part) {
   auto& slot = files_[{name, part}];
   if (!slot) {
     try {
-      slot = std::make_unique<OutputFile>(hidden(folder_, name, part));
+      slot = std::make_unique<OutputFile>(hidden(folder_, name, part), part > 0);
     } catch (...) {
       files_.erase({name, part});
       throw;

@@ -17,7 +17,8 @@ namespace stowage {
 /// device").
 class OutputFile {
  public:
-  explicit OutputFile(std::filesystem::path path);
+  /// `continues`: a later part of a file, joined to the earlier ones; it gets no header.
+  explicit OutputFile(std::filesystem::path path, bool continues = false);
   ~OutputFile();
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
@@ -29,8 +30,8 @@ class OutputFile {
     return buffer_.get() + used_;
   }
   void advance(const char* end) { used_ = static_cast<std::size_t>(end - buffer_.get()); }
-  /// Bytes written so far, buffered ones included.
-  [[nodiscard]] std::uint64_t size() const { return flushed_ + used_; }
+  /// Nothing written yet, and nothing stands before it.
+  [[nodiscard]] bool wants_header() const { return !continues_ && flushed_ + used_ == 0; }
   void close();
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
 
@@ -39,6 +40,7 @@ class OutputFile {
   void flush();
 
   std::filesystem::path path_;
+  bool continues_;
   int fd_ = -1;
   std::unique_ptr<char[]> buffer_;
   std::size_t used_ = 0;

@@ -97,6 +97,11 @@ std::string copyable(std::string_view id, std::string_view css, std::string_view
       id, css, html(content));
 }
 
+/// A legend's entry: a square of that colour and what it stands for.
+std::string key(std::string_view colour, std::string_view meaning) {
+  return fmt::format("<li><i class=\"key\" style=\"background:var(--{})\"></i><span>{}</span></li>", colour, meaning);
+}
+
 std::string fact(std::string_view label, std::string_view value) {
   return value.empty() ? "" : fmt::format("<div><dt>{}</dt><dd>{}</dd></div>", html(label), html(value));
 }
@@ -128,9 +133,7 @@ std::string parts_legend() {
   std::string out = "<ul class=\"legend\" aria-label=\"Parts of the KV pool\">";
   for (const Part part : stacking) {
     const PartText t = part_text(part);
-    out +=
-        fmt::format("<li><i class=\"key\" style=\"background:var(--{0})\"></i><span>{0} <small>{1}</small></span></li>",
-                    t.name, t.meaning);
+    out += key(t.name, fmt::format("{} <small>{}</small>", t.name, t.meaning));
   }
   return out + "</ul>\n";
 }
@@ -225,9 +228,8 @@ std::string budget(const ReportInput& input) {
       const std::string colour = part.is_kv_pool ? "live" : fmt::format("b{}", std::min<std::size_t>(other++, 4));
       const double share = static_cast<double>(std::max<std::int64_t>(part.bytes, 0)) / total;
       bar += fmt::format("<i style=\"flex:0 0 {:.4f}%;background:var(--{})\"></i>", share * 100, colour);
-      legend += fmt::format(
-          "<li><i class=\"key\" style=\"background:var(--{})\"></i><span>{} <small>{} · {}</small></span></li>", colour,
-          html(part.label), text::bytes(static_cast<double>(part.bytes)), text::percent(share));
+      legend += key(colour, fmt::format("{} <small>{} · {}</small>", html(part.label),
+                                        text::bytes(static_cast<double>(part.bytes)), text::percent(share)));
     }
     body += fmt::format(
         "<div class=\"bar\" role=\"img\" aria-label=\"{}\">{}</div>\n<ul class=\"legend\" "

@@ -85,7 +85,8 @@ std::string percent(double fraction) {
   if (!std::isfinite(fraction)) return "n/a";
   const double p = fraction * 100;
   if (p != 0 && std::abs(p) < 0.01) return p > 0 ? "< 0.01 %" : "> -0.01 %";
-  return significant(p) + " %";
+  // Below one percent two decimals are enough: a share of a share of a percent decides nothing.
+  return significant(std::abs(p) < 1 ? std::round(p * 100) / 100 : p) + " %";
 }
 
 std::string times(double ratio) { return significant(ratio) + " times"; }
