@@ -26,13 +26,12 @@ Bytes activation_peak(const ModelSpec& model, int tensor, std::int64_t max_batch
   const std::int64_t streams = max_batched_tokens * 2 * model.hidden * element;
   const std::int64_t mlp = streams + max_batched_tokens * mlp_width * element;
   // Logits are gathered over the whole vocabulary on the GPU that samples.
-  const std::int64_t sampler = streams + std::min(max_batch, max_batched_tokens) * model.vocab * (element + 3 * 4);
+  const std::int64_t sampler =
+      streams + std::min(max_batch, max_batched_tokens) * model.vocab * (element + std::int64_t{12});
   return Bytes{std::max(mlp, sampler)};
 }
 
-Bytes runtime_overhead(int gpus) {
-  return Bytes{static_cast<std::int64_t>((gpus == 1 ? 0.25 : 2.1) * gib)};
-}
+Bytes runtime_overhead(int gpus) { return Bytes{static_cast<std::int64_t>((gpus == 1 ? 0.25 : 2.1) * gib)}; }
 
 MemoryBudget memory_budget(const ModelSpec& model, const HardwareSpec& hardware, const MemoryOptions& options) {
   const auto stages = pipeline_layers(model.layers, options.pipeline);

@@ -72,15 +72,14 @@ class Roofline {
     gemm("down", m.layers, mlp, m.hidden);
     elementwise("norms", 2 * m.layers, 4 * hidden * element_);  // fused with the residual: two in, two out
     // In place on q and k (rotated, normed), then k and v copied to the cache: read and written once each.
-    const double kv_element = static_cast<double>(dtype_bytes(m.kv_dtype));
+    const auto kv_element = static_cast<double>(dtype_bytes(m.kv_dtype));
     elementwise("position and append", m.layers,
                 static_cast<double>(2 * q + 4 * kv) * element_ + static_cast<double>(2 * kv) * kv_element);
     elementwise("activation", m.layers, static_cast<double>((ups + 1) * mlp) * element_);
     if (t > 1) all_reduce(2 * m.layers, m.hidden, static_cast<double>(t));
   }
   void all_reduce(std::int64_t count, std::int64_t hidden, double t) {  // a ring moves 2 (t - 1) / t of the data
-    operators_.push_back({"all-reduce", count, false, 0, 0,
-                          2 * (t - 1) / t * static_cast<double>(hidden) * element_, 0,
+    operators_.push_back({"all-reduce", count, false, 0, 0, 2 * (t - 1) / t * static_cast<double>(hidden) * element_, 0,
                           1e9 / (hardware_.link_bytes_per_s() * e_.link_bytes), (t + 1) * e_.all_reduce_ns_per_gpu,
                           Bound::link});
   }
@@ -102,7 +101,8 @@ class Roofline {
     decode_.s0 = kv_bytes * 1e9 / (hardware_.memory_bytes_per_s * e_.attention_bytes);
     decode_.c1_per_seq = layers * e_.attention_seq_ns;
     // Two products a query-key pair, 2 flop a multiply-add: 4 x heads x head_dim.
-    const double flops_per_pair = 4 * static_cast<double>(m.heads / t * m.head_dim) * layers;
+    const std::int64_t width = m.heads / t * m.head_dim;
+    const double flops_per_pair = 4 * static_cast<double>(width) * layers;
     prefill_.ns_per_pair = flops_per_pair * 1e9 / (hardware_.bf16_flop_per_s * e_.prefill_flops);
     prefill_.ns_per_kv_token = decode_.s0;
   }
@@ -129,10 +129,14 @@ std::int64_t sampled_rows(const StepShape& shape) {
 
 std::string_view bound_name(Bound bound) {
   switch (bound) {
-    case Bound::compute: return "compute";
-    case Bound::memory: return "memory";
-    case Bound::link: return "link";
-    case Bound::fixed: return "fixed";
+    case Bound::compute:
+      return "compute";
+    case Bound::memory:
+      return "memory";
+    case Bound::link:
+      return "link";
+    case Bound::fixed:
+      return "fixed";
   }
   return "";
 }
@@ -171,7 +175,8 @@ std::vector<OperatorPrice> roofline_operators(const ModelSpec& model, const Hard
     const auto kv = static_cast<double>(shape.decode_kv_tokens);
     const double read_ns = d.s0 * kv, floor_ns = d.c1_per_seq * static_cast<double>(shape.decode_seqs);
     const double per_token = static_cast<double>(model.kv_bytes_per_token_per_gpu(tensor).count());
-    const double flops = 4 * kv * static_cast<double>(model.heads / tensor * model.head_dim * model.layers);
+    const std::int64_t width = model.heads / tensor * model.head_dim * model.layers;
+    const double flops = 4 * kv * static_cast<double>(width);
     bill.push_back({"decode attention", model.layers, flops, per_token * kv, std::max(read_ns, floor_ns),
                     read_ns > floor_ns ? Bound::memory : Bound::fixed});
   }

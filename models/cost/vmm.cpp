@@ -39,6 +39,7 @@ VmmCost vmm_cost(const HardwareSpec& hardware, Bytes page) {
 
 std::vector<Bytes> vmm_pages() {
   std::vector<Bytes> pages;
+  pages.reserve(patched.size() + 1);
   for (const auto& row : patched) pages.push_back(row.page);
   pages.push_back(stock_page);
   return pages;

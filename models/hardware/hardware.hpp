@@ -17,8 +17,8 @@ struct VmmCalls {
 };
 
 struct HardwareSpec {
-  std::string name;   // "h100-sxm-80gb"
-  std::string title;  // "NVIDIA H100 SXM 80GB"
+  std::string name;     // "h100-sxm-80gb"
+  std::string title;    // "NVIDIA H100 SXM 80GB"
   Bytes memory;         // as sold
   Bytes driver_memory;  // as cuMemGetInfo reports it: what budgets start from
   double memory_bytes_per_s = 0;

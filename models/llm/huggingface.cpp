@@ -122,8 +122,10 @@ ModelSpec read_huggingface(const ConfigNode& root, const std::string& file, Prob
   m.max_positions = in.size("max_position_embeddings");
   m.dtype = in.dtype();
   m.kv_dtype = m.dtype;
-  if (family == "opt") read_opt(in, m);
-  else read_llama_like(in, family, m);
+  if (family == "opt")
+    read_opt(in, m);
+  else
+    read_llama_like(in, family, m);
   return m;
 }
 }  // namespace stowage

@@ -55,8 +55,8 @@ void check_shapes(const ModelSpec& m, const ConfigNode& root, Problems& problems
   if (m.head_dim < 1)
     problems.add(root.at(), fmt::format("hidden {} is less than {} heads; give head_dim", m.hidden, m.heads));
   // In floating point, so that the exact sums in int64 are known to be safe.
-  const double widths = 4.0 * static_cast<double>(m.heads) * static_cast<double>(m.head_dim) +
-                        3.0 * static_cast<double>(m.intermediate);
+  const double widths =
+      4.0 * static_cast<double>(m.heads) * static_cast<double>(m.head_dim) + 3.0 * static_cast<double>(m.intermediate);
   const double tables = 2.0 * static_cast<double>(m.vocab) + static_cast<double>(m.learned_positions);
   if (static_cast<double>(m.hidden) * (static_cast<double>(m.layers) * widths + tables) > 1e15)
     problems.add(root.at(), "these shapes make more than 10^15 parameters; check them");

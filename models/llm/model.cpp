@@ -29,9 +29,12 @@ ModelSpec::LayerParameters layer_on_gpu(const ModelSpec& m, std::int64_t tensor)
 
 std::string_view dtype_name(Dtype dtype) {
   switch (dtype) {
-    case Dtype::bfloat16: return "bfloat16";
-    case Dtype::float16: return "float16";
-    case Dtype::float8: return "float8";
+    case Dtype::bfloat16:
+      return "bfloat16";
+    case Dtype::float16:
+      return "float16";
+    case Dtype::float8:
+      return "float8";
   }
   return "";
 }
@@ -51,9 +54,7 @@ std::int64_t ModelSpec::active_parameters() const {
 
 Bytes ModelSpec::weights_bytes() const { return Bytes{parameters() * dtype_bytes(dtype)}; }
 
-Bytes ModelSpec::kv_bytes_per_token() const {
-  return Bytes{layers * 2 * kv_heads * head_dim * dtype_bytes(kv_dtype)};
-}
+Bytes ModelSpec::kv_bytes_per_token() const { return Bytes{layers * 2 * kv_heads * head_dim * dtype_bytes(kv_dtype)}; }
 
 std::int64_t ModelSpec::kv_heads_per_gpu(int tensor) const { return ceil_div(kv_heads, tensor); }
 
@@ -66,8 +67,8 @@ Bytes ModelSpec::kv_bytes_per_token_replica(int tensor) const { return kv_bytes_
 Bytes ModelSpec::weights_bytes_per_gpu(int tensor, int pipeline, int stage) const {
   const bool first = stage == 0;
   const bool last = stage == pipeline - 1;
-  std::int64_t n = pipeline_layers(layers, pipeline)[static_cast<std::size_t>(stage)] *
-                   layer_on_gpu(*this, tensor).total();
+  std::int64_t n =
+      pipeline_layers(layers, pipeline)[static_cast<std::size_t>(stage)] * layer_on_gpu(*this, tensor).total();
   const std::int64_t vocab_share = ceil_div(vocab, tensor) * hidden;
   if (first) n += vocab_share + learned_positions * hidden;
   if (last) n += norm_parameters(norm, hidden);

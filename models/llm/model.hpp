@@ -68,9 +68,9 @@ struct ModelSpec {
 /// Why this model cannot be laid out on tensor x pipeline GPUs, or nothing when it can.
 [[nodiscard]] std::optional<std::string> parallel_problem(const ModelSpec& model, int tensor, int pipeline);
 
-/// A zoo name ("llama-3-8b"), or a path (it has a '/' or ends in .yaml, .yml or .json): to a YAML description, a Hugging
-/// Face config.json, or its folder. `at` is where the user wrote it. Throws InputError: unknown name with the nearest
-/// one, everything wrong in a file, or what is missing about an architecture that is not known.
+/// A zoo name ("llama-3-8b"), or a path (it has a '/' or ends in .yaml, .yml or .json): to a YAML description, a
+/// Hugging Face config.json, or its folder. `at` is where the user wrote it. Throws InputError: unknown name with the
+/// nearest one, everything wrong in a file, or what is missing about an architecture that is not known.
 [[nodiscard]] ModelSpec load_model(const std::string& name_or_path, const SourcePos& at = {});
 /// The same from text: a YAML description, or a config.json (a map with `model_type`). `file` is for messages, and a
 /// config.json's model is named after its folder.

@@ -41,8 +41,10 @@ TEST(MemoryBudget, DefaultsComeCloseToVllm019OnH100) {
   EXPECT_NEAR(in_gib(qwen.kv_pool), 58.53, 0.01 * 58.53);
   EXPECT_NEAR(static_cast<double>(qwen.pool_tokens), 1'096'000, 10'960);
   // Qwen3-14B (40 layers, hidden 5,120, 40 heads, intermediate 17,408): activations about 2.2 GiB, KV 45.23 GiB.
-  const auto qwen14 = parse_model("name: qwen3-14b\nlayers: 40\nhidden: 5120\nheads: 40\nkv_heads: 8\nhead_dim: 128\n"
-                                  "intermediate: 17408\nvocab: 151936\nmax_positions: 40960\nqk_norm: true\n", "x");
+  const auto qwen14 = parse_model(
+      "name: qwen3-14b\nlayers: 40\nhidden: 5120\nheads: 40\nkv_heads: 8\nhead_dim: 128\n"
+      "intermediate: 17408\nvocab: 151936\nmax_positions: 40960\nqk_norm: true\n",
+      "x");
   const auto b = memory_budget(qwen14, h100, o);
   EXPECT_NEAR(in_gib(b.activations), 2.2, 0.06);
   EXPECT_NEAR(in_gib(b.kv_pool), 45.23, 0.01 * 45.23);

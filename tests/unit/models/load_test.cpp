@@ -14,9 +14,7 @@ template <class F>
 std::vector<Problem> problems_of(F&& f) {
   try {
     f();
-  } catch (const InputError& e) {
-    return e.problems();
-  }
+  } catch (const InputError& e) { return e.problems(); }
   ADD_FAILURE() << "no InputError";
   return {};
 }
@@ -55,16 +53,17 @@ TEST(ParseModel, ReportsEverythingAtOnce) {
                       "m.yaml");
   });
   ASSERT_EQ(p.size(), 3U);  // layers missing, heads out of range, unknown key 'layer'
-  EXPECT_TRUE(std::any_of(p.begin(), p.end(), [](const auto& e) {
-    return e.at.line == 2 && has(e.message, "did you mean 'layers'?");
-  }));
+  EXPECT_TRUE(std::any_of(p.begin(), p.end(),
+                          [](const auto& e) { return e.at.line == 2 && has(e.message, "did you mean 'layers'?"); }));
   EXPECT_TRUE(std::any_of(p.begin(), p.end(), [](const auto& e) { return e.at.line == 4; }));
 }
 
 TEST(ParseModel, AbsurdShapesAreRefusedBeforeTheyOverflow) {
   const auto p = problems_of([] {
-    (void)parse_model("name: x\nlayers: 4096\nhidden: 16777216\nheads: 65536\nhead_dim: 65536\n"
-                      "intermediate: 16777216\nvocab: 16777216\nmax_positions: 128\n", "m.yaml");
+    (void)parse_model(
+        "name: x\nlayers: 4096\nhidden: 16777216\nheads: 65536\nhead_dim: 65536\n"
+        "intermediate: 16777216\nvocab: 16777216\nmax_positions: 128\n",
+        "m.yaml");
   });
   ASSERT_EQ(p.size(), 1U);
   EXPECT_TRUE(has(p[0].message, "more than 10^15 parameters"));
@@ -72,8 +71,10 @@ TEST(ParseModel, AbsurdShapesAreRefusedBeforeTheyOverflow) {
 
 TEST(ParseModel, KvHeadsMustDivideHeads) {
   const auto p = problems_of([] {
-    (void)parse_model("name: x\nlayers: 2\nhidden: 8\nheads: 4\nkv_heads: 3\nintermediate: 16\nvocab: 10\n"
-                      "max_positions: 128\n", "m.yaml");
+    (void)parse_model(
+        "name: x\nlayers: 2\nhidden: 8\nheads: 4\nkv_heads: 3\nintermediate: 16\nvocab: 10\n"
+        "max_positions: 128\n",
+        "m.yaml");
   });
   ASSERT_EQ(p.size(), 1U);
   EXPECT_TRUE(has(p[0].message, "kv_heads must divide heads"));
@@ -114,19 +115,22 @@ TEST(HuggingFace, ImportsQwenWithItsUnsaidBiasesAndNorms) {
   const auto qwen2 = parse_model(R"({"model_type": "qwen2", "hidden_size": 3584, "intermediate_size": 18944,
     "max_position_embeddings": 32768, "num_attention_heads": 28, "num_hidden_layers": 28, "num_key_value_heads": 4,
     "sliding_window": 131072, "use_sliding_window": false, "tie_word_embeddings": false, "torch_dtype": "bfloat16",
-    "vocab_size": 152064})", "config.json");
+    "vocab_size": 152064})",
+                                 "config.json");
   EXPECT_EQ(qwen2.parameters(), 7'615'616'512);
   const auto qwen3 = parse_model(R"({"model_type": "qwen3", "hidden_size": 5120, "intermediate_size": 25600,
     "max_position_embeddings": 40960, "num_attention_heads": 64, "num_hidden_layers": 64, "num_key_value_heads": 8,
     "head_dim": 128, "attention_bias": false, "sliding_window": null, "tie_word_embeddings": false,
-    "torch_dtype": "bfloat16", "vocab_size": 151936})", "config.json");
+    "torch_dtype": "bfloat16", "vocab_size": 151936})",
+                                 "config.json");
   EXPECT_EQ(qwen3.parameters(), 32'762'123'264);
 }
 
 TEST(HuggingFace, ImportsOpt) {
   const auto m = parse_model(R"({"model_type": "opt", "hidden_size": 5120, "ffn_dim": 20480, "vocab_size": 50272,
     "max_position_embeddings": 2048, "num_attention_heads": 40, "num_hidden_layers": 40, "torch_dtype": "float16",
-    "word_embed_proj_dim": 5120, "do_layer_norm_before": true})", "config.json");
+    "word_embed_proj_dim": 5120, "do_layer_norm_before": true})",
+                             "config.json");
   EXPECT_EQ(m.parameters(), 12'853'473'280);
   EXPECT_EQ(m.active_parameters(), load_model("opt-13b").active_parameters());
 }
@@ -154,7 +158,7 @@ TEST(HuggingFace, MissingShapesAreAllNamed) {
 
 TEST(Hardware, TheZooIsWholeAndSourced) {
   EXPECT_EQ(hardware_names(), (std::vector<std::string>{"a100-40gb", "a100-80gb", "b200", "h100-sxm-80gb", "h200", "l4",
-                                                       "l40s", "rtx-4090"}));
+                                                        "l40s", "rtx-4090"}));
   for (const auto& name : hardware_names()) {
     const auto h = load_hardware(name);
     EXPECT_EQ(h.name, name);
@@ -184,8 +188,10 @@ TEST(Hardware, BadInput) {
   EXPECT_EQ(p[0].at.str(), "s.yaml:4:11");
   EXPECT_TRUE(has(p[0].message, "did you mean 'h100-sxm-80gb'?")) << p[0].message;
   p = problems_of([] {
-    (void)parse_hardware("name: x\nmemory: 80\nmemory_bandwidth: 0GB/s\nbf16: 1TFLOP/s\npcie: 1GB/s\n"
-                         "vmm: {create: 1us, map: 1us, set_access: 1us, unmap: 1us, relase: 1us}\n", "h.yaml");
+    (void)parse_hardware(
+        "name: x\nmemory: 80\nmemory_bandwidth: 0GB/s\nbf16: 1TFLOP/s\npcie: 1GB/s\n"
+        "vmm: {create: 1us, map: 1us, set_access: 1us, unmap: 1us, relase: 1us}\n",
+        "h.yaml");
   });
   // memory without a unit; bandwidth zero; release missing; 'relase' unknown.
   EXPECT_GE(p.size(), 4U);

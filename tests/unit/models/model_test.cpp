@@ -52,7 +52,8 @@ TEST_P(Zoo, MatchesPublishedTotals) {
 }
 INSTANTIATE_TEST_SUITE_P(All, Zoo, testing::ValuesIn(rows), [](const auto& row) {
   std::string name = row.param.name;
-  std::replace_if(name.begin(), name.end(), [](char c) { return c == '-' || c == '.'; }, '_');
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return c == '-' || c == '.'; }, '_');
   return name;
 });
 
@@ -85,9 +86,9 @@ struct PageRow {
   std::int64_t sliced;     // Table 10: 2 MiB page, one tensor for all layers
 };
 const PageRow pages[] = {
-    {"yi-6b", 1, {64, 128, 256, 2048}, 64},      {"yi-6b", 2, {128, 256, 512, 4096}, 128},
-    {"llama-3-8b", 1, {32, 64, 128, 1024}, 32},  {"llama-3-8b", 2, {64, 128, 256, 2048}, 64},
-    {"yi-34b", 1, {32, 64, 128, 1024}, 17},      {"yi-34b", 2, {64, 128, 256, 2048}, 34},
+    {"yi-6b", 1, {64, 128, 256, 2048}, 64},     {"yi-6b", 2, {128, 256, 512, 4096}, 128},
+    {"llama-3-8b", 1, {32, 64, 128, 1024}, 32}, {"llama-3-8b", 2, {64, 128, 256, 2048}, 64},
+    {"yi-34b", 1, {32, 64, 128, 1024}, 17},     {"yi-34b", 2, {64, 128, 256, 2048}, 34},
 };
 
 TEST(Model, TokensPerPageAsInVAttention) {

@@ -74,7 +74,10 @@ TEST_F(Roofline, NeverFallsWithMoreWork) {
 }
 
 TEST(RooflineBill, SumsToTheCompiledPrice) {
-  struct Case { const char *model, *gpu; int tensor; };
+  struct Case {
+    const char *model, *gpu;
+    int tensor;
+  };
   for (const auto& c : {Case{"llama-3-8b", "h100-sxm-80gb", 1}, Case{"opt-66b", "a100-40gb", 4},
                         Case{"qwen3-32b", "l40s", 8}, Case{"yi-6b", "a100-80gb", 8}}) {
     const auto model = load_model(c.model);
@@ -126,7 +129,11 @@ TEST(RooflineBill, TensorParallelSplitsWorkAndPaysTheLink) {
 
 TEST(RooflineAnchors, LongPrefillsOfTheVAttentionPaper) {
   // ASPLOS '25, Table 6, FA2_vAttention, 64 K tokens on A100-80GB; chunks of 16 K as its artifact runs them.
-  struct Case { const char* model; int tensor; double seconds; };
+  struct Case {
+    const char* model;
+    int tensor;
+    double seconds;
+  };
   const auto gpu = load_hardware("a100-80gb");
   for (const auto& c : {Case{"yi-6b", 1, 9.1}, Case{"llama-3-8b", 2, 5.2}, Case{"yi-34b", 2, 22.8}}) {
     const auto cost = compile_roofline(load_model(c.model), gpu, c.tensor, 16384);

@@ -22,8 +22,8 @@ TEST(TableCost, ByHand) {
   table.prefill.ns_per_kv_token = 5;
   table.prefill.fixed_ns = 7;
   const StepCost cost(std::move(table));
-  EXPECT_EQ(cost.ns({0, 2, 10, 0}), 18 + 100);          // 1 + 4 + 5 < 100
-  EXPECT_EQ(cost.ns({0, 2, 1000, 0}), 18 + 505);        // 1 + 4 + 500
+  EXPECT_EQ(cost.ns({0, 2, 10, 0}), 18 + 100);    // 1 + 4 + 5 < 100
+  EXPECT_EQ(cost.ns({0, 2, 1000, 0}), 18 + 505);  // 1 + 4 + 500
   EXPECT_EQ(cost.decode_line(2).ns(1000), cost.ns({0, 2, 1000, 0}));
   EXPECT_EQ(cost.chunk_ns(3, 4), 7 + 2 * (3 * 4 + 6));  // 18 pairs at 2 ns; the floor is 7 x 5 = 35
   EXPECT_EQ(cost.chunk_ns(1, 20), 7 + 5 * 21);          // 21 pairs, 42 ns, under the floor of 105
@@ -35,8 +35,8 @@ TEST(TableCost, UtilisationIsInterpolatedInLogarithms) {
   StepCost::Table table;
   table.dense_ns = {0};
   table.prefill.ns_per_pair = 1;
-  table.prefill.log2_q = {2, 4};   // 4 and 16 new tokens
-  table.prefill.log2_kv = {4};     // one column: constant in kv
+  table.prefill.log2_q = {2, 4};  // 4 and 16 new tokens
+  table.prefill.log2_kv = {4};    // one column: constant in kv
   table.prefill.utilisation = {0.25, 0.75};
   const StepCost cost(std::move(table));
   EXPECT_DOUBLE_EQ(cost.chunk_ns(4, 0), 10 / 0.25);
