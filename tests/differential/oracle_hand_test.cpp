@@ -24,8 +24,14 @@ ManagerSpec paged(std::int64_t block_size, double watermark = 0.0) {
 ManagerSpec vattention(std::int64_t page, const std::string& mapping, const std::string& reclaim = "deferred",
                        std::int64_t lookahead = 9, std::int64_t lookahead_blocks = 2,
                        const std::string& layout = "per-layer") {
-  return {"vattention", "", {{"page", page}, {"layout", layout}, {"mapping", mapping}, {"reclaim", reclaim},
-                             {"lookahead", lookahead}, {"lookahead_blocks", lookahead_blocks}}};
+  return {"vattention",
+          "",
+          {{"page", page},
+           {"layout", layout},
+           {"mapping", mapping},
+           {"reclaim", reclaim},
+           {"lookahead", lookahead},
+           {"lookahead_blocks", lookahead_blocks}}};
 }
 
 /// Llama-3-8B: 128 KiB a token, 32 layers, 8 GiB of pool; 10 ms a step.
@@ -54,9 +60,13 @@ std::vector<Request> four(std::int32_t outputs) {
 double part(const OracleResult& r, Part p) { return r.mean_fraction[static_cast<std::size_t>(p)]; }
 
 TEST(OracleByHand, FourRequestsUnderThreeManagers) {
-  struct Row { ManagerSpec manager; std::int64_t peak_25, peak_26; };
+  struct Row {
+    ManagerSpec manager;
+    std::int64_t peak_25, peak_26;
+  };
   // reserve: 4 x 8,192 tokens x 128 KiB = 4 GiB. paged: 1,024 stored tokens = 64 blocks x 2 MiB = 128 MiB each; the
-  // 1,025th (26 outputs) takes a 65th. vattention: 1,024 tokens = one page in 64 tensors = 128 MiB; the 1,025th doubles.
+  // 1,025th (26 outputs) takes a 65th. vattention: 1,024 tokens = one page in 64 tensors = 128 MiB; the 1,025th
+  // doubles.
   for (const auto& row : {Row{reserve("max", "slots"), 4 * GiB, 4 * GiB}, Row{paged(16), 512 * MiB, 520 * MiB},
                           Row{vattention(2 * MiB, "sync"), 512 * MiB, 1 * GiB}}) {
     const auto r = oracle_run(llama(row.manager), four(25));
@@ -108,7 +118,8 @@ TEST(OracleByHand, Opt13bSlots) {
   const auto r = oracle_run(c, requests);
   EXPECT_EQ(r.batch_max, 7);
   EXPECT_NEAR(static_cast<double>(r.iterations.back().external_bytes) / (12.0 * GiB), 0.0885, 0.00005);
-  EXPECT_EQ(r.iterations[0].external_bytes, 12 * GiB - 7 * 2048 * std::int64_t{819200});  // slots full: nothing else free
+  EXPECT_EQ(r.iterations[0].external_bytes,
+            12 * GiB - 7 * 2048 * std::int64_t{819200});  // slots full: nothing else free
 }
 
 TEST(OracleByHand, OneServerIsMd1) {
@@ -147,13 +158,13 @@ TEST(OracleByHand, PreemptionRecomputesPromptAndOutputs) {
   EXPECT_EQ(r.requests[1].finished_ns, 9000);
   EXPECT_EQ(r.requests[1].preemptions, 1);
   EXPECT_EQ(r.requests[1].first_token_ns, 1000);
-  EXPECT_EQ(r.tbt_ns.max, 4000);                    // B's gap from its 3rd output (3000) to its 4th (7000)
+  EXPECT_EQ(r.tbt_ns.max, 4000);  // B's gap from its 3rd output (3000) to its 4th (7000)
   EXPECT_EQ(r.iterations[6].prefill_tokens, 9);
   EXPECT_EQ(r.iterations[7].decode_kv_tokens, 9);
-  EXPECT_EQ(r.iterations[3].external_bytes, 4);     // A holds 3 blocks, 1 is free, but the head was just preempted
-  EXPECT_EQ(r.iterations[4].external_bytes, 4);     // refused
+  EXPECT_EQ(r.iterations[3].external_bytes, 4);  // A holds 3 blocks, 1 is free, but the head was just preempted
+  EXPECT_EQ(r.iterations[4].external_bytes, 4);  // refused
   EXPECT_EQ(r.iterations[6].free_bytes, 4);
-  EXPECT_EQ(r.peak_live_bytes, 16);                 // 8 + 8 stored at boundary 3000
+  EXPECT_EQ(r.peak_live_bytes, 16);  // 8 + 8 stored at boundary 3000
   EXPECT_EQ(r.peak_committed_bytes, 16);
   // B's first stay ends with F = 8 stored: held 8 while live was 0, 6, 7. A: F = 11; held 8 8 8 12 12 12, live 0 6 7 8
   // 9 10: reserved 8 2 1 3 2 1 = 17, internal 0 0 0 1 1 1 = 3. B: reserved 8 2 1 = 11. Second stay of B: F = 11, held
@@ -188,8 +199,8 @@ TEST(OracleByHand, WatermarkIsWaivedForTheFirst) {
 }
 
 TEST(OracleByHand, BuddySplitsLowAndCoalesces) {
-  // Pool 53 tokens, min_block 4: 13 units = 8 + 4 + 1 units at 0, 8, 12; 1 token is rounding. reserve oracle: regions of
-  // P + O - 1 tokens. A (9 tokens -> 4 units) takes the block of 4 at 8: the smallest sufficient order with a free
+  // Pool 53 tokens, min_block 4: 13 units = 8 + 4 + 1 units at 0, 8, 12; 1 token is rounding. reserve oracle: regions
+  // of P + O - 1 tokens. A (9 tokens -> 4 units) takes the block of 4 at 8: the smallest sufficient order with a free
   // block. B (5 -> 2 units) splits the 8 at 0. C (17 -> 8 units) waits until B has ended and 0...7 is whole again.
   const auto c = tiny(53, reserve("oracle", "buddy", 4));
   const auto r = oracle_run(c, {{0, 6, 4, 0}, {0, 4, 2, 1}, {0, 17, 1, 2}});
@@ -209,10 +220,10 @@ TEST(OracleByHand, BuddySplitsLowAndCoalesces) {
 }
 
 TEST(OracleByHand, FirstFitTakesTheLowestHole) {
-  // 20 tokens. A 8 at 0, B 4 at 8, C 8 at 12. A ends first: D (9) does not fit its hole of 8 although 8 are free; after B
-  // has ended too the hole is 12.
-  const auto r = oracle_run(tiny(20, reserve("oracle", "first-fit")),
-                            {{0, 8, 1, 0}, {0, 3, 2, 1}, {0, 6, 3, 2}, {0, 9, 1, 3}});
+  // 20 tokens. A 8 at 0, B 4 at 8, C 8 at 12. A ends first: D (9) does not fit its hole of 8 although 8 are free; after
+  // B has ended too the hole is 12.
+  const auto r =
+      oracle_run(tiny(20, reserve("oracle", "first-fit")), {{0, 8, 1, 0}, {0, 3, 2, 1}, {0, 6, 3, 2}, {0, 9, 1, 3}});
   EXPECT_EQ(r.iterations[1].external_bytes, 8);
   EXPECT_EQ(r.requests[3].id, 3U);
   EXPECT_EQ(r.requests.back().finished_ns, 3000);
@@ -221,7 +232,8 @@ TEST(OracleByHand, FirstFitTakesTheLowestHole) {
 
 TEST(OracleByHand, MapperRunsBesideTheStepAndStallsTheNext) {
   // T = 2 tensors, page 2 bytes: a block is 4 bytes = 4 tokens; map 100 + 50 a page: 300 ns a block. P = 3, O = 6.
-  //  boundary 0: need(3) = 1 block at once: stall 300. Beside step 0 (end = 3 tokens) the mapper: want(1) = need(4) = 1,
+  //  boundary 0: need(3) = 1 block at once: stall 300. Beside step 0 (end = 3 tokens) the mapper: want(1) = need(4) =
+  //  1,
   //   want(2) = need(5) = 2: one block (300 ns); with lookahead_blocks 1 it stops there. Step [300, 1300): mapper done.
   //  boundary 1300 ... : end = 4, want(1) = need(5) = 2, mapped; want(k) = 2 up to k = 4; k = 5: need(9) = 3: mapped.
   const auto spec = vattention(2, "background", "deferred", 9, 1);
@@ -233,7 +245,8 @@ TEST(OracleByHand, MapperRunsBesideTheStepAndStallsTheNext) {
   EXPECT_EQ(r.iterations[1].start_ns, 1300);
   EXPECT_EQ(r.iterations[1].stall_ns, 0);
   EXPECT_EQ(r.iterations[1].held_bytes, 12);
-  // Stored after step i: 3 + i; the third block covers up to 12; lookahead 9 wants need(3 + i + 9): i = 2: need(14) = 4.
+  // Stored after step i: 3 + i; the third block covers up to 12; lookahead 9 wants need(3 + i + 9): i = 2: need(14)
+  // = 4.
   EXPECT_EQ(r.iterations[2].held_bytes, 16);
   EXPECT_EQ(r.iterations[5].held_bytes, 20);  // need(17): one block a run only when missing; i = 3 wants need(15) = 4
   // The block of step 0 at 2,000 a page: 4,000 ns from 4,300 to 8,300; step 0 ends at 5,300: 3,000 left.
@@ -259,7 +272,8 @@ TEST(OracleByHand, EagerUnmappingIsQueuedAndDeferredPagesAreReclaimedFromTheTop)
   EXPECT_EQ(r.vmm.unmap_calls, 12U);  // C's own 6 pages at the end too, which stall nothing
   EXPECT_EQ(r.vmm.stall_ns, 600 + 660);
   EXPECT_DOUBLE_EQ(r.vmm.busy_ns, 12 * 100 + 12 * 10.0);
-  // deferred: slot 0 keeps 2 blocks, slot 1 one. C (3 blocks) fits none: the most mapped, slot 0; slot 1 gives its block.
+  // deferred: slot 0 keeps 2 blocks, slot 1 one. C (3 blocks) fits none: the most mapped, slot 0; slot 1 gives its
+  // block.
   c.manager = vattention(2, "sync", "deferred");
   r = oracle_run(c, requests);
   EXPECT_EQ(r.iterations[1].stall_ns, 2 * 10 + 2 * 100);
@@ -281,7 +295,8 @@ TEST(OracleByHand, NothingToDo) {
 }
 
 TEST(OracleByHand, RejectedArrivalStartsTheClock) {
-  // Rejected at 0, served from 3000 to 4000: free for three quarters of the time, live 0 (nothing stored before the end).
+  // Rejected at 0, served from 3000 to 4000: free for three quarters of the time, live 0 (nothing stored before the
+  // end).
   const auto r = oracle_run(tiny(16, paged(4)), {{0, 60, 5, 0}, {3000, 16, 1, 1}});
   EXPECT_EQ(r.makespan_ns, 4000);
   EXPECT_DOUBLE_EQ(part(r, Part::free), 0.75);

@@ -38,7 +38,8 @@ class InMemoryWorkload final : public Workload {
 std::string value_text(const ParamValue& value, bool as_cpp) {
   if (const auto* n = std::get_if<std::int64_t>(&value))
     return as_cpp ? fmt::format("std::int64_t{{{}}}", *n) : fmt::format("{}", *n);
-  if (const auto* x = std::get_if<double>(&value)) return as_cpp ? fmt::format("double{{{}}}", *x) : fmt::format("{}", *x);
+  if (const auto* x = std::get_if<double>(&value))
+    return as_cpp ? fmt::format("double{{{}}}", *x) : fmt::format("{}", *x);
   const auto& word = std::get<std::string>(value);
   return as_cpp ? fmt::format("std::string(\"{}\")", word) : word;
 }
@@ -68,11 +69,12 @@ std::shared_ptr<const Workload> in_memory(std::vector<Request> requests) {
 
 std::string Case::describe() const {
   const auto& s = config.scheduler;
-  std::string out = fmt::format("{} requests, max_batch {}, max_batched_tokens {}, max_model_len {}{}{}; pool {} B, {} B a token, {} layers, {} GPUs; {}",
-                                requests.size(), s.max_batch, s.max_batched_tokens, s.max_model_len,
-                                s.chunked_prefill ? "" : ", whole prompts", s.admit_full ? "" : ", admit_full off",
-                                config.kv.pool.count(), config.kv.bytes_per_token.count(), config.kv.layers,
-                                config.kv.gpus, config.manager.kind);
+  std::string out = fmt::format(
+      "{} requests, max_batch {}, max_batched_tokens {}, max_model_len {}{}{}; pool {} B, {} B a token, {} layers, "
+      "{} GPUs; {}",
+      requests.size(), s.max_batch, s.max_batched_tokens, s.max_model_len, s.chunked_prefill ? "" : ", whole prompts",
+      s.admit_full ? "" : ", admit_full off", config.kv.pool.count(), config.kv.bytes_per_token.count(),
+      config.kv.layers, config.kv.gpus, config.manager.kind);
   for (const auto& [key, value] : config.manager.params) out += fmt::format(" {}={}", key, value_text(value, false));
   if (config.cost.kind() == StepCost::Kind::linear) {
     const auto& l = config.cost.linear();
@@ -82,16 +84,18 @@ std::string Case::describe() const {
     out += "; table cost";
   }
   if (config.manager.kind == "vattention")
-    out += fmt::format("; map {} set_access {} unmap {}", config.vmm.map_ns, config.vmm.set_access_ns, config.vmm.unmap_ns);
+    out += fmt::format("; map {} set_access {} unmap {}", config.vmm.map_ns, config.vmm.set_access_ns,
+                       config.vmm.unmap_ns);
   return out;
 }
 
 std::string Case::literal() const {
   const auto& s = config.scheduler;
   std::string out = "  Case c;\n";
-  out += fmt::format("  c.config.scheduler = {{.max_batch = {}, .max_batched_tokens = {}, .max_model_len = {},\n"
-                     "                        .chunked_prefill = {}, .admit_full = {}}};\n",
-                     s.max_batch, s.max_batched_tokens, s.max_model_len, s.chunked_prefill, s.admit_full);
+  out += fmt::format(
+      "  c.config.scheduler = {{.max_batch = {}, .max_batched_tokens = {}, .max_model_len = {},\n"
+      "                        .chunked_prefill = {}, .admit_full = {}}};\n",
+      s.max_batch, s.max_batched_tokens, s.max_model_len, s.chunked_prefill, s.admit_full);
   out += fmt::format("  c.config.kv = {{Bytes{{{}}}, Bytes{{{}}}, {}, {}}};\n", config.kv.pool.count(),
                      config.kv.bytes_per_token.count(), config.kv.layers, config.kv.gpus);
   out += fmt::format("  c.config.manager.kind = c.config.manager.name = \"{}\";\n", config.manager.kind);

@@ -38,7 +38,10 @@ class Slots final : public Space {
   bool could_ever_hold(std::int64_t) const override { return !owners_.empty(); }
   bool take(const Resident* owner, std::int64_t) override {
     for (auto& slot : owners_)
-      if (slot == nullptr) { slot = owner; return true; }
+      if (slot == nullptr) {
+        slot = owner;
+        return true;
+      }
     return false;
   }
   void give_back(const Resident* owner) override { std::replace(owners_.begin(), owners_.end(), owner, free_); }
@@ -127,7 +130,12 @@ class Buddy final : public Space {
   }
 
  private:
-  struct Taken { const Resident* owner; std::int64_t at; int order; std::int64_t tokens; };
+  struct Taken {
+    const Resident* owner;
+    std::int64_t at;
+    int order;
+    std::int64_t tokens;
+  };
   static std::int64_t size(int order) { return std::int64_t{1} << order; }
   int order_of(std::int64_t tokens) const {
     int k = 0;
@@ -143,7 +151,9 @@ class Buddy final : public Space {
 class Reserve final : public Memory {
  public:
   explicit Reserve(const RunConfig& c)
-      : pool_(c.kv.pool.count()), bpt_(c.kv.bytes_per_token.count()), max_model_len_(c.scheduler.max_model_len),
+      : pool_(c.kv.pool.count()),
+        bpt_(c.kv.bytes_per_token.count()),
+        max_model_len_(c.scheduler.max_model_len),
         length_(word(c.manager, "length")) {
     const std::string space = word(c.manager, "space");
     if (space == "slots") {
@@ -182,8 +192,11 @@ class Reserve final : public Memory {
 class Paged final : public Memory {
  public:
   explicit Paged(const RunConfig& c)
-      : pool_(c.kv.pool.count()), bpt_(c.kv.bytes_per_token.count()), block_size_(integer(c.manager, "block_size")),
-        watermark_(fraction(c.manager, "watermark")), admit_full_(c.scheduler.admit_full),
+      : pool_(c.kv.pool.count()),
+        bpt_(c.kv.bytes_per_token.count()),
+        block_size_(integer(c.manager, "block_size")),
+        watermark_(fraction(c.manager, "watermark")),
+        admit_full_(c.scheduler.admit_full),
         owners_(static_cast<std::size_t>(pool_ / (block_size_ * bpt_)), nullptr) {}
   bool never_fits(const Resident& r) const override {
     return ceil_div(r.prompt + r.outputs - 1, block_size_) > static_cast<std::int64_t>(owners_.size());
@@ -212,7 +225,10 @@ class Paged final : public Memory {
     if (missing > blocks_of(nullptr)) return false;
     for (auto& block : owners_) {
       if (missing <= 0) break;
-      if (block == nullptr) { block = &r; --missing; }
+      if (block == nullptr) {
+        block = &r;
+        --missing;
+      }
     }
     return true;
   }

@@ -13,12 +13,15 @@ namespace stowage::oracle {
 struct Resident {
   std::int64_t prompt = 0, outputs = 0;  // P, O
   std::int64_t computed = 0, produced = 0;
-  std::int64_t scheduled = 0;    // tokens of the iteration under way
-  std::int64_t secured = 0;      // tokens the manager has granted room for: computed, or computed + n at this boundary
-  bool decoding = false;         // has got an output in this residency
+  std::int64_t scheduled = 0;  // tokens of the iteration under way
+  std::int64_t secured = 0;    // tokens the manager has granted room for: computed, or computed + n at this boundary
+  bool decoding = false;       // has got an output in this residency
   RequestRecord record;
   std::int64_t last_token_ns = 0;
-  struct Stay { std::size_t segment; std::int64_t held, live; };  // one iteration of this residency, bytes
+  struct Stay {
+    std::size_t segment;
+    std::int64_t held, live;
+  };  // one iteration of this residency, bytes
   std::vector<Stay> stays;
   [[nodiscard]] std::int64_t target() const { return prompt + produced; }
 };
@@ -40,10 +43,16 @@ class Memory {
   [[nodiscard]] virtual std::int64_t lost_bytes() const = 0;
 
   /// Driver time the iteration that starts at `now` has to wait for, unrounded; clears the work it counts.
-  virtual double take_stall_ns(std::int64_t now) { (void)now; return 0.0; }
+  virtual double take_stall_ns(std::int64_t now) {
+    (void)now;
+    return 0.0;
+  }
   /// The iteration's work begins at `start` (after its stall): what runs beside it. `running` in running order,
   /// each with `scheduled` set.
-  virtual void run_beside(std::int64_t start, const std::vector<Resident*>& running) { (void)start; (void)running; }
+  virtual void run_beside(std::int64_t start, const std::vector<Resident*>& running) {
+    (void)start;
+    (void)running;
+  }
   /// Pages mapped and unmapped so far, and what is still queued counted as done.
   [[nodiscard]] virtual RunResult::Vmm driver_totals() const { return {}; }
 };

@@ -12,7 +12,8 @@
 //  8. The driver's time is page counts times prices: map_pages x (map + set_access) + unmap_pages x unmap, for each lot
 //     of work that is rounded together; what is left of the mapper is its unrounded work less the time since it began.
 //  9. Rejections (too long first, then never fits) happen when the request arrives; a rejected arrival is a boundary.
-// 10. Several GPUs: pool and bytes a token are all GPUs' together, T x page is one GPU's, and map_calls counts the calls
+// 10. Several GPUs: pool and bytes a token are all GPUs' together, T x page is one GPU's, and map_calls counts the
+// calls
 //     of one GPU (all act alike, at the same time).
 // 11. peak_committed takes iterations only; an idle replica has nothing committed anyway.
 #include "tests/oracle/oracle.hpp"
@@ -130,8 +131,10 @@ class Replica {
       r->record.prompt_tokens = q.prompt_tokens;
       r->record.output_tokens = q.output_tokens;
       const char* reason = nullptr;
-      if (r->prompt + r->outputs > c_.scheduler.max_model_len) reason = "longer than max_model_len";
-      else if (memory_->never_fits(*r)) reason = "larger than the KV pool";
+      if (r->prompt + r->outputs > c_.scheduler.max_model_len)
+        reason = "longer than max_model_len";
+      else if (memory_->never_fits(*r))
+        reason = "larger than the KV pool";
       if (reason != nullptr) {
         out_.rejected += 1;
         out_.rejected_requests.push_back({q.id, q.prompt_tokens, q.output_tokens, reason});
@@ -275,8 +278,7 @@ class Replica {
       STOWAGE_ASSERT(memory_->held_bytes(*r) >= (r->computed + r->scheduled) * bpt_);
       held += memory_->held_bytes(*r);
     }
-    const std::int64_t otherwise_free =
-        c_.kv.pool.count() - held - memory_->cached_bytes() - memory_->lost_bytes();
+    const std::int64_t otherwise_free = c_.kv.pool.count() - held - memory_->cached_bytes() - memory_->lost_bytes();
     STOWAGE_ASSERT(otherwise_free >= 0);
     at(s.bytes, Part::live) = live_bytes();
     at(s.bytes, Part::cached) = memory_->cached_bytes();

@@ -35,15 +35,21 @@ class Rng {
 /// A price: sometimes 0, whole, a multiple of 1/8 (so that halves occur), or any double up to `high`.
 double price(Rng& rng, double high) {
   switch (rng.in(0, 4)) {
-    case 0: return 0.0;
-    case 1: return std::floor(rng.unit() * high);
-    case 2: return std::floor(rng.unit() * high * 8) / 8;
-    default: return rng.unit() * high;
+    case 0:
+      return 0.0;
+    case 1:
+      return std::floor(rng.unit() * high);
+    case 2:
+      return std::floor(rng.unit() * high * 8) / 8;
+    default:
+      return rng.unit() * high;
   }
 }
 
 std::vector<Request> random_requests(Rng& rng, double step_ns) {
-  struct Lengths { std::int64_t prompt, output; };
+  struct Lengths {
+    std::int64_t prompt, output;
+  };
   const Lengths high = rng.one_of<Lengths>({{20, 20}, {150, 80}, {3000, 20}, {30, 300}, {60, 60}, {300, 1}, {8, 3}});
   const int one_token_percent = rng.one_of({0, 0, 10, 60});
   const std::int64_t count = rng.chance(10) ? rng.in(1, 3) : rng.in(4, high.output > 100 ? 30 : 60);
@@ -133,8 +139,8 @@ std::int64_t random_manager(Rng& rng, RunConfig& c) {
   if (dice < 28) {
     c.manager.kind = "reserve";
     const std::string length = rng.one_of({"max", "pow2", "oracle"});
-    const std::string space = length == "max" ? rng.one_of({"slots", "buddy", "first-fit"})
-                                              : rng.one_of({"buddy", "first-fit"});
+    const std::string space =
+        length == "max" ? rng.one_of({"slots", "buddy", "first-fit"}) : rng.one_of({"buddy", "first-fit"});
     const std::int64_t min_block = rng.one_of<std::int64_t>({16, 16, 1, 2, 4, 8, 32, 5});
     p = {{"length", length}, {"space", space}, {"min_block", min_block}};
     return bpt * (space == "slots" ? c.scheduler.max_model_len : space == "buddy" ? min_block : 1);
@@ -166,8 +172,11 @@ VmmCost random_vmm(Rng& rng, double step_ns, std::int64_t tensors) {
   // From free to a block that takes longer than many steps.
   const double block_ns = rng.one_of({0.0, step_ns / 50, step_ns / 3, step_ns * 2, step_ns * 20});
   const double page_ns = 2 * block_ns / static_cast<double>(tensors);
-  return {.create_ns = 0, .map_ns = price(rng, page_ns), .set_access_ns = price(rng, page_ns),
-          .unmap_ns = price(rng, page_ns), .source = "random"};
+  return {.create_ns = 0,
+          .map_ns = price(rng, page_ns),
+          .set_access_ns = price(rng, page_ns),
+          .unmap_ns = price(rng, page_ns),
+          .source = "random"};
 }
 }  // namespace
 

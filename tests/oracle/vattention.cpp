@@ -104,7 +104,10 @@ class VAttention final : public Memory {
   }
 
  private:
-  struct Slot { std::int64_t mapped = 0; const Resident* owner = nullptr; };
+  struct Slot {
+    std::int64_t mapped = 0;
+    const Resident* owner = nullptr;
+  };
 
   std::int64_t need(std::int64_t tokens) const { return (tokens + block_tokens_ - 1) / block_tokens_; }
   std::int64_t present_need(const Slot& slot) const { return slot.owner == nullptr ? 0 : need(slot.owner->secured); }
@@ -159,8 +162,7 @@ class VAttention final : public Memory {
   /// The mapper thread's run beside one iteration, after the unmapping that releases left.
   void map_ahead(const std::vector<Resident*>& running, Calls& run) {
     std::int64_t required = 0;
-    for (const Resident* r : running)
-      required += std::max<std::int64_t>(0, want(*r, 1) - slots_[slot_of(*r)].mapped);
+    for (const Resident* r : running) required += std::max<std::int64_t>(0, want(*r, 1) - slots_[slot_of(*r)].mapped);
     const auto reclaim = [&](bool active) {
       for (std::size_t i = slots_.size(); i-- > 0;) {
         if ((slots_[i].owner != nullptr) != active) continue;
