@@ -24,14 +24,22 @@ extern "C" void on_stop_signal(int number) {
   }
 }
 
-// Sizes from the models' config.json on Hugging Face; tests/unit/gpu_probe compares them with models/llm/zoo.
-constexpr std::array<ModelShape, 6> shapes = {{
-    //                 layers hidden heads kv  dim  ffn    vocab
-    {"llama-3-8b", 32, 4096, 32, 8, 128, 14336, 128256},
-    {"llama-3-70b", 80, 8192, 64, 8, 128, 28672, 128256},
-    {"llama-2-7b", 32, 4096, 32, 32, 128, 11008, 32000},
+// The zoo's models with a gated feed-forward; tests/unit/gpu_probe compares them with models/llm/zoo. The probe has its
+// own copy so that its binary needs neither YAML nor the files.
+constexpr std::array<ModelShape, 13> shapes = {{
+    // layers, hidden, heads, kv_heads, head_dim, intermediate, vocab
     {"llama-2-13b", 40, 5120, 40, 40, 128, 13824, 32000},
-    {"mistral-7b", 32, 4096, 32, 8, 128, 14336, 32768},
+    {"llama-2-70b", 80, 8192, 64, 8, 128, 28672, 32000},
+    {"llama-2-7b", 32, 4096, 32, 32, 128, 11008, 32000},
+    {"llama-3-70b", 80, 8192, 64, 8, 128, 28672, 128256},
+    {"llama-3-8b", 32, 4096, 32, 8, 128, 14336, 128256},
+    {"llama-3.1-70b", 80, 8192, 64, 8, 128, 28672, 128256},
+    {"llama-3.1-8b", 32, 4096, 32, 8, 128, 14336, 128256},
+    {"mistral-7b", 32, 4096, 32, 8, 128, 14336, 32000},
+    {"qwen2.5-7b", 28, 3584, 28, 4, 128, 18944, 152064},
+    {"qwen3-32b", 64, 5120, 64, 8, 128, 25600, 151936},
+    {"qwen3-8b", 36, 4096, 32, 8, 128, 12288, 151936},
+    {"yi-34b", 60, 7168, 56, 8, 128, 20480, 64000},
     {"yi-6b", 32, 4096, 32, 4, 128, 11008, 64000},
 }};
 }  // namespace

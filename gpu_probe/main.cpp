@@ -18,9 +18,9 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-/// Reads the same 1 GiB of random data before the first part and after every one: the same work, so that a change is
-/// the chip's. After a part it waits half a second first: the driver wipes freed memory in the background, which
-/// takes bandwidth (a read straight after vmm freed 60 GiB was 16 % slower; the first point after a part shows it).
+/// Reads the same 1 GiB of random data before the first part and after every one: the same work in the same place, so
+/// that a change is the chip's. After a part it is read twice, at once and half a second later: whatever a part leaves
+/// going on (freed memory being wiped, say) shows as a difference between the two.
 class Canary {
  public:
   explicit Canary(const DeviceInfo& device) : sms_(device.sms), data_(bytes), sink_(sizeof(std::uint32_t)) {

@@ -53,8 +53,8 @@ TEST(Options, AreRead) {
 }
 
 TEST(Options, BadUsageNamesWhatIsWrongAndWhatThereIs) {
-  EXPECT_NE(why({"vmn"}).find("no part 'vmn'; there are all, first, second"), std::string::npos) << why({"vmn"});
-  EXPECT_NE(why({"all", "--model", "gpt-9"}).find("'gpt-9'; there are llama-3-8b"), std::string::npos);
+  EXPECT_NE(why({"vmn"}).find("no part 'vmn'; there are all, selftest, first, second"), std::string::npos) << why({"vmn"});
+  EXPECT_NE(why({"all", "--model", "gpt-9"}).find("'gpt-9'; there are llama-2-13b"), std::string::npos);
   EXPECT_NE(why({"all", "--device", "-1"}).find("--device"), std::string::npos);
   EXPECT_NE(why({"all", "--layers", "0"}).find("--layers 0"), std::string::npos);
   EXPECT_NE(why({"first", "second"}).find("one part at a time"), std::string::npos);
@@ -134,7 +134,7 @@ TEST(ProbeFile, SaysThatItWasInterrupted) {
 }
 
 TEST(ProbeFile, IsValidWithNoPartYet) {
-  EXPECT_NO_THROW(static_cast<void>(nlohmann::json::parse(to_json(ProbeRun{}))));
+  EXPECT_TRUE(nlohmann::json::accept(to_json(ProbeRun{})));
 }
 
 TEST(WriteFile, ReplacesTheFileAndLeavesNothingBeside) {
@@ -154,6 +154,26 @@ TEST(Shapes, KvBytesOfLlama3) {
   // K and V x 8 heads x 128 x 2 bytes
   EXPECT_EQ(find_model_shape("llama-3-8b")->kv_bytes_per_token_layer(), 4096U);
   EXPECT_EQ(find_model_shape("nothing"), nullptr);
+}
+
+/// The number after "key: " at the start of a line; -1 when there is none.
+int number_of(const std::string& yaml, const std::string& key) {
+  const std::size_t at = ("\n" + yaml).find("\n" + key + ": ");
+  return at == std::string::npos ? -1 : std::stoi(yaml.substr(at + key.size() + 2));
+}
+
+TEST(Shapes, AreThoseOfTheZoo) {
+  for (const ModelShape& m : model_shapes()) {
+    std::ifstream in(std::filesystem::path(STOWAGE_SOURCE_DIR) / "models/llm/zoo" / (std::string(m.name) + ".yaml"));
+    const std::string yaml(std::istreambuf_iterator<char>(in), {});
+    EXPECT_EQ(number_of(yaml, "layers"), m.layers) << m.name;
+    EXPECT_EQ(number_of(yaml, "hidden"), m.hidden) << m.name;
+    EXPECT_EQ(number_of(yaml, "heads"), m.heads) << m.name;
+    EXPECT_EQ(number_of(yaml, "kv_heads"), m.kv_heads) << m.name;
+    EXPECT_EQ(number_of(yaml, "head_dim"), m.head_dim) << m.name;
+    EXPECT_EQ(number_of(yaml, "intermediate"), m.intermediate) << m.name;
+    EXPECT_EQ(number_of(yaml, "vocab"), m.vocab) << m.name;
+  }
 }
 
 TEST(Rule, QuickIsLooserAndShorter) {
