@@ -20,8 +20,14 @@ void launch_split(const Address& address, const KvView& kv, const DecodeArgs& ar
   launch_after(decode_split<Address, D>, dim3(args.blocks), dim3(kDecodeWarps * 32), kBytes, stream, "decode", address,
                static_cast<const ptx::bf16*>(kv.k), static_cast<const ptx::bf16*>(kv.v), args, args.partial, ml,
                scale_log2);
-  launch_after(decode_combine<D>, dim3((args.batch * args.heads + 3) / 4), dim3(128), 0, stream, "decode combine", args,
-               static_cast<const float*>(args.partial), static_cast<const float2*>(ml));
+  const int rows = args.batch * args.heads;
+  const auto* partial = static_cast<const float*>(args.partial);
+  const auto* partial_ml = static_cast<const float2*>(ml);
+  if (rows <= args.blocks * 8) {  // all resident at once: spend more warps on each
+    launch_after(decode_combine<D, 4>, dim3(rows), dim3(128), 0, stream, "decode combine", args, partial, partial_ml);
+  } else {
+    launch_after(decode_combine<D, 1>, dim3((rows + 3) / 4), dim3(128), 0, stream, "decode combine", args, partial, partial_ml);
+  }
 }
 
 }  // namespace

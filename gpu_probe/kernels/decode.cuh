@@ -52,16 +52,6 @@ __global__ void __launch_bounds__(kDecodeWarps * 32, 1)
     const int end = words.z;
     const int tiles = (end - begin + kTileTokens - 1) / kTileTokens;
 
-    std::uint32_t q[kSteps][2];
-    const ptx::bf16* query = static_cast<const ptx::bf16*>(args.q) + request * args.q_stride + (head * group + g) * D + c2;
-#pragma unroll
-    for (int step = 0; step < kSteps; ++step) {
-      q[step][0] = q[step][1] = 0;
-      if (g < group) {
-        q[step][0] = *reinterpret_cast<const std::uint32_t*>(query + step * 16);
-        q[step][1] = *reinterpret_cast<const std::uint32_t*>(query + step * 16 + 8);
-      }
-    }
     float o[2 * kSteps][4];
 #pragma unroll
     for (int i = 0; i < 2 * kSteps; ++i) o[i][0] = o[i][1] = o[i][2] = o[i][3] = 0.f;
@@ -93,6 +83,17 @@ __global__ void __launch_bounds__(kDecodeWarps * 32, 1)
     for (int tile = 0; tile < Shape::kStages - 1; ++tile) {
       if (tile < tiles) load(tile);
       ptx::copy_commit();
+    }
+    // The query comes in while the first tiles do.
+    std::uint32_t q[kSteps][2];
+    const ptx::bf16* query = static_cast<const ptx::bf16*>(args.q) + request * args.q_stride + (head * group + g) * D + c2;
+#pragma unroll
+    for (int step = 0; step < kSteps; ++step) {
+      q[step][0] = q[step][1] = 0;
+      if (g < group) {
+        q[step][0] = *reinterpret_cast<const std::uint32_t*>(query + step * 16);
+        q[step][1] = *reinterpret_cast<const std::uint32_t*>(query + step * 16 + 8);
+      }
     }
     for (int tile = 0; tile < tiles; ++tile) {
       ptx::copy_wait<Shape::kStages - 2>();
@@ -164,15 +165,21 @@ __global__ void __launch_bounds__(kDecodeWarps * 32, 1)
   }
 }
 
-/// One warp a (request, head): the weighted sum of the pieces, in order of the pieces. No pieces: zeros.
-template <int D>
+/// The weighted sum of the pieces of one (request, head), in an order that depends on nothing but their number: zeros
+/// without pieces. kWarps = 1: a warp a row, for many rows; 4: four warps share a row's pieces, for few rows of many pieces.
+template <int D, int kWarps>
 __global__ void __launch_bounds__(128)
     decode_combine(const DecodeArgs args, const float* __restrict__ partial, const float2* __restrict__ partial_ml) {
   constexpr int kPerLane = D / 32;
+  constexpr int kUnroll = 8;
+  __shared__ float shared_sum[kWarps][D];
+  __shared__ float shared_l[kWarps];
   const int lane = threadIdx.x & 31;
-  const int row = blockIdx.x * 4 + (threadIdx.x >> 5);
+  const int warp = threadIdx.x >> 5;
+  const int row = kWarps == 1 ? blockIdx.x * 4 + warp : blockIdx.x;
+  const int part = kWarps == 1 ? 0 : warp;
   ptx::wait_for_previous_grid();
-  if (row >= args.batch * args.heads) return;
+  if (row >= args.batch * args.heads) return;  // whole blocks when kWarps > 1
   const int request = row / args.heads;
   const int head = row - request * args.heads;
   const int from = args.first[request];
@@ -183,15 +190,41 @@ __global__ void __launch_bounds__(128)
   for (int mask = 16; mask > 0; mask >>= 1) m = fmaxf(m, __shfl_xor_sync(~0u, m, mask));
   float sum[kPerLane] = {};
   float l = 0.f;
-#pragma unroll 4
-  for (int i = from; i < to; ++i) {
-    const std::int64_t at = static_cast<std::int64_t>(i) * args.heads + head;
-    const float2 ml = partial_ml[at];
-    const float weight = ptx::exp2_fast(ml.x - m);
-    l += ml.y * weight;
-    const float* values = partial + at * D + lane * kPerLane;
+  for (int i = from + part; i < to; i += kWarps * kUnroll) {
+    float2 ml[kUnroll];
+    alignas(16) float values[kUnroll][kPerLane];
 #pragma unroll
-    for (int e = 0; e < kPerLane; ++e) sum[e] += values[e] * weight;
+    for (int u = 0; u < kUnroll; ++u) {  // all loads first
+      const int piece = min(i + u * kWarps, to - 1);
+      const std::int64_t at = static_cast<std::int64_t>(piece) * args.heads + head;
+      ml[u] = partial_ml[at];
+      const float* from_piece = partial + at * D + lane * kPerLane;
+      if constexpr (kPerLane == 4) {
+        *reinterpret_cast<float4*>(values[u]) = __ldcg(reinterpret_cast<const float4*>(from_piece));
+      } else {
+        *reinterpret_cast<float2*>(values[u]) = __ldcg(reinterpret_cast<const float2*>(from_piece));
+      }
+    }
+#pragma unroll
+    for (int u = 0; u < kUnroll; ++u) {
+      const float weight = i + u * kWarps < to ? ptx::exp2_fast(ml[u].x - m) : 0.f;
+      l += ml[u].y * weight;
+#pragma unroll
+      for (int e = 0; e < kPerLane; ++e) sum[e] += values[u][e] * weight;
+    }
+  }
+  if constexpr (kWarps > 1) {
+#pragma unroll
+    for (int e = 0; e < kPerLane; ++e) shared_sum[part][lane * kPerLane + e] = sum[e];
+    if (lane == 0) shared_l[part] = l;
+    __syncthreads();
+    if (part != 0) return;
+#pragma unroll
+    for (int other = 1; other < kWarps; ++other) {
+      l += shared_l[other];
+#pragma unroll
+      for (int e = 0; e < kPerLane; ++e) sum[e] += shared_sum[other][lane * kPerLane + e];
+    }
   }
   const float inverse = l > 0.f ? 1.f / l : 0.f;
   ptx::bf16* out = static_cast<ptx::bf16*>(args.out) + request * args.out_stride + head * D + lane * kPerLane;

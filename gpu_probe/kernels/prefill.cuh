@@ -120,17 +120,6 @@ __device__ __forceinline__ void produce(const Address& address, const PrefillPar
   int count = 0;  // K tiles so far; V lags by one within an item
   int v_count = 0;
   int turn = 0;
-  std::uint32_t unsignalled = 0;  // gather: the barrier of the tile before, whose copies are under way
-  // Gather: the tile before this one has landed once at most one group is pending.
-  const auto signal = [&](std::uint32_t next) {
-    ptx::copy_commit();
-    if (unsignalled != 0) {
-      ptx::copy_wait<1>();
-      ptx::fence_async_proxy();
-      ptx::barrier_arrive(unsignalled);
-    }
-    unsignalled = next;
-  };
   for (int round = 0;; ++round) {
     const int item = round * gridDim.x + (round & 1 ? gridDim.x - 1 - blockIdx.x : blockIdx.x);
     if (round * static_cast<int>(gridDim.x) >= items) break;
@@ -169,7 +158,7 @@ __device__ __forceinline__ void produce(const Address& address, const PrefillPar
           const int mine = min(warp * 32 + lane, rows - 1);
           rows_at[0] = address.row(tile.x, token + mine) + head * D;
           load_by_threads<D>(params.k, to, rows_at[0], rows, warp, lane);
-          signal(bar + kKFull + stage * 8);
+          ptx::barrier_arrive_after_copies(bar + kKFull + stage * 8);
         }
         ++count;
       }
@@ -184,20 +173,16 @@ __device__ __forceinline__ void produce(const Address& address, const PrefillPar
                                      lane);
         } else {
           load_by_threads<D>(params.v, to, rows_at[step < n ? 1 : 0], rows, warp, lane);
-          signal(bar + kVFull + stage * 8);
+          ptx::barrier_arrive_after_copies(bar + kVFull + stage * 8);
         }
         ++v_count;
       }
     }
   }
-  if constexpr (kLoader == PrefillLoader::gather) {
-    ptx::copy_wait<0>();
-    ptx::fence_async_proxy();
-    if (unsignalled != 0) ptx::barrier_arrive(unsignalled);
-  }
+  if constexpr (kLoader == PrefillLoader::gather) ptx::copy_wait<0>();
 }
 
-template <int D>
+template <PrefillLoader kLoader, int D>
 __device__ __forceinline__ void consume(const PrefillParams& params, std::uint32_t base, int items, int units) {
   using Shape = PrefillShape<D>;
   constexpr int kSteps = D / 16;
@@ -255,8 +240,13 @@ __device__ __forceinline__ void consume(const PrefillParams& params, std::uint32
       for (int step = 0; step < kPrefillKvTokens / 16; ++step) ptx::wgmma_rs(o, p[step], v + ((step * 16 * 128) >> 4));
       ptx::wgmma_commit();
     };
-    const auto wait_k = [&] { ptx::barrier_wait(bar + kKFull + (k_count % Shape::kStages) * 8, (k_count / Shape::kStages) & 1); };
-    const auto wait_v = [&] { ptx::barrier_wait(bar + kVFull + (v_count % Shape::kStages) * 8, (v_count / Shape::kStages) & 1); };
+    // What threads copied is made visible to the tensor cores here, by each reader, so that the producer never waits.
+    const auto wait_full = [&](std::uint32_t barriers, int count) {
+      ptx::barrier_wait(bar + barriers + (count % Shape::kStages) * 8, (count / Shape::kStages) & 1);
+      if constexpr (kLoader == PrefillLoader::gather) ptx::fence_async_proxy();
+    };
+    const auto wait_k = [&] { wait_full(kKFull, k_count); };
+    const auto wait_v = [&] { wait_full(kVFull, v_count); };
 
     // Masks s of tile j, turns it into probabilities, and says by what o and l so far must be scaled.
     float c0 = 0.f, c1 = 0.f;
@@ -404,7 +394,7 @@ __global__ void __launch_bounds__(384, 1) prefill_kernel(const Address address, 
     if (kLoader == PrefillLoader::gather || threadIdx.x < 32) produce<Address, kLoader, D>(address, params, base, items, units);
   } else {
     ptx::registers_grow<kLoader == PrefillLoader::tensor ? 232 : 224>();
-    consume<D>(params, base, items, units);
+    consume<kLoader, D>(params, base, items, units);
   }
 }
 

@@ -72,6 +72,10 @@ __device__ __forceinline__ void barrier_expect(std::uint32_t barrier, std::uint3
 __device__ __forceinline__ void barrier_arrive(std::uint32_t barrier) {
   asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier) : "memory");
 }
+/// Arrives once all cp.async of this thread so far have landed; counts as one of the barrier's expected arrivals.
+__device__ __forceinline__ void barrier_arrive_after_copies(std::uint32_t barrier) {
+  asm volatile("cp.async.mbarrier.arrive.noinc.shared::cta.b64 [%0];" ::"r"(barrier) : "memory");
+}
 __device__ __forceinline__ void barrier_wait(std::uint32_t barrier, int parity) {
   asm volatile(
       "{\n.reg .pred done;\n"
