@@ -1,7 +1,7 @@
 // stowage completion bash|zsh|fish: made from the table of commands, so it cannot lag behind.
+#include <array>
 #include <map>
 #include <string_view>
-#include <array>
 #include <vector>
 
 #include <fmt/format.h>
@@ -57,8 +57,8 @@ std::string fish() {
       if (word.starts_with("--")) {
         out += fmt::format("complete -c stowage -n '__fish_seen_subcommand_from {}' -l {}\n", seen, word.substr(2));
       } else if (!word.starts_with('-')) {
-        out += path.empty() ? fmt::format("complete -c stowage -n __fish_use_subcommand -a {}\n", word)
-                            : fmt::format("complete -c stowage -n '__fish_seen_subcommand_from {}' -a {}\n", seen, word);
+        const std::string when = path.empty() ? "__fish_use_subcommand" : "__fish_seen_subcommand_from " + seen;
+        out += fmt::format("complete -c stowage -n '{}' -a {}\n", when, word);
       }
     }
   }

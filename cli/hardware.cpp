@@ -26,9 +26,9 @@ nlohmann::ordered_json as_json(const HardwareSpec& gpu) {
           {"nvlink_bytes_per_s", gpu.nvlink_bytes_per_s},
           {"pcie_bytes_per_s", gpu.pcie_bytes_per_s},
           {"node_gpus", gpu.node_gpus},
-          {"vmm_s", {{"create", gpu.vmm.create_ns * 1e-9}, {"map", gpu.vmm.map_ns * 1e-9},
-                     {"set_access", gpu.vmm.set_access_ns * 1e-9}, {"unmap", gpu.vmm.unmap_ns * 1e-9},
-                     {"release", gpu.vmm.release_ns * 1e-9}}},
+          {"vmm_s", {{"create", gpu.vmm.create_ns / 1e9}, {"map", gpu.vmm.map_ns / 1e9},
+                     {"set_access", gpu.vmm.set_access_ns / 1e9}, {"unmap", gpu.vmm.unmap_ns / 1e9},
+                     {"release", gpu.vmm.release_ns / 1e9}}},
           {"sources", sources}};
 }
 

@@ -23,7 +23,6 @@ using namespace stowage;
 
 void print_error(const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); }
 
-/// Errors without a place of their own are signed by the program.
 void print_problems(const InputError& error) {
   for (const auto& problem : error.problems()) {
     print_error((problem.at.file.empty() ? "stowage: " : "") + problem.str());
@@ -55,6 +54,12 @@ int print_result(const cli::Outcome& outcome) {
   throw EnvironmentError(fmt::format("the result cannot be written: {}", std::strerror(errno)));
 }
 
+/// Errors without a place of their own are signed by the program.
+std::string signed_text(const std::exception& error) {
+  const std::string text = error.what();
+  return text.find(": error: ") == std::string::npos ? "stowage: error: " + text : text;
+}
+
 cli::Outcome dispatch(const cli::Options& options) {
   using Command = cli::Outcome (*)(const cli::Options&);
   static const std::map<std::string, Command, std::less<>> commands = {
@@ -79,10 +84,10 @@ int main(int argc, char** argv) {
     print_problems(error);
     return cli::bad_input;
   } catch (const InfeasibleError& error) {
-    print_error(std::string("stowage: error: ") + error.what());
+    print_error(signed_text(error));
     return cli::infeasible;
   } catch (const EnvironmentError& error) {
-    print_error(std::string("stowage: error: ") + error.what());
+    print_error(signed_text(error));
     return cli::failed;
   } catch (const cli::Interrupted& interrupted) {
     print_error("stowage: interrupted; nothing was written");

@@ -1,11 +1,11 @@
 #include "cli/options.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdlib>
 #include <limits>
 #include <string_view>
-#include <utility>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -35,8 +35,8 @@ class Parser {
     app_.set_help_flag("-h,--help", "Say what there is, and stop");
     app_.add_flag("--version", version_, "Version and build");
     app_.add_flag("--licenses", licenses_, "Licences of what is built in");
-    app_.footer("Exit codes: 0 ok; 1 the tool or its surroundings failed; 2 bad usage, scenario or trace; 3 SLO not met\n"
-                "(--assert-slo); 4 infeasible; 130/143 interrupted. More: docs/cli.md");
+    app_.footer("Exit codes: 0 ok; 1 the tool or its surroundings failed; 2 bad usage, scenario or trace;\n"
+                "3 SLO not met (--assert-slo); 4 infeasible; 130/143 interrupted. More: docs/cli.md");
     add_run();
     add_check();
     add_trace();
@@ -94,7 +94,7 @@ class Parser {
 
   void add_check() {
     auto* check = app_.add_subcommand("check", "Check scenario, model and hardware files; simulates nothing");
-    input(check, "FILE", "YAML files, or a model's config.json")->expected(-1);
+    input(check, "FILE", "YAML files, or a model's config.json", many);
     add_set(check);
   }
 
@@ -127,10 +127,10 @@ class Parser {
     add_format(group->add_subcommand("list", "One line each"));
   }
 
-  /// A positional argument that must be there; finish() says so when it is not.
-  CLI::Option* input(CLI::App* app, const std::string& name, const std::string& about) {
-    needed_.push_back({app, name});
-    return app->add_option(name, options_.inputs, about)->type_name("")->expected(1);
+  /// The positional arguments. How many there may be is judged by finish(), after mistyped options were told.
+  void input(CLI::App* app, const std::string& name, const std::string& about, std::size_t at_most = 1) {
+    needed_.push_back({app, name, at_most});
+    app->add_option(name, options_.inputs, about)->type_name("");
   }
   void add_set(CLI::App* app) {
     // Without take_all and allow_extra_args(false) CLI11 lets --set swallow the positional arguments that follow.
@@ -206,9 +206,14 @@ class Parser {
     const auto* command = selected();
     options_.command = spoken_command().substr(std::min<std::size_t>(spoken_command().size(), sizeof("stowage")));
     if (options_.command.empty()) throw InputError({}, "no command given; see 'stowage --help'");
-    for (const auto& [app, name] : needed_) {
-      if (app == command && options_.inputs.empty()) {
+    for (const auto& [app, name, at_most] : needed_) {
+      if (app != command) continue;
+      if (options_.inputs.empty()) {
         throw InputError({}, fmt::format("{} is missing; write: {} {}", name, spoken_command(), name));
+      }
+      if (options_.inputs.size() > at_most) {
+        throw InputError({}, fmt::format("'{}' takes one {}; what is '{}'?", spoken_command(), name,
+                                         options_.inputs[at_most]));
       }
     }
     constexpr auto int_max = std::numeric_limits<std::int64_t>::max();
@@ -227,14 +232,16 @@ class Parser {
     }
   }
 
-  /// The command for the report, without what has no part in the result: where it goes, --jobs, --quiet.
+  /// The command for the report, without what has no part in the result: what is shown, where it goes, how fast.
   static std::string recorded(int argc, const char* const* argv) {
+    static constexpr std::array<std::string_view, 4> flags = {"--quiet", "--force", "--iterations", "--assert-slo"};
+    static constexpr std::array<std::string_view, 4> with_value = {"--jobs", "--format", "-o", "--output"};
     std::string out = "stowage";
     for (int i = 1; i < argc; ++i) {
       const std::string_view arg = argv[i];
       const std::string_view name = arg.substr(0, arg.find('='));
-      if (name == "--quiet" || name == "--force") continue;
-      if (name == "--jobs" || name == "-o" || name == "--output") {
+      if (std::ranges::find(flags, name) != flags.end()) continue;
+      if (std::ranges::find(with_value, name) != with_value.end()) {
         if (name == arg) ++i;  // its value is the next argument
         continue;
       }
@@ -255,7 +262,13 @@ class Parser {
 
   CLI::App app_;
   Options options_;
-  std::vector<std::pair<const CLI::App*, std::string>> needed_;
+  struct Needed {
+    const CLI::App* app;
+    std::string name;
+    std::size_t at_most;
+  };
+  static constexpr std::size_t many = std::numeric_limits<std::size_t>::max();
+  std::vector<Needed> needed_;
   std::string format_ = "text";
   std::string seed_, jobs_, rate_scale_, limit_, repeat_, count_;
   bool version_ = false, licenses_ = false;

@@ -1,14 +1,17 @@
 // stowage run SCENARIO: one simulation a manager, in parallel; the same bytes out for any --jobs.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
+#include <tbb/info.h>
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
 
@@ -26,6 +29,18 @@
 
 namespace stowage::cli {
 namespace {
+constexpr std::string_view too_large_for_pool = "larger than the KV pool";  // RejectedRequest::reason
+
+Scenario load(const Options& options) {
+  const std::string& file = options.inputs.front();
+  const auto seed = options.seed ? std::optional(static_cast<std::uint64_t>(*options.seed)) : std::nullopt;
+  try {
+    return load_scenario(file, options.set, seed);
+  } catch (const InfeasibleError& error) {
+    throw InfeasibleError(file + ": error: " + error.what());
+  }
+}
+
 /// The CSV files of one run, open while it goes on: rows leave as they come. Nothing without -o.
 struct RowWriters {
   std::optional<RequestsCsv> requests;
@@ -60,7 +75,8 @@ std::vector<RunResult> simulate(const Scenario& scenario, const Options& options
     STOWAGE_ASSERT(manager != nullptr);
     results[i] = manager->run(scenario.runs[i], hooks);
   };
-  tbb::task_arena arena(options.jobs > 0 ? options.jobs : tbb::task_arena::automatic);
+  const int cores = tbb::info::default_concurrency();
+  tbb::task_arena arena(options.jobs > 0 ? std::min(options.jobs, cores) : cores);
   arena.execute([&] {
     tbb::parallel_for(std::size_t{0}, runs, run, tbb::simple_partitioner{});
   });
@@ -75,16 +91,17 @@ bool colour_wanted() {
          (term == nullptr || std::string_view(term) != "dumb");
 }
 
-/// A manager under which not one request fits its pool cannot serve this traffic at all.
+/// A manager whose pool holds not one of the requests cannot serve this traffic at all.
 void complain_if_infeasible(const Scenario& scenario, const RunResult& run, Outcome& outcome) {
-  if (run.completed > 0 || run.rejected == 0 || run.first_rejected.empty()) return;
-  const RejectedRequest& first = run.first_rejected.front();
+  if (run.completed > 0 || run.first_rejected.empty()) return;
+  const auto& rejected = run.first_rejected;
+  const auto too_large = std::ranges::find(rejected, too_large_for_pool, &RejectedRequest::reason);
+  if (too_large == rejected.end()) return;
   outcome.code = infeasible;
   outcome.complaints.push_back(fmt::format(
-      "{}: error: {}: none of {} can be served: request {} of {} + {} tokens is {} (KV pool: {} tokens, max_model_len: "
-      "{}); raise memory or scheduler.max_model_len",
-      scenario.file, run.name, text::plural(run.rejected, "request"), first.id, first.prompt_tokens,
-      first.output_tokens, first.reason, run.pool_tokens, scenario.scheduler.max_model_len));
+      "{}: error: {}: none of {} fits the KV pool of {} tokens, as request {} of {} + {} tokens; give 'memory' more",
+      scenario.file, run.name, text::plural(run.submitted, "request"), run.pool_tokens, too_large->id,
+      too_large->prompt_tokens, too_large->output_tokens));
 }
 
 void complain_if_slo_missed(const ReportInput& input, const RunResult& run, Outcome& outcome) {
@@ -103,9 +120,7 @@ void complain_if_slo_missed(const ReportInput& input, const RunResult& run, Outc
 }  // namespace
 
 Outcome run_scenario(const Options& options) {
-  const std::optional<std::uint64_t> seed =
-      options.seed ? std::optional(static_cast<std::uint64_t>(*options.seed)) : std::nullopt;
-  const Scenario scenario = load_scenario(options.inputs.front(), options.set, seed);
+  const Scenario scenario = load(options);
   if (options.assert_slo && scenario.slo.empty()) {
     throw InputError({scenario.file, 0, 0}, "--assert-slo, but the scenario has no slo; write slo: {ttft_p99: 1s}");
   }

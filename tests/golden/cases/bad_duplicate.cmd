@@ -1,0 +1,1 @@
+stowage run inputs/duplicate.yaml
