@@ -24,16 +24,18 @@ std::string folded(std::string_view text) {
   return out;
 }
 
+/// Insertions, deletions, replacements and swaps of neighbours that turn `a` into `b` (optimal string alignment).
 std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
+  std::vector<std::size_t> two_above(b.size() + 1), above(b.size() + 1), row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
   for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
+    two_above.swap(above);
+    above.swap(row);
     row[0] = i;
     for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t up = row[j];
-      row[j] = std::min({up + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0U : 1U)});
-      diagonal = up;
+      row[j] = std::min({above[j] + 1, row[j - 1] + 1, above[j - 1] + (a[i - 1] == b[j - 1] ? 0U : 1U)});
+      const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+      if (swapped) row[j] = std::min(row[j], two_above[j - 2] + 1);
     }
   }
   return row.back();
@@ -82,7 +84,7 @@ std::string did_you_mean(std::string_view wrong, std::span<const std::string_vie
   if (wrong.empty() || wrong.size() > 64) return "";
   const std::string asked = folded(wrong);
   std::string_view best;
-  std::size_t best_distance = asked.size() <= 3 ? 2 : asked.size() <= 7 ? 3 : 4;  // one more than may differ
+  std::size_t best_distance = asked.size() <= 4 ? 2 : asked.size() <= 8 ? 3 : 4;  // one more than may differ
   for (const auto name : names) {
     const std::string known = folded(name);
     std::size_t distance = edit_distance(asked, known);

@@ -14,7 +14,7 @@ namespace stowage::detail {
 namespace {
 constexpr std::int64_t int64_max = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t inline_requests_max = 10'000'000;  // they are held in memory
-constexpr double arrival_ns_max = 1e18;                   // 31 years: sums stay far from the end of the clock
+constexpr double arrival_ns_max = 30 * 365.25 * 86400e9;  // 30 years: sums stay far from the end of the clock
 constexpr std::int64_t count_max = 1'000'000'000'000;
 
 using WorkloadPtr = std::shared_ptr<const Workload>;
@@ -31,6 +31,11 @@ WorkloadPtr read_trace(MapReader& in, Context& context, Scenario& scenario) {
   if (::access(options.path.c_str(), R_OK) != 0) {  // said here, where the scenario names it
     context.problems.add(node.at(), fmt::format("'{}': cannot open '{}': {}; check the path", node.path(), shown(options.path),
                                                 std::strerror(errno)));
+    return nullptr;
+  }
+  if (std::filesystem::is_directory(options.path)) {
+    context.problems.add(node.at(), fmt::format("'{}': '{}' is a folder; name the trace file in it", node.path(),
+                                                shown(options.path)));
     return nullptr;
   }
   options.rate_scale = scenario.workload.rate_scale;
@@ -59,7 +64,7 @@ WorkloadPtr read_requests(const ConfigNode& list, Context& context, Scenario& sc
     in.finish();
     const double at_ns = g.at_ns / scenario.workload.rate_scale;
     if (at_ns > arrival_ns_max) {
-      in.problem("at", fmt::format("'{}' is later than 31 years; this is not what was meant", in.path_of("at")));
+      in.problem("at", fmt::format("'{}' is out of range; write a time within 30 years", in.path_of("at")));
       continue;
     }
     const auto total = static_cast<std::int64_t>(requests.size()) + g.count;
@@ -92,12 +97,12 @@ std::optional<double> optional_number(MapReader& in, std::string_view key, doubl
 
 std::vector<std::pair<double, double>> read_quantiles(const ConfigNode& list, Problems& problems) {
   std::vector<std::pair<double, double>> out;
-  const auto refuse = [&](const ConfigNode& at) {
-    problems.add(at.at(), fmt::format("'{}' must be pairs of a share and a length, as [[0, 10], [0.5, 800], [1, 4096]]",
-                                      at.path()));
-  };
-  if (list.kind() != ConfigNode::Kind::list) refuse(list);
-  if (list.kind() != ConfigNode::Kind::list) return out;
+  if (list.kind() != ConfigNode::Kind::list) {
+    problems.add(list.at(), fmt::format("'{}' must be a list of pairs of a share and a length, as [[0, 10], [0.5, 800], "
+                                        "[1, 4096]]",
+                                        list.path()));
+    return out;
+  }
   for (std::size_t i = 0; i < list.size(); ++i) {
     const ConfigNode pair = list[i];
     const auto number = [&](std::size_t k) -> std::optional<double> {
@@ -106,7 +111,7 @@ std::vector<std::pair<double, double>> read_quantiles(const ConfigNode& list, Pr
     };
     const auto share = number(0), length = number(1);
     if (share && length) out.emplace_back(*share, *length);
-    else refuse(pair);
+    else problems.add(pair.at(), fmt::format("'{}' must be a pair of a share and a length, as [0.5, 800]", pair.path()));
   }
   return out;
 }

@@ -18,6 +18,7 @@ constexpr std::int64_t int64_max = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t model_len_default = 8192;
 constexpr std::int64_t model_len_max = max_length_tokens;
 constexpr std::int64_t batched_tokens_max = 1 << 20;  // the price table has a row for each
+constexpr std::size_t reference_max = 400;  // characters of a name or path: more is a quote left open
 constexpr std::int64_t batch_max = 1 << 16;
 constexpr Bytes pool_max{std::int64_t{1} << 50};  // 1 PiB a replica
 constexpr double step_term_max_ns = 3600e9;       // one hour: sums over a run stay far from the end of the clock
@@ -54,7 +55,12 @@ Bytes memory_size(MapReader& in, std::string_view key, Bytes min) {
 
 std::string model_or_hardware(MapReader& in, std::string_view key, const Context& context) {
   const ConfigNode node = in.node(key);
-  const std::string text = in.text(key);
+  std::string text = in.text(key);
+  const bool odd = std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+  if (odd || text.size() > reference_max) {
+    in.problem(key, fmt::format("'{}': '{}' is neither a name nor a file; check the quotes", in.path_of(key), shown(text)));
+    return "";
+  }
   return detail::is_path(text) ? context.resolve(node) : text;
 }
 

@@ -250,6 +250,7 @@ TEST(DidYouMean, near_and_far) {
   EXPECT_EQ(did_you_mean("util", names), "; did you mean 'utilization'?");
   EXPECT_EQ(did_you_mean("pgae", names), "; did you mean 'page'?");
   EXPECT_EQ(did_you_mean("colour", names), "");
+  EXPECT_EQ(did_you_mean("name", names), "");  // two letters of four from "page": a guess, not a typing error
   EXPECT_EQ(did_you_mean("", names), "");
   EXPECT_EQ(did_you_mean(std::string(100000, 'x'), names), "");
 }

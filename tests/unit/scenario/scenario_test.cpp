@@ -1,0 +1,300 @@
+// What a scenario becomes: defaults, the pool, prices, names, paths; and that writing it out loses nothing.
+#include "scenario/scenario.hpp"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <unistd.h>
+
+#include "tests/unit/scenario/same.hpp"
+
+namespace stowage {
+namespace {
+using namespace literals;
+namespace fs = std::filesystem;
+
+const std::string minimal =
+    "model: llama-3-8b\nhardware: h100-sxm-80gb\nmemory: {kv_pool: 8GiB}\n"
+    "workload: {requests: [{prompt: 1000, output: 25}]}\nmanagers: [{kind: paged}]\n";
+
+Scenario load(const std::string& text, const std::vector<std::string>& sets = {}) {
+  return parse_scenario(text, "dir/some-name.yaml", sets);
+}
+
+std::string refusal(const std::string& text, const std::vector<std::string>& sets = {}) {
+  try {
+    (void)load(text, sets);
+  } catch (const InputError& e) {
+    return e.what();
+  }
+  return "";
+}
+
+std::vector<Request> all_requests(const Workload& workload) {
+  std::vector<Request> out;
+  std::array<Request, 64> batch;
+  const auto stream = workload.open();
+  while (const std::size_t n = stream->read(batch)) out.insert(out.end(), batch.begin(), batch.begin() + n);
+  return out;
+}
+
+TEST(Scenario, defaults) {
+  const auto s = load(minimal);
+  EXPECT_EQ(s.name, "some-name");
+  EXPECT_EQ(s.seed, 0U);
+  EXPECT_EQ(s.cluster, ClusterSpec{});
+  EXPECT_EQ(s.scheduler.max_batch, 256);
+  EXPECT_EQ(s.scheduler.max_batched_tokens, 8192);
+  EXPECT_EQ(s.scheduler.max_model_len, 8192);
+  EXPECT_TRUE(s.scheduler.chunked_prefill);
+  EXPECT_TRUE(s.scheduler.admit_full);
+  EXPECT_EQ(s.workload.rate_scale, 1);
+  ASSERT_EQ(s.runs.size(), 1U);
+  EXPECT_EQ(s.runs[0].manager.name, "paged-16");
+  EXPECT_EQ(s.runs[0].manager.integer("block_size"), 16);
+}
+
+TEST(Scenario, max_model_len_stays_within_the_model) {
+  const auto s = load(minimal, {"model=opt-13b"});
+  EXPECT_EQ(s.scheduler.max_model_len, 2048);  // OPT has 2,048 positions
+  const auto longer = load(minimal, {"model=opt-13b", "scheduler.max_model_len=4096"});
+  EXPECT_EQ(longer.scheduler.max_model_len, 4096);
+  EXPECT_NE(longer.notes.back().find("beyond the 2048 positions"), std::string::npos);
+}
+
+TEST(Scenario, pool_in_bytes_tokens_or_from_utilization) {
+  // Llama-3-8B: 2 x 32 layers x 8 heads x 128 x 2 B = 131,072 B a token.
+  const auto given = load(minimal);
+  EXPECT_EQ(given.kv.bytes_per_token, 128_KiB);
+  EXPECT_EQ(given.kv.pool, 8_GiB);
+  EXPECT_EQ(given.pool_tokens, 65536);
+  const auto tokens = load(minimal, {"memory={kv_tokens: 41408}"});
+  EXPECT_EQ(tokens.kv.pool, Bytes{41408LL * 131072});
+  EXPECT_EQ(tokens.pool_tokens, 41408);
+  const auto derived = load(minimal, {"memory="});
+  EXPECT_EQ(derived.memory.utilization, 0.9);
+  EXPECT_EQ(derived.kv.pool, derived.budget.usable - derived.budget.weights - derived.budget.activations - derived.budget.overhead);
+  // Measured parts replace the estimates byte for byte: 80 GB card, weights 8,030,261,248 x 2 B.
+  const auto measured = load(minimal, {"memory={utilization: 90%, activations: 2GiB, overhead: 1GiB}"});
+  EXPECT_EQ(measured.kv.pool, measured.budget.usable - Bytes{16'060'522'496} - 3_GiB);
+}
+
+TEST(Scenario, tensor_parallel_counts_all_gpus) {
+  const auto s = load(minimal, {"model=yi-34b", "cluster.tensor=2", "memory={utilization: 0.9}"});
+  EXPECT_EQ(s.kv.gpus, 2);
+  EXPECT_EQ(s.kv.bytes_per_token, 240_KiB);  // 2 x 60 layers x 8 heads x 128 x 2 B over both
+  EXPECT_EQ(s.kv.pool, s.budget.kv_pool * 2);
+  // 16 GPUs share 8 KV heads: each keeps one, so a token is stored twice.
+  EXPECT_EQ(load(minimal, {"cluster.tensor=16"}).kv.bytes_per_token, 256_KiB);
+}
+
+TEST(Scenario, weights_that_do_not_fit_are_infeasible) {
+  EXPECT_THROW((void)load(minimal, {"model=llama-3-70b"}), InfeasibleError);                    // 141 GB on 80 GB
+  EXPECT_THROW((void)load(minimal, {"model=llama-3-70b", "memory="}), InfeasibleError);
+  EXPECT_NO_THROW((void)load(minimal, {"model=llama-3-70b", "cluster.tensor=4", "memory="}));
+  try {
+    (void)load(minimal, {"model=llama-3-70b", "memory="});
+  } catch (const InfeasibleError& e) {
+    EXPECT_NE(std::string(e.what()).find("weights 131.4"), std::string::npos) << e.what();  // 141,107,412,992 / 2^30
+  }
+  // Bad input wins over what is infeasible: there is more to say about it.
+  EXPECT_THROW((void)load(minimal, {"model=llama-3-70b", "seed=x"}), InputError);
+}
+
+TEST(Scenario, an_outright_pool_beyond_the_gpu_is_noted) {
+  const auto s = load(minimal, {"memory.kv_pool=100GiB"});
+  ASSERT_FALSE(s.notes.empty());
+  EXPECT_NE(s.notes[0].find("100.00 GiB a GPU"), std::string::npos);
+}
+
+TEST(Scenario, costs) {
+  const auto linear = load(minimal, {"cost={source: linear, base: 5ms, per_prefill_token: 20us, per_decode_seq: 50us, "
+                                     "per_kv_token: 1ns}"});
+  EXPECT_EQ(linear.cost_used, CostSource::linear);
+  EXPECT_TRUE(linear.notes.empty());
+  // 5 ms + 100 x 20 us + 3 x 50 us + 4,000 x 1 ns = 7.154 ms
+  EXPECT_DOUBLE_EQ(linear.runs[0].cost.ns({100, 3, 4000, 0}), 7.154e6);
+  const auto roofline = load(minimal, {"cost.source=roofline"});
+  EXPECT_EQ(roofline.runs[0].cost.kind(), StepCost::Kind::table);
+  EXPECT_EQ(roofline.runs[0].cost.table().dense_ns.size(), 8193U);
+  const auto profile = load(minimal);
+  EXPECT_EQ(profile.cost_used, CostSource::roofline);
+  ASSERT_EQ(profile.notes.size(), 1U);
+  EXPECT_EQ(profile.notes[0], "h100-sxm-80gb has no calibrated profile: steps are priced by its spec sheet (roofline, "
+                              "uncalibrated)");
+}
+
+TEST(Scenario, vmm_prices_follow_the_page_and_can_be_given) {
+  const auto s = load(minimal, {"managers=[{kind: vattention}, {kind: vattention, page: 64KiB}, {kind: paged}]"});
+  EXPECT_EQ(s.runs[0].vmm.set_access_ns, 28000);
+  EXPECT_EQ(s.runs[1].vmm.map_ns, 8000);
+  EXPECT_EQ(s.runs[1].vmm.set_access_ns, 0);
+  EXPECT_EQ(s.runs[2].vmm.map_ns, 0);
+  const auto given = load(minimal, {"managers=[{kind: vattention, page: 64KiB}]", "cost.vmm={map: 2us, set_access: 38us}"});
+  EXPECT_EQ(given.runs[0].vmm.map_ns, 2000);
+  EXPECT_EQ(given.runs[0].vmm.set_access_ns, 38000);
+  EXPECT_EQ(given.runs[0].vmm.unmap_ns, 2000);  // Table 3 still
+  EXPECT_NE(given.runs[0].vmm.source.find("cost.vmm of the scenario (map, set_access)"), std::string::npos);
+}
+
+TEST(Scenario, names_are_unique) {
+  const auto s = load(minimal, {"managers=[{kind: paged}, {kind: paged}, {kind: paged, name: paged-16-2}, {kind: paged, "
+                                "block_size: 32}, {kind: paged}]"});
+  std::vector<std::string> names;
+  for (const auto& run : s.runs) names.push_back(run.manager.name);
+  EXPECT_EQ(names, (std::vector<std::string>{"paged-16", "paged-16-3", "paged-16-2", "paged-32", "paged-16-4"}));
+}
+
+TEST(Scenario, slo_in_the_order_of_the_file) {
+  const auto s = load(minimal + "slo: {tbt_p99: 100ms, ttft_mean: 1s, e2e_max: 2min}\n");
+  ASSERT_EQ(s.slo.size(), 3U);
+  EXPECT_EQ(s.slo[0].name(), "tbt_p99");
+  EXPECT_EQ(s.slo[1].name(), "ttft_mean");
+  EXPECT_EQ(s.slo[2].name(), "e2e_max");
+  EXPECT_EQ(s.slo[2].limit_ns, 120e9);
+}
+
+TEST(Scenario, inline_requests) {
+  const auto s = load(minimal, {"workload={rate_scale: 2, requests: [{at: 3s, prompt: 7, output: 8}, {prompt: 5, output: 6, count: 2}]}"});
+  const auto r = all_requests(*s.runs[0].workload);
+  ASSERT_EQ(r.size(), 3U);
+  EXPECT_EQ(r[0].prompt_tokens, 5);
+  EXPECT_EQ(r[1].arrival_ns, 0);
+  EXPECT_EQ(r[2].arrival_ns, 1'500'000'000);  // 3 s at twice the rate
+  EXPECT_EQ(r[2].output_tokens, 8);
+}
+
+TEST(Scenario, synthetic_preset_with_parts_replaced) {
+  const auto s = load(minimal, {"workload={synthetic: {preset: azure-conv-2023, count: 10, output: 3, rate: 20/s}}"});
+  const auto r = all_requests(*s.runs[0].workload);
+  ASSERT_EQ(r.size(), 10U);
+  for (const auto& request : r) EXPECT_EQ(request.output_tokens, 3);
+  const auto& spec = std::get<SyntheticSpec>(s.workload.source);
+  EXPECT_EQ(spec.rate_per_s, 20);
+  EXPECT_EQ(spec.cv, 1.094);
+}
+
+TEST(Scenario, seed_from_file_set_or_argument) {
+  const std::string text = minimal + "seed: 5\n";
+  EXPECT_EQ(load(text).seed, 5U);
+  EXPECT_EQ(load(text, {"seed=6"}).seed, 6U);
+  EXPECT_EQ(parse_scenario(text, "f.yaml", {}, 7).seed, 7U);
+  const std::vector<std::string> synthetic = {"workload={synthetic: {preset: azure-conv-2023, count: 50}}"};
+  const auto draw = [&](std::uint64_t seed) {
+    return all_requests(*parse_scenario(minimal, "f.yaml", synthetic, seed).runs[0].workload)[40].arrival_ns;
+  };
+  EXPECT_EQ(draw(1), draw(1));
+  EXPECT_NE(draw(1), draw(2));
+}
+
+class ScenarioFiles : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::path(testing::TempDir()) / ("scenario_files_" + std::to_string(::getpid()));
+    fs::create_directories(folder_ / "traces");
+    std::ofstream(folder_ / "traces/t.csv") << "arrival_ns,prompt_tokens,output_tokens\n0,10,2\n1000,20,3\n";
+    std::ofstream(folder_ / "s.yaml") << minimal;
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+  fs::path folder_;
+};
+
+TEST_F(ScenarioFiles, paths_start_at_the_scenario_and_in_set_at_the_working_directory) {
+  std::ofstream(folder_ / "t.yaml") << "model: llama-3-8b\nhardware: h100-sxm-80gb\nworkload: {trace: traces/t.csv, limit: 1}\n"
+                                       "managers: [{kind: paged}]\n";
+  const auto s = load_scenario((folder_ / "t.yaml").string());
+  ASSERT_TRUE(s.ledger);
+  EXPECT_EQ(s.ledger->kept, 1U);
+  const std::vector<std::string> absolute = {"workload={trace: " + (folder_ / "traces/t.csv").string() + "}"};
+  EXPECT_EQ(load_scenario((folder_ / "s.yaml").string(), absolute).ledger->kept, 2U);
+  const std::vector<std::string> relative = {"workload={trace: traces/t.csv}"};
+  EXPECT_THROW((void)load_scenario((folder_ / "s.yaml").string(), relative), InputError);
+  const auto before = fs::current_path();
+  fs::current_path(folder_ / "traces");
+  const std::vector<std::string> here = {"workload={trace: t.csv}"};
+  EXPECT_EQ(load_scenario("../s.yaml", here).ledger->kept, 2U);
+  fs::current_path(before);
+}
+
+TEST_F(ScenarioFiles, resolved_text_runs_from_where_it_is_kept) {
+  fs::create_directories(folder_ / "out/deep");
+  fs::create_directories(folder_ / "in");
+  fs::rename(folder_ / "s.yaml", folder_ / "in/s.yaml");
+  const auto before = fs::current_path();
+  fs::current_path(folder_);
+  const std::vector<std::string> sets = {"workload={trace: traces/t.csv, repeat: 3}"};
+  const auto s = load_scenario("in/s.yaml", sets);
+  std::ofstream("out/deep/resolved.yaml") << resolved_yaml(s, "out/deep");
+  const auto again = load_scenario("out/deep/resolved.yaml");
+  expect_same(s, again);
+  EXPECT_NE(resolved_yaml(s).find("trace: ../traces/t.csv"), std::string::npos);
+  EXPECT_EQ(resolved_yaml(again, "in"), resolved_yaml(s));
+  fs::current_path(before);
+}
+
+TEST(Scenario, all_problems_of_a_file_in_one_go) {
+  EXPECT_EQ(refusal("modle: llama-3-8b\nhardware: h100-sxm-80gb\nmemory: {kv_pool: 8}\n"
+                    "workload: {requests: [{prompt: 0, output: 25}]}\nmanagers: [{kind: pagde}, {kind: paged, blok_size: 8}]\n"),
+            "dir/some-name.yaml:1:1: error: 'model' is missing\n"
+            "dir/some-name.yaml:1:1: error: unknown key 'modle'; did you mean 'model'?\n"
+            "dir/some-name.yaml:3:19: error: 'memory.kv_pool': '8' is not a size; write a number and a unit, as 80GiB or "
+            "80GB\n"
+            "dir/some-name.yaml:4:32: error: 'workload.requests[0].prompt': 0 is out of range; write a whole number from 1 "
+            "to 10000000\n"
+            "dir/some-name.yaml:5:19: error: 'managers[0].kind': no 'pagde'; did you mean 'paged'? (known: reserve, paged, "
+            "vattention)\n"
+            "dir/some-name.yaml:5:41: error: unknown key 'blok_size' in 'managers[1]'; did you mean 'block_size'?");
+}
+
+TEST(Scenario, set_is_checked_like_the_file) {
+  EXPECT_EQ(refusal(minimal, {"memory.kv_pool=8"}),
+            "--set #1: error: 'memory.kv_pool': '8' is not a size; write a number and a unit, as 80GiB or 80GB");
+  EXPECT_EQ(refusal(minimal, {"seed=1", "memroy.kv_pool=8GiB"}),
+            "--set #2: error: unknown key 'memroy'; did you mean 'memory'?");
+  EXPECT_EQ(refusal(minimal, {"nonsense", "managers[4].kind=paged"}),
+            "--set #1: error: 'nonsense' has no '='; write it as key=value\n"
+            "--set #2: error: 'managers' has 1 entries; [1] would append");
+}
+
+TEST(Scenario, shipped_scenarios_load_and_resolve) {
+  int seen = 0;
+  for (const auto& entry : fs::directory_iterator(STOWAGE_SOURCE_DIR "/scenarios")) {
+    if (entry.path().extension() != ".yaml") continue;
+    SCOPED_TRACE(entry.path().string());
+    const auto s = load_scenario(entry.path().string());
+    expect_round_trip(s);
+    EXPECT_GE(s.runs.size(), 3U);
+    ++seen;
+  }
+  EXPECT_GE(seen, 4);
+}
+
+TEST(Scenario, every_key_survives_the_round_trip) {
+  const std::vector<std::vector<std::string>> variations = {
+      {"name=\"a: b # \\\"c\\\" \\\\ \\t {x} \\x01 é\"", "seed=9223372036854775807"},
+      {"name='null'"},
+      {"name='5'"},
+      {"memory={kv_tokens: 12345}", "cluster={tensor: 4, router: least-kv}"},
+      {"memory={utilization: 73.5%, activations: 1.5GiB, overhead: 300MB}"},
+      {"cost={source: linear, base: 1.2345678ms, per_prefill_token: 0.1us, per_decode_seq: 3ns, per_kv_token: 0.3ns}"},
+      {"cost={vmm: {create: 0ns, map: 2us, set_access: 1.7us, unmap: 3ms}}", "managers=[{kind: vattention, page: 64KiB}]"},
+      {"scheduler={max_batch: 3, max_batched_tokens: 20k, max_model_len: 8Ki, chunked_prefill: false, admit_full: false}"},
+      {"workload={rate_scale: 0.3, requests: [{at: 1.5us, prompt: 3, output: 4, count: 5}, {prompt: 6, output: 7}]}"},
+      {"workload={synthetic: {preset: azure-conv-2023, rate: 20/h}}"},
+      {"workload={synthetic: {arrivals: burst, count: 9, prompt: 5, output: {fixed: 6}}}"},
+      {"workload={synthetic: {arrivals: constant, rate: 7/min, count: 9, prompt: {uniform: {min: 2, max: 9}}, "
+       "output: {lognormal: {mean: 10.5, p50: 9.25, max: 99}}}}"},
+      {"managers=[{kind: reserve, length: oracle, space: first-fit}, {kind: paged, watermark: 1%}, {kind: vattention, "
+       "layout: sliced, mapping: sync, lookahead: 0, lookahead_blocks: 7, reclaim: eager, name: x.y}, {kind: paged, "
+       "watermark: 0.01}]"},
+      {"slo={queue_p50: 1ms, tpot_p95: 0.123456789s, ttft_max: 1h}"},
+  };
+  for (const auto& sets : variations) {
+    SCOPED_TRACE(sets[0]);
+    expect_round_trip(load(minimal, sets));
+  }
+}
+}  // namespace
+}  // namespace stowage
