@@ -12,6 +12,7 @@
 
 namespace stowage {
 namespace {
+constexpr std::size_t knot_slots = 256;  // a power of two, so that p x knot_slots is exact
 constexpr double latest_ns = 0x1p62;  // 146 years
 
 [[noreturn]] void refuse(const std::string& message) { throw InputError({}, message); }
@@ -28,7 +29,10 @@ class Lengths {
         check_bounds(key);
         find_parameters(key);
         break;
-      case LengthKind::quantiles: check_quantiles(key); break;
+      case LengthKind::quantiles:
+        check_quantiles(key);
+        index_knots();
+        break;
     }
   }
 
@@ -91,17 +95,28 @@ class Lengths {
       if (i > 0 && q[i].second < q[i - 1].second) refuse(fmt::format("{}: quantiles must not fall in length", key));
     }
   }
+  /// For each of knot_slots equal parts of [0, 1): the last knot at or below its begin, so that a draw need not search.
+  void index_knots() {
+    const auto& q = spec_.quantiles;
+    first_knot_.resize(knot_slots);
+    std::ptrdiff_t knot = 0;
+    for (std::size_t slot = 0; slot < knot_slots; ++slot) {
+      while (q[static_cast<std::size_t>(knot) + 1].first <= static_cast<double>(slot) / knot_slots) ++knot;
+      first_knot_[slot] = knot;
+    }
+  }
   [[nodiscard]] std::int32_t at_quantile(double p) const {
     const auto& q = spec_.quantiles;
-    const auto above =
-        std::upper_bound(q.begin() + 1, q.end() - 1, p, [](double x, const auto& knot) { return x < knot.first; });
-    const auto below = above - 1;
+    auto below = q.begin() + first_knot_[static_cast<std::size_t>(p * knot_slots)];
+    auto above = below + 1;
+    while (above->first <= p) below = above++;  // ends at the last knot: p < 1
     const double part = (p - below->first) / (above->first - below->first);
     return static_cast<std::int32_t>(std::llround(below->second + part * (above->second - below->second)));
   }
 
   LengthSpec spec_;
   double mu_ = 0, sigma_ = 0;
+  std::vector<std::ptrdiff_t> first_knot_;  // of quantiles
 };
 
 /// The times of successive requests.
