@@ -92,7 +92,7 @@ void OutputFile::close() {
 ResultFolder::ResultFolder(fs::path folder, bool force) : folder_(std::move(folder)) {
   std::error_code error;
   if (fs::exists(folder_, error) && !fs::is_directory(folder_, error)) {
-    fail("cannot write results to", folder_, "it is a file; name a folder");
+    throw InputError({folder_.string(), 0, 0}, "results go to a folder, but this is a file; name another place");
   }
   made_ = fs::create_directories(folder_, error);
   if (error) fail("cannot make the folder", folder_, error.message());
@@ -101,8 +101,8 @@ ResultFolder::ResultFolder(fs::path folder, bool force) : folder_(std::move(fold
     if (error) fail("cannot read the folder", folder_, error.message());
     if (entry != fs::directory_iterator{}) {
       made_ = false;
-      fail("results already lie in", folder_,
-           "it holds '" + entry->path().filename().string() + "'; name another folder, or replace it with --force");
+      throw InputError({folder_.string(), 0, 0}, "the folder already holds '" + entry->path().filename().string() +
+                                                     "'; name another one, or replace its results with --force");
     }
   }
   if (::access(folder_.c_str(), W_OK | X_OK) != 0) fail("cannot write to the folder", folder_, reason(errno));

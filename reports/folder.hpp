@@ -49,8 +49,8 @@ class OutputFile {
 
 class ResultFolder {
  public:
-  /// Makes the folder when it is not there. Throws EnvironmentError when it cannot be written, is a file, or holds
-  /// anything and `force` is not set. Call before the simulation, so that the refusal comes at once.
+  /// Makes the folder when it is not there. Throws InputError when it is a file, or holds anything and `force` is not
+  /// set; EnvironmentError when it cannot be written. Call before the simulation, so that the refusal comes at once.
   ResultFolder(std::filesystem::path folder, bool force);
   ~ResultFolder();
   ResultFolder(const ResultFolder&) = delete;
