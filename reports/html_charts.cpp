@@ -174,7 +174,7 @@ std::string memory_over_time(const ReportInput& input) {
     const RunResult& run = input.runs[i];
     const std::string sentence = words::memory_over_time(run);
     body += fmt::format("<div class=\"panel\"><h3>{}{}</h3><p class=\"say\">{}</p>\n", mark(i), html(run.name),
-                        html(sentence));
+                        text::html_sentence(sentence));
     if (!run.series.empty()) {
       body += fmt::format(
           "<div class=\"chart memory\" data-chart=\"memory\" data-of=\"{}\" role=\"img\" aria-label=\"{}: "
@@ -197,7 +197,7 @@ std::string distributions(const ReportInput& input) {
   for (const Latency* latency : charted) {
     const std::string sentence = words::distribution(input, *latency);
     body += fmt::format("<div class=\"panel\"><h3>{}: {}</h3><p class=\"say\">{}</p>\n", latency->label, latency->name,
-                        html(sentence));
+                        text::html_sentence(sentence));
     if (axis_span(input, *latency).max_s > 0) {
       body += fmt::format(
           "<div class=\"chart cdf\" data-chart=\"cdf\" data-of=\"{}\" role=\"img\" aria-label=\"{}: {}\"></div>\n",

@@ -56,14 +56,31 @@ std::string_view css_class(words::Verdict verdict) {
   return classes[static_cast<std::size_t>(verdict)];
 }
 
-std::string badge(std::string_view shown, bool warn = false) {
-  return shown.empty() ? "" : fmt::format("<li class=\"badge{}\">{}</li>", warn ? " warn" : "", html(shown));
+std::string badge(std::string_view shown) {
+  return shown.empty() ? "" : fmt::format("<li class=\"badge\">{}</li>", html(shown));
 }
+/// How well the step costs are known, set off in colour when nothing was measured.
+std::string evidence_badge(const ReportInput& input, std::string_view element) {
+  const bool calibrated = input.evidence == Evidence::measured || input.evidence == Evidence::scaled;
+  return fmt::format("<{0} class=\"badge{1}\" title=\"{2}\">evidence: {3}</{0}>", element, calibrated ? "" : " warn",
+                     words::evidence(input.evidence), evidence_name(input.evidence));
+}
+
+/// The evidence stands over every table, because the table is what gets copied. The caller closes the table with
+/// `end_of_table`.
+std::string framed_table(const ReportInput& input, std::string_view label, std::string_view remark) {
+  return fmt::format(
+      "<div class=\"framed\"><p class=\"remark\">{}<span>{}</span></p><div class=\"scroll\" tabindex=\"0\" "
+      "role=\"region\" "
+      "aria-label=\"{}\"><table class=\"wide\">",
+      evidence_badge(input, "span"), remark, label);
+}
+constexpr std::string_view end_of_table = "</tbody></table></div></div>\n";
 
 std::string manager_heads(const ReportInput& input) {
   std::string out;
   for (std::size_t i = 0; i < input.runs.size(); ++i) {
-    out += fmt::format("<th scope=\"col\">{}{}</th>", mark(i), html(input.runs[i].name));
+    out += fmt::format("<th scope=\"col\"><span class=\"name\">{}{}</span></th>", mark(i), html(input.runs[i].name));
   }
   return out;
 }
@@ -126,7 +143,7 @@ std::string section(std::string_view id, std::string_view title, std::string_vie
   return fmt::format(
       "<section id=\"{0}\" aria-labelledby=\"{0}-title\"><h2 id=\"{0}-title\">{1}</h2>\n<p class=\"say\">{2}</p>\n{3}"
       "</section>\n",
-      id, html(title), html(sentence), body);
+      id, html(title), text::html_sentence(sentence), body);
 }
 
 std::string parts_legend() {
@@ -140,16 +157,15 @@ std::string parts_legend() {
 
 std::string header(const ReportInput& input) {
   const words::Headline headline = words::headline(input);
-  const bool calibrated = input.evidence == Evidence::measured || input.evidence == Evidence::scaled;
   std::string out = fmt::format(
       "<header>\n<p class=\"brand\"><b>Stowage</b> run report</p>\n<h1>{}</h1>\n<ul class=\"badges\">{}{}{}</ul>\n",
-      html(input.title), badge(input.workload_name),
-      badge("step costs: " + words::evidence(input.evidence), !calibrated), badge(input.cost_source));
+      html(input.title), badge(input.workload_name), evidence_badge(input, "li"),
+      badge("step costs: " + input.cost_source));
   out += fmt::format("<div class=\"verdict {}\"><p class=\"lead\">{}{}</p>", css_class(headline.verdict),
-                     word(headline.verdict), html(headline.sentence));
+                     word(headline.verdict), text::html_sentence(headline.sentence));
   if (!headline.reasons.empty()) {
     out += "<ul>";
-    for (const std::string& reason : headline.reasons) out += "<li>" + html(reason) + "</li>";
+    for (const std::string& reason : headline.reasons) out += "<li>" + text::html_sentence(reason) + "</li>";
     out += "</ul>";
   }
   return out + "</div>\n";
@@ -157,10 +173,9 @@ std::string header(const ReportInput& input) {
 
 std::string slo(const ReportInput& input) {
   if (input.slo.empty() || input.runs.empty()) return "";
-  std::string body =
-      "<div class=\"scroll framed\" tabindex=\"0\" role=\"region\" aria-label=\"SLO\"><table class=\"wide\"><thead>"
-      "<tr><th scope=\"col\">target</th><th scope=\"col\">limit</th>" +
-      manager_heads(input) + "</tr></thead><tbody>\n";
+  std::string body = framed_table(input, "Service levels", "") +
+                     "<thead><tr><th scope=\"col\">target</th><th scope=\"col\">limit</th>" + manager_heads(input) +
+                     "</tr></thead><tbody>\n";
   std::vector<std::vector<SloCheck>> checks;
   std::string verdicts;
   for (const RunResult& run : input.runs) {
@@ -190,16 +205,14 @@ std::string slo(const ReportInput& input) {
   }
   return section("slo", "Service levels",
                  "What was asked, and what each manager achieved. Rejected requests are in no percentile.",
-                 body + "</tr></tbody></table></div>\n");
+                 body + "</tr>" + std::string(end_of_table));
 }
 
 std::string managers(const ReportInput& input) {
   if (input.runs.empty()) return "";
-  std::string body = fmt::format(
-      "<div class=\"scroll framed\" tabindex=\"0\" role=\"region\" aria-label=\"Managers side by side\">"
-      "<table class=\"wide\"><caption>Step costs: {}. Bold: best, or within 1 % of it.</caption>"
-      "<thead><tr><th scope=\"col\"></th>{}</tr></thead>\n",
-      html(words::evidence(input.evidence)), manager_heads(input));
+  std::string body = framed_table(input, "Managers side by side", "Bold: the best, or within 1 % of it.") +
+                     "<thead><tr><th scope=\"col\"></th>" + manager_heads(input) + "</tr></thead>\n";
+  body += "<tbody>" + deployable_row(input) + "</tbody>\n";
   std::string_view group;
   for (const MetricRow& row : metric_rows(input.runs)) {
     if (row.group != group) {
@@ -210,7 +223,7 @@ std::string managers(const ReportInput& input) {
     }
     body += fmt::format("<tr><th scope=\"row\">{}</th>{}</tr>\n", html(row.label), metric_cells(input, row));
   }
-  body += deployable_row(input) + "</tbody></table></div>\n";
+  body += end_of_table;
   return section("managers", "Managers side by side",
                  "The same requests on the same pool under each memory manager; the full digits are in summary.json.",
                  body);
@@ -250,14 +263,16 @@ std::string waste(const ReportInput& input) {
     std::string bar, label, cells;
     for (const Part part : stacking) {
       const double share = std::clamp(run.mean_fraction[at(part)], 0.0, 1.0);
-      bar += fmt::format("<i style=\"flex:0 0 {:.4f}%;background:var(--{})\" title=\"{}: {}\"></i>", share * 100,
-                         part_text(part).name, part_text(part).name, text::percent(share));
+      if (share > 0)
+        bar += fmt::format("<i style=\"flex:0 0 {:.4f}%;background:var(--{})\" title=\"{}: {}\"></i>", share * 100,
+                           part_text(part).name, part_text(part).name, text::percent(share));
       label += fmt::format("{}{} {}", label.empty() ? "" : ", ", part_text(part).name, text::percent(share));
       cells += "<td>" + text::percent(share) + "</td>";
     }
     body += fmt::format(
-        "<span class=\"who\">{}{}</span><div class=\"bar\" role=\"img\" aria-label=\"{}: {}\">{}</div>"
-        "<span class=\"sum\">{} lost</span>\n",
+        "<div class=\"row\"><span class=\"who\">{}{}</span><div class=\"bar\" role=\"img\" aria-label=\"{}: "
+        "{}\">{}</div>"
+        "<span class=\"sum\">{} lost</span></div>\n",
         mark(i), html(run.name), html(run.name), label, bar, text::percent(lost_fraction(run)));
     table += fmt::format("<tr><th scope=\"row\">{}</th>{}<td>{}</td></tr>", html(run.name), cells,
                          text::percent(lost_fraction(run)));
@@ -307,8 +322,8 @@ std::string provenance(const ReportInput& input) {
   std::string body = "<div class=\"panel\">" + copyable("command", "line", input.command) + "<dl>" +
                      fact("version", input.version) + fact("workload", input.workload_name) +
                      fact("seed", input.seed.empty() ? "none: nothing is random" : input.seed) +
-                     fact("step costs", input.cost_source + " (" + words::evidence(input.evidence) + ")") +
-                     fact("time to simulate", text::duration(wall_ns)) +
+                     fact("step costs", input.cost_source) + fact("evidence", words::evidence(input.evidence)) +
+                     fact("time to simulate", wall_ns > 0 ? text::duration(wall_ns) : "") +
                      "</dl><details><summary>Resolved scenario</summary>" +
                      copyable("resolved-yaml", "", input.resolved_yaml) + "</details></div>\n";
   return section("provenance", "Provenance",

@@ -49,14 +49,14 @@ constexpr std::array rows = {
     MetricRow{memory, "peak live", [](Run r) { return double(r.peak_live_bytes); }, text::bytes, Better::neither},
     MetricRow{memory, "lost, mean of the pool", lost_fraction, text::percent, Better::lower},
 
-    MetricRow{mapping, "pages mapped", [](Run r) { return double(r.vmm.map_calls); }, whole, Better::lower},
-    MetricRow{mapping, "pages unmapped", [](Run r) { return double(r.vmm.unmap_calls); }, whole, Better::lower},
-    MetricRow{mapping, "driver busy", [](Run r) { return r.vmm.busy_ns; }, text::duration, Better::lower},
-    MetricRow{mapping, "stall, total", [](Run r) { return double(r.vmm.stall_ns); }, text::duration, Better::lower},
+    MetricRow{mapping, "pages mapped", [](Run r) { return double(r.vmm.map_calls); }, whole, Better::neither},
+    MetricRow{mapping, "pages unmapped", [](Run r) { return double(r.vmm.unmap_calls); }, whole, Better::neither},
+    MetricRow{mapping, "driver busy", [](Run r) { return r.vmm.busy_ns; }, text::duration, Better::neither},
+    MetricRow{mapping, "stall, total", [](Run r) { return double(r.vmm.stall_ns); }, text::duration, Better::neither},
     MetricRow{mapping, "stall, longest", [](Run r) { return double(r.vmm.stall_max_ns); }, text::duration,
-              Better::lower},
+              Better::neither},
     MetricRow{mapping, "stalled iterations", [](Run r) { return double(r.vmm.stalled_iterations); }, whole,
-              Better::lower},
+              Better::neither},
 };
 }  // namespace
 
@@ -86,12 +86,12 @@ Ranking rank(std::span<const double> values, Better better) {
   const auto [low, high] = std::ranges::minmax(known);
   out.best = better == Better::lower ? low : high;
   out.worst = better == Better::lower ? high : low;
-  const double tolerance = 0.01 * std::max(std::abs(low), std::abs(high));
+  const auto near = [](double a, double b) { return std::abs(a - b) <= 0.01 * std::max(std::abs(a), std::abs(b)); };
   for (std::size_t i = 0; i < values.size(); ++i) {
-    if (std::abs(values[i] - out.best) <= tolerance) out.best_runs.push_back(i);
-    if (std::abs(values[i] - out.worst) <= tolerance) out.worst_runs.push_back(i);
+    if (near(values[i], out.best)) out.best_runs.push_back(i);
+    if (near(values[i], out.worst)) out.worst_runs.push_back(i);
   }
-  out.alike = high - low <= tolerance && known.size() == values.size();
+  out.alike = near(low, high) && known.size() == values.size();
   return out;
 }
 }  // namespace stowage

@@ -19,7 +19,8 @@ std::string group_thousands(std::string digits) {
   return digits;
 }
 
-/// Three significant digits without an exponent and without trailing zeros after the point.
+/// Three significant digits without an exponent. Zeros after the point stay where digits were cut ("9.20"), and go
+/// where the number is exact ("512", "2.5").
 std::string significant(double x) {
   if (!std::isfinite(x)) return "n/a";
   if (x == 0) return "0";
@@ -30,7 +31,8 @@ std::string significant(double x) {
   const int order = static_cast<int>(std::floor(std::log10(std::abs(rounded)) + 1e-12));
   const int decimals = std::max(0, 2 - order);
   std::string out = fmt::format("{:.{}f}", rounded, decimals);
-  if (out.find('.') != std::string::npos) {
+  const bool exact = std::abs(x - rounded) <= 1e-9 * std::abs(x);
+  if (exact && out.find('.') != std::string::npos) {
     out.erase(out.find_last_not_of('0') + 1);
     if (out.back() == '.') out.pop_back();
   }
@@ -86,7 +88,7 @@ std::string percent(double fraction) {
   const double p = fraction * 100;
   if (p != 0 && std::abs(p) < 0.01) return p > 0 ? "< 0.01 %" : "> -0.01 %";
   // Below one percent two decimals are enough: a share of a share of a percent decides nothing.
-  return significant(std::abs(p) < 1 ? std::round(p * 100) / 100 : p) + " %";
+  return (p != 0 && std::abs(p) < 1 ? fmt::format("{:.2f}", p) : significant(p)) + " %";
 }
 
 std::string times(double ratio) { return significant(ratio) + " times"; }
@@ -127,6 +129,19 @@ std::string html(std::string_view raw) {
     else
       out += raw.substr(0, n);
     raw.remove_prefix(n == 0 ? 1 : n);
+  }
+  return out;
+}
+
+std::string html_sentence(std::string_view raw) {
+  std::string out;
+  const std::string escaped = html(raw);
+  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '%'; };
+  for (std::size_t i = 0; i < escaped.size(); ++i) {
+    const bool inside = i > 0 && i + 1 < escaped.size();
+    const bool joins = inside && escaped[i] == ' ' && digit(escaped[i - 1]) && letter(escaped[i + 1]);
+    out += joins ? std::string("\xC2\xA0") : std::string(1, escaped[i]);
   }
   return out;
 }

@@ -22,6 +22,8 @@ namespace stowage::text {
 
 /// For element content and double-quoted attributes.
 [[nodiscard]] std::string html(std::string_view raw);
+/// The same, with numbers kept on one line with their units.
+[[nodiscard]] std::string html_sentence(std::string_view raw);
 /// For a terminal: control characters (escape sequences, newlines) become '?', invalid UTF-8 too.
 [[nodiscard]] std::string printable(std::string_view raw);
 /// Code points, which is what columns are for the text printed here.

@@ -143,12 +143,12 @@ std::string memory_over_time(const RunResult& run) {
   const double pool = static_cast<double>(std::max<std::int64_t>(run.pool_bytes, 1));
   return fmt::format(
       "Requests held at most {} of the {} pool ({}) and filled {} of it at most; on average {} was live and {} lost. "
-      "Up to {} ran at once; the queue reached {}.",
+      "Up to {} ran at once; {}.",
       text::bytes(static_cast<double>(run.peak_committed_bytes)), text::bytes(static_cast<double>(run.pool_bytes)),
       text::percent(static_cast<double>(run.peak_committed_bytes) / pool),
       text::percent(static_cast<double>(run.peak_live_bytes) / pool), text::percent(run.mean_fraction[0]),
       text::percent(lost_fraction(run)), text::count(static_cast<std::uint64_t>(run.batch_max)),
-      text::number(std::ceil(waiting)));
+      waiting > 0 ? "the queue reached " + text::number(std::ceil(waiting)) : std::string("nothing waited"));
 }
 
 std::string waste(const ReportInput& input) {

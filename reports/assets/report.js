@@ -49,16 +49,19 @@
   // hold from its start to its end, hence steps.
   function memory(element, i) {
     const m = data.memory[i], l = look(), option = base(l), narrow = element.clientWidth < 520;
+    const unit = data.end_s >= 7200 ? {s: 3600, name: "h"} : data.end_s >= 600 ? {s: 60, name: "min"}
+      : data.end_s >= 1 ? {s: 1, name: "s"} : {s: 1e-3, name: "ms"};
     const hold = values => m.start.map((t, k) => [t, values[k]]).concat([[m.end, values[values.length - 1]]]);
     const x = (index, labels) => ({
       ...axis(l), type: "value", gridIndex: index, min: 0, max: data.end_s, splitLine: {show: false},
-      axisLabel: {color: l.soft, show: labels, hideOverlap: true, formatter: time},
+      interval: niceStep(data.end_s / unit.s, narrow ? 4 : 8) * unit.s, axisTick: {show: labels, lineStyle: {color: l.rule}},
+      axisLabel: {color: l.soft, show: labels, hideOverlap: true, showMaxLabel: false, formatter: t => `${num(t / unit.s)} ${unit.name}`},
     });
     const y = (index, name, max, side, format) => ({
       ...axis(l), type: "value", gridIndex: index, min: 0, max, name, nameLocation: "middle", nameGap: narrow ? 40 : 48,
-      nameRotate: side === "left" ? 90 : -90, position: side, splitNumber: index === 0 ? 4 : 2,
+      nameRotate: side === "left" ? 90 : -90, position: side, interval: index === 0 ? niceStep(max, 4) : max / 2,
       splitLine: {show: side === "left", lineStyle: {color: l.rule}},
-      axisLabel: {color: l.soft, formatter: format, hideOverlap: true, showMaxLabel: index === 1 ? true : null},
+      axisLabel: {color: l.soft, formatter: format, hideOverlap: true},
     });
     const left = narrow ? 56 : 66, right = narrow ? 52 : 62;
     const gib = m.pool_mib >= 2048;
@@ -70,9 +73,9 @@
     option.xAxis[1].nameGap = 26;
     option.yAxis = [
       y(0, gib ? "GiB" : "MiB", m.pool_mib, "left", v => gib ? num(v / 1024) : num(v)),
-      y(1, "running", data.running_max, "left", num), y(1, "waiting", data.waiting_max, "right", num),
+      y(1, "running", niceEnd(data.running_max), "left", num), y(1, "waiting", niceEnd(data.waiting_max), "right", num),
     ];
-    if (gib) option.yAxis[0].interval = niceStep(m.pool_mib / 1024) * 1024;
+    if (gib) option.yAxis[0].interval = niceStep(m.pool_mib / 1024, 4) * 1024;
     option.dataZoom = [{type: "inside", xAxisIndex: [0, 1], zoomOnMouseWheel: "ctrl", moveOnMouseMove: "ctrl",
                         preventDefaultMouseMove: false, filterMode: "none"}];
     option.series = parts.map(part => ({
@@ -96,10 +99,12 @@
     };
     return option;
   }
-  function niceStep(range) {
-    const raw = range / 4, power = 10 ** Math.floor(Math.log10(raw));
-    return [1, 2, 2.5, 5, 10].find(s => s * power >= raw) * power;
+  // A round step that cuts `range` into about `parts`; a round end just above `max`, whose half is round too.
+  function niceStep(range, parts) {
+    const raw = range / parts, power = 10 ** Math.floor(Math.log10(raw));
+    return [1, 2, 2.5, 5, 10].find(s => s * power >= raw * (1 - 1e-9)) * power;
   }
+  const niceEnd = max => Math.max(2, Math.ceil(max / 2 / niceStep(max, 20)) * niceStep(max, 20) * 2);
 
   // Distribution functions over a logarithmic scale of time. The axis is linear in log10(x), so that it can start and
   // end at the data, with ticks at 1, 2 and 5.
@@ -145,18 +150,33 @@
   }
   const mark = i => document.querySelector(`.mark[data-m="${i}"]`).outerHTML + " ";
 
+  function drawOne(element) {
+    const chart = echarts.init(element, null, {renderer: "svg"}), {chart: kind, of} = element.dataset;
+    chart.again = () => kind === "memory" ? memory(element, +of) : cdf(element, of);
+    chart.setOption(chart.again());
+    if (kind === "memory") chart.group = "memory";
+    charts.push(chart);
+  }
+  // One chart at a time, so that the page answers while the rest appear; all at once for paper.
+  let pending = [], timer = 0;
+  function next() {
+    const element = pending.shift();
+    if (element) drawOne(element);
+    if (pending.length) timer = setTimeout(next);
+    else document.documentElement.dataset.charts = "drawn";
+  }
+  function finish() {
+    clearTimeout(timer);
+    while (pending.length) next();
+    clearTimeout(timer);
+  }
   function draw() {
+    clearTimeout(timer);
     for (const chart of charts) chart.dispose();
-    charts = [...document.querySelectorAll(".chart")].map(element => {
-      const chart = echarts.init(element, null, {renderer: "svg"});
-      const kind = element.dataset.chart, option = () => kind === "memory" ? memory(element, +element.dataset.of)
-                                                                          : cdf(element, element.dataset.of);
-      chart.setOption(option());
-      if (kind === "memory") chart.group = "memory";
-      chart.again = option;
-      return chart;
-    });
+    charts = [];
+    pending = [...document.querySelectorAll(".chart")];
     echarts.connect("memory");
+    next();
   }
 
   function copyButtons() {
@@ -195,6 +215,6 @@
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   // On paper: light colours (the style sheet's print rules) and the width of the sheet.
   matchMedia("print").addEventListener("change", draw);
-  addEventListener("beforeprint", () => { for (const chart of charts) chart.resize({width: 660}); });
+  addEventListener("beforeprint", () => { finish(); for (const chart of charts) chart.resize({width: 660}); });
   addEventListener("afterprint", draw);
 })();
