@@ -126,5 +126,5 @@ std::unique_ptr<RowReader> open(std::string_view text, const std::string& file) 
 }  // namespace
 
 constinit const TraceFormat azure_format = {"azure", "Azure LLM inference traces of 2023, 2024 and 2025",
-                                         "TIMESTAMP,ContextTokens,GeneratedTokens", matches, open};
+                                            "TIMESTAMP,ContextTokens,GeneratedTokens", matches, open};
 }  // namespace stowage

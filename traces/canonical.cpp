@@ -61,7 +61,7 @@ char* put(char* p, std::int64_t value, char end) {
 }  // namespace
 
 constinit const TraceFormat canonical_format = {"canonical", "this project's own",
-                                             "arrival_ns,prompt_tokens,output_tokens", matches, open};
+                                                "arrival_ns,prompt_tokens,output_tokens", matches, open};
 
 void write_canonical(const Workload& workload, std::ostream& out) {
   constexpr std::size_t row_chars_max = 3 * 21;

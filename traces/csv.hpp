@@ -24,7 +24,8 @@ struct Columns {
   [[nodiscard]] bool in_order() const { return count == 3 && at[0] == 0 && at[1] == 1 && at[2] == 2; }
 };
 /// None unless every name occurs exactly once.
-[[nodiscard]] std::optional<Columns> find_columns(std::string_view header, const std::array<std::string_view, 3>& names);
+[[nodiscard]] std::optional<Columns> find_columns(std::string_view header,
+                                                  const std::array<std::string_view, 3>& names);
 /// The names in a header line, unquoted and trimmed.
 [[nodiscard]] std::vector<std::string_view> header_names(std::string_view header);
 /// The text before the first line end.

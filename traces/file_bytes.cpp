@@ -52,8 +52,7 @@ std::string unpack(std::string_view packed, const std::string& path) {
       }
     }
   } catch (const io::gzip_error&) {
-  } catch (const std::ios_base::failure&) {
-  }
+  } catch (const std::ios_base::failure&) {}
   throw InputError({path}, "the gzip file is damaged or cut short; check it with `gzip -t` and fetch it again");
 }
 }  // namespace

@@ -17,7 +17,9 @@ constexpr std::array<const TraceFormat*, 2> formats = {&azure_format, &canonical
 std::string nearest(const std::vector<std::string_view>& names) {
   const TraceFormat* best = nullptr;
   std::ptrdiff_t best_shared = 0;
-  const auto has = [&names](std::string_view name) { return std::find(names.begin(), names.end(), name) != names.end(); };
+  const auto has = [&names](std::string_view name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
   for (const TraceFormat* format : formats) {
     const auto wanted = csv::header_names(format->header);
     const auto shared = std::count_if(wanted.begin(), wanted.end(), has);

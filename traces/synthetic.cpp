@@ -13,7 +13,7 @@
 namespace stowage {
 namespace {
 constexpr std::size_t knot_slots = 256;  // a power of two, so that p x knot_slots is exact
-constexpr double latest_ns = 0x1p62;  // 146 years
+constexpr double latest_ns = 0x1p62;     // 146 years
 
 [[noreturn]] void refuse(const std::string& message) { throw InputError({}, message); }
 [[nodiscard]] bool positive(double x) { return x > 0 && std::isfinite(x); }
@@ -23,8 +23,12 @@ class Lengths {
  public:
   Lengths(const LengthSpec& spec, std::string_view key) : spec_(spec) {
     switch (spec.kind) {
-      case LengthKind::fixed: check_length(spec.value, key, "fixed"); break;
-      case LengthKind::uniform: check_bounds(key); break;
+      case LengthKind::fixed:
+        check_length(spec.value, key, "fixed");
+        break;
+      case LengthKind::uniform:
+        check_bounds(key);
+        break;
       case LengthKind::lognormal:
         check_bounds(key);
         find_parameters(key);
@@ -38,17 +42,19 @@ class Lengths {
 
   [[nodiscard]] std::int32_t draw(Rng& rng) const {
     switch (spec_.kind) {
-      case LengthKind::fixed: break;
+      case LengthKind::fixed:
+        break;
       case LengthKind::uniform: {
         const auto width = static_cast<std::uint64_t>(spec_.max - spec_.min) + 1;
         return spec_.min + static_cast<std::int32_t>(rng.below(width));
       }
       case LengthKind::lognormal: {
         const double x = rng.lognormal(mu_, sigma_);
-        return static_cast<std::int32_t>(std::llround(
-            std::clamp(x, static_cast<double>(spec_.min), static_cast<double>(spec_.max))));
+        return static_cast<std::int32_t>(
+            std::llround(std::clamp(x, static_cast<double>(spec_.min), static_cast<double>(spec_.max))));
       }
-      case LengthKind::quantiles: return at_quantile(rng.uniform());
+      case LengthKind::quantiles:
+        return at_quantile(rng.uniform());
     }
     return spec_.value;
   }
@@ -56,7 +62,8 @@ class Lengths {
  private:
   static void check_length(double tokens, std::string_view key, std::string_view part) {
     if (!(tokens >= 1 && tokens <= max_length_tokens)) {
-      refuse(fmt::format("{}.{}: {} is not a length; it lies in 1 ... {} tokens", key, part, tokens, max_length_tokens));
+      refuse(
+          fmt::format("{}.{}: {} is not a length; it lies in 1 ... {} tokens", key, part, tokens, max_length_tokens));
     }
   }
   void check_bounds(std::string_view key) const {

@@ -78,8 +78,8 @@ inline constexpr std::array<std::string_view, 4> length_kind_names = {"fixed", "
 /// A distribution of token counts. Draws are rounded to the nearest token.
 struct LengthSpec {
   LengthKind kind = LengthKind::fixed;
-  std::int32_t value = 1;                // fixed
-  std::int32_t min = 1;                  // uniform: bounds, both included; lognormal: draws are clipped to them
+  std::int32_t value = 1;  // fixed
+  std::int32_t min = 1;    // uniform: bounds, both included; lognormal: draws are clipped to them
   std::int32_t max = max_length_tokens;
   /// lognormal: exactly two of the three. sigma is that of ln(length); mean = p50 x exp(sigma^2 / 2), before clipping.
   std::optional<double> mean = {}, p50 = {}, sigma = {};

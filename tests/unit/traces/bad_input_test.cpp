@@ -19,9 +19,7 @@ TEST(BadFile, MissingEmptyDirectory) {
   try {
     (void)open_trace({.path = "/"}, ledger);
     FAIL();
-  } catch (const InputError& e) {
-    EXPECT_STREQ(e.what(), "/: error: this is a directory; name the trace file in it");
-  }
+  } catch (const InputError& e) { EXPECT_STREQ(e.what(), "/: error: this is a directory; name the trace file in it"); }
   EXPECT_EQ(error_of(""), "F: error: the file is empty; a trace has a header line and a row a request");
   EXPECT_EQ(error_of("\xef\xbb\xbf"), "F: error: the file is empty; a trace has a header line and a row a request");
   for (const char* text : {"arrival_ns,prompt_tokens,output_tokens", "arrival_ns,prompt_tokens,output_tokens\n\n"}) {
@@ -37,13 +35,17 @@ TEST(BadFile, Header) {
   EXPECT_EQ(error_of("when,who\n1,2\n"), "F:1:1: error: 'when,who' is no known trace header; " + known);
   EXPECT_EQ(error_of("TIMESTAMP,ContextTokens,GeneratedToken\n"),
             "F:1:1: error: 'TIMESTAMP,ContextTokens,GeneratedToken' is no known trace header; for azure the column "
-            "'GeneratedTokens' is missing; did you mean 'GeneratedToken'?; " + known);
-  EXPECT_EQ(error_of("arrival_n,prompt_token,output_token\n"),
-            "F:1:1: error: 'arrival_n,prompt_token,output_token' is no known trace header; for 'arrival_n' did you mean "
-            "'arrival_ns'?; " + known);
+            "'GeneratedTokens' is missing; did you mean 'GeneratedToken'?; " +
+                known);
+  EXPECT_EQ(
+      error_of("arrival_n,prompt_token,output_token\n"),
+      "F:1:1: error: 'arrival_n,prompt_token,output_token' is no known trace header; for 'arrival_n' did you mean "
+      "'arrival_ns'?; " +
+          known);
   EXPECT_EQ(error_of("arrival_ns,prompt_tokens,output_tokens,arrival_ns\n1,2,3,4\n"),
             "F:1:1: error: 'arrival_ns,prompt_tokens,output_tokens,a...' is no known trace header; for canonical a "
-            "column is named twice; " + known);
+            "column is named twice; " +
+                known);
   EXPECT_EQ(error_of("0,10,20\n1,10,20\n"),
             "F:1:1: error: the first line '0,10,20' is data, not a header; add one of: " + known.substr(7));
   EXPECT_NE(error_of("\n0,10,20\n"), "");
@@ -57,8 +59,7 @@ TEST(BadRow, Torn) {
             "delete its last line");
   EXPECT_EQ(canonical_error("1,2,3,4\n0,1,1\n"),
             "F:2:8: error: this row has 4 of 3 fields ('1,2,3,4'); mend or delete the row");
-  EXPECT_EQ(canonical_error("1,2,\n0,1,1\n"),
-            "F:2:5: error: output_tokens '' is empty; write the number of tokens");
+  EXPECT_EQ(canonical_error("1,2,\n0,1,1\n"), "F:2:5: error: output_tokens '' is empty; write the number of tokens");
 }
 
 TEST(BadRow, Lengths) {
@@ -134,7 +135,8 @@ TEST(BadRow, LineNumbersCountBothPathsAndBlankLines) {
 TEST(BadOptions, AreRefused) {
   const std::string text = std::string(canonical_header) + "\n0,1,1\n1000000000,1,1\n";
   for (const double scale : {0.0, -1.0, std::numeric_limits<double>::infinity(), std::nan("")}) {
-    EXPECT_EQ(error_of(text, {.path = {}, .rate_scale = scale}), "error: rate_scale must be a number above 0; 2 doubles the load");
+    EXPECT_EQ(error_of(text, {.path = {}, .rate_scale = scale}),
+              "error: rate_scale must be a number above 0; 2 doubles the load");
   }
   EXPECT_EQ(error_of(text, {.path = {}, .repeat = 0}), "error: repeat must be at least 1; 1 plays the trace once");
   // 2 s a copy: 2^62 ns = 4.6e9 s pass after 2.3e9 copies.

@@ -10,8 +10,9 @@ std::string azure(std::string_view rows) { return std::string(azure_header) + "\
 
 TEST(Azure, ReadsRowsAsPublished) {
   // CRLF, 100 ns ticks, no zone, no newline at the end. 50.9951690 - 46.6805900 s = 4.314579 s.
-  const auto got = open_text(azure("2023-11-16 18:15:46.6805900,374,44\r\n2023-11-16 18:15:50.9951690,396,109\r\n"
-                                   "2023-11-16 18:15:51.2224670,879,55"));
+  const auto got =
+      open_text(azure("2023-11-16 18:15:46.6805900,374,44\r\n2023-11-16 18:15:50.9951690,396,109\r\n"
+                      "2023-11-16 18:15:51.2224670,879,55"));
   EXPECT_EQ(listed(got.requests), "0/374/44 4314579000/396/109 4541877000/879/55 ");
   EXPECT_EQ(got.ledger.format, "azure");
   EXPECT_EQ(got.ledger.rows, 3U);
@@ -23,17 +24,19 @@ TEST(Azure, ReadsRowsAsPublished) {
 
 TEST(Azure, ReadsTheOtherYearsForms) {
   // Offsets, a missing fraction, T and Z; all are the same hour in UTC. 01:30+02:00 is 23:30 of the day before.
-  const auto got = open_text(azure("2024-05-09 23:30:00.009930+00:00,1,2\r\n2024-05-09 23:30:01+00:00,3,4\r\n"
-                                   "2024-05-10 01:30:02.5+02:00,5,6\r\n2024-05-09T18:00:03Z,7,8\r\n"
-                                   "2024-05-09 18:00:03.123456789-0530,9,10\r\n"));
+  const auto got =
+      open_text(azure("2024-05-09 23:30:00.009930+00:00,1,2\r\n2024-05-09 23:30:01+00:00,3,4\r\n"
+                      "2024-05-10 01:30:02.5+02:00,5,6\r\n2024-05-09T18:00:03Z,7,8\r\n"
+                      "2024-05-09 18:00:03.123456789-0530,9,10\r\n"));
   EXPECT_EQ(listed(got.requests),
             // 18:00:03 is 5.5 h = 19,800 s less 3 s before 23:30.
             "0/7/8 19797009930000/1/2 19798000000000/3/4 19799500000000/5/6 19800123456789/9/10 ");
 }
 
 TEST(Azure, CrossesMidnightMonthAndLeapDay) {
-  const auto got = open_text(azure("2024-02-28 23:59:59.9999999,1,1\n2024-02-29 00:00:00,1,1\n"
-                                   "2024-03-01 00:00:00,1,1\n"));
+  const auto got =
+      open_text(azure("2024-02-28 23:59:59.9999999,1,1\n2024-02-29 00:00:00,1,1\n"
+                      "2024-03-01 00:00:00,1,1\n"));
   EXPECT_EQ(listed(got.requests), "0/1/1 100/1/1 86400000000100/1/1 ");
 }
 
@@ -45,7 +48,8 @@ TEST(Azure, FindsColumnsByName) {
 }
 
 TEST(Azure, TakesByteOrderMarkAndBlankLines) {
-  const auto got = open_text("\xef\xbb\xbf" + azure("\r\n2023-11-16 18:15:46,1,2\r\n\r\n2023-11-16 18:15:47,3,4\r\n\r\n"));
+  const auto got =
+      open_text("\xef\xbb\xbf" + azure("\r\n2023-11-16 18:15:46,1,2\r\n\r\n2023-11-16 18:15:47,3,4\r\n\r\n"));
   EXPECT_EQ(listed(got.requests), "0/1/2 1000000000/3/4 ");
   EXPECT_EQ(got.ledger.rows, 2U);
 }
@@ -106,11 +110,10 @@ TEST(Canonical, TellsWhenTheOutputFails) {
 TEST(Gzip, IsSeenByItsMagicBytes) {
   // canonical header, "5,10,20", "7,11,21", as gzip -9 packs them
   constexpr auto packed = std::to_array<unsigned char>(
-      {0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03, 0x4b, 0x2c, 0x2a, 0xca, 0x2c, 0x4b,
-       0xcc, 0x89, 0xcf, 0x2b, 0xd6, 0x29, 0x28, 0xca, 0xcf, 0x2d, 0x28, 0x89, 0x2f, 0xc9, 0xcf, 0x4e,
-       0x05, 0xf2, 0xf2, 0x4b, 0x4b, 0x0a, 0x4a, 0x61, 0x3c, 0x2e, 0x53, 0x1d, 0x43, 0x03, 0x1d, 0x23,
-       0x03, 0x2e, 0x73, 0x1d, 0x43, 0x43, 0x1d, 0x23, 0x43, 0x2e, 0x00, 0x49, 0x32, 0xb2, 0xfc, 0x37,
-       0x00, 0x00, 0x00});
+      {0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03, 0x4b, 0x2c, 0x2a, 0xca, 0x2c, 0x4b, 0xcc,
+       0x89, 0xcf, 0x2b, 0xd6, 0x29, 0x28, 0xca, 0xcf, 0x2d, 0x28, 0x89, 0x2f, 0xc9, 0xcf, 0x4e, 0x05, 0xf2,
+       0xf2, 0x4b, 0x4b, 0x0a, 0x4a, 0x61, 0x3c, 0x2e, 0x53, 0x1d, 0x43, 0x03, 0x1d, 0x23, 0x03, 0x2e, 0x73,
+       0x1d, 0x43, 0x43, 0x1d, 0x23, 0x43, 0x2e, 0x00, 0x49, 0x32, 0xb2, 0xfc, 0x37, 0x00, 0x00, 0x00});
   const std::string bytes(packed.begin(), packed.end());
   EXPECT_EQ(listed(open_text(bytes).requests), "0/10/20 2/11/21 ");
   EXPECT_EQ(listed(open_text(bytes, {.path = {}, .repeat = 2}).requests), "0/10/20 2/11/21 4/10/20 6/11/21 ");

@@ -30,7 +30,8 @@ std::optional<std::int64_t> plain_time(const std::string& text, bool azure) {
     if (!std::regex_match(text, digits) || std::stoull(text) > (1ULL << 62)) return std::nullopt;
     return std::stoll(text);
   }
-  static const std::regex form(R"((\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|([+-])(\d\d):?(\d\d))?)");
+  static const std::regex form(
+      R"((\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|([+-])(\d\d):?(\d\d))?)");
   std::smatch m;
   if (!std::regex_match(text, m, form)) return std::nullopt;
   const auto part = [&m](int i) { return std::stoi(m[i]); };
@@ -65,7 +66,7 @@ std::optional<std::vector<PlainRow>> plain_parse(const std::string& bytes) {
   for (const bool azure : {true, false}) {
     std::vector<std::size_t> at;
     for (const std::string& name : azure ? std::vector<std::string>{"TIMESTAMP", "ContextTokens", "GeneratedTokens"}
-                                        : std::vector<std::string>{"arrival_ns", "prompt_tokens", "output_tokens"}) {
+                                         : std::vector<std::string>{"arrival_ns", "prompt_tokens", "output_tokens"}) {
       if (std::count(names.begin(), names.end(), name) != 1) break;
       at.push_back(static_cast<std::size_t>(std::find(names.begin(), names.end(), name) - names.begin()));
     }
@@ -88,7 +89,8 @@ std::optional<std::vector<PlainRow>> plain_parse(const std::string& bytes) {
       if (from != line.cend() || fields.size() != names.size()) return std::nullopt;
       const auto time = plain_time(fields[at[0]], azure);
       static const std::regex digits("0*[0-9]{1,8}");
-      if (!time || !std::regex_match(fields[at[1]], digits) || !std::regex_match(fields[at[2]], digits)) return std::nullopt;
+      if (!time || !std::regex_match(fields[at[1]], digits) || !std::regex_match(fields[at[2]], digits))
+        return std::nullopt;
       const PlainRow row{*time, std::stoll(fields[at[1]]), std::stoll(fields[at[2]])};
       if (row.prompt > 10'000'000 || row.output > 10'000'000) return std::nullopt;
       rows.push_back(row);
@@ -105,12 +107,24 @@ std::string mutated(std::string bytes, Rng& rng) {
     const char byte = rng.below(4) == 0 ? static_cast<char>(rng.below(256))
                                         : bytes_of_interest[static_cast<std::size_t>(rng.below(24))];
     switch (rng.below(6)) {
-      case 0: bytes[at] = byte; break;
-      case 1: bytes.insert(at, 1, byte); break;
-      case 2: bytes.erase(at, 1); break;
-      case 3: bytes.erase(at, static_cast<std::size_t>(rng.below(40))); break;
-      case 4: bytes.insert(at, bytes.substr(static_cast<std::size_t>(rng.below(bytes.size())), 20)); break;
-      default: bytes.resize(at); break;
+      case 0:
+        bytes[at] = byte;
+        break;
+      case 1:
+        bytes.insert(at, 1, byte);
+        break;
+      case 2:
+        bytes.erase(at, 1);
+        break;
+      case 3:
+        bytes.erase(at, static_cast<std::size_t>(rng.below(40)));
+        break;
+      case 4:
+        bytes.insert(at, bytes.substr(static_cast<std::size_t>(rng.below(bytes.size())), 20));
+        break;
+      default:
+        bytes.resize(at);
+        break;
     }
   }
   return bytes;
@@ -132,7 +146,8 @@ bool agree(const TempFile& file, const std::string& bytes) {
   if (rows) {
     const std::size_t all = rows->size();
     std::erase_if(*rows, [](const PlainRow& r) { return r.prompt == 0 || r.output == 0; });
-    std::stable_sort(rows->begin(), rows->end(), [](const PlainRow& a, const PlainRow& b) { return a.time_ns < b.time_ns; });
+    std::stable_sort(rows->begin(), rows->end(),
+                     [](const PlainRow& a, const PlainRow& b) { return a.time_ns < b.time_ns; });
     if (!rows->empty()) {
       EXPECT_EQ(ledger.rows, all);
       EXPECT_EQ(error, "");
@@ -155,8 +170,9 @@ TEST(Mutations, GiveTheRightRowsOrAnError) {
           "\r\n2023-11-16 18:15:46.6805900,374,44\r\n2023-11-16 18:15:50.9951690,396,109\r\n"
           "2024-05-10 00:00:00.009930+00:00,879,55\r\n2024-02-29 00:00:00,\"91\",0\r\n2023-12-01T00:00:00Z,7,1000000",
       "GeneratedTokens,Model,TIMESTAMP,ContextTokens\n7,\"a,b\",2023-11-16 18:15:46.68,1\n8,,2023-11-16 18:15:46.6,2\n",
-      std::string(canonical_header) + "\n0,1,1\n1000,20,30\n123456789,4000,500\n4000000000000000000,60000,70000\n"
-                                      "4000000000000000001,1,1\n4000000000000000002,1234567,1\n",
+      std::string(canonical_header) +
+          "\n0,1,1\n1000,20,30\n123456789,4000,500\n4000000000000000000,60000,70000\n"
+          "4000000000000000001,1,1\n4000000000000000002,1234567,1\n",
       std::string(canonical_header) + "\n5,10,20\n5,10,20\n50000000000,2,3\n600000000000,4,5\n600000000000,4,5\n"};
   const TempFile file("");
   int accepted = 0;

@@ -23,9 +23,7 @@ LengthStats lengths_of(const LengthSpec& lengths) {
 std::string refusal(SyntheticSpec spec) {
   try {
     (void)synthetic_workload(spec, 1);
-  } catch (const InputError& e) {
-    return e.what();
-  }
+  } catch (const InputError& e) { return e.what(); }
   return {};
 }
 std::string refusal(const LengthSpec& lengths) {
@@ -112,7 +110,8 @@ TEST(Lengths, LognormalByAnyTwo) {
   EXPECT_EQ(clipped.max, 2000);
   EXPECT_EQ(clipped.p90, 2000);  // p90 before clipping is 3,602
   EXPECT_NEAR(static_cast<double>(clipped.p50), 1000, 10);
-  for (const Request& r : read_all(*synthetic_workload({.arrivals = ArrivalKind::burst, .count = 1000, .prompt = by_both}, 3))) {
+  for (const Request& r :
+       read_all(*synthetic_workload({.arrivals = ArrivalKind::burst, .count = 1000, .prompt = by_both}, 3))) {
     ASSERT_GE(r.prompt_tokens, 800);
   }
 }
@@ -191,9 +190,16 @@ TEST(Synthetic, BadSpecsAreRefused) {
   lognormal.sigma = -1;
   EXPECT_NE(refusal(lognormal), "");
   LengthSpec quantiles{.kind = LengthKind::quantiles};
-  for (const auto& bad : std::vector<std::vector<std::pair<double, double>>>{
-           {}, {{0, 5}}, {{0.1, 5}, {1, 6}}, {{0, 5}, {0.9, 6}}, {{0, 5}, {0.5, 6}, {0.5, 7}, {1, 8}}, {{0, 5}, {1, 4}},
-           {{0, 0}, {1, 4}}, {{0, 1}, {1, 1e8}}, {{0, std::nan("")}, {1, 4}}, {{0, 1}, {std::nan(""), 2}, {1, 4}}}) {
+  for (const auto& bad : std::vector<std::vector<std::pair<double, double>>>{{},
+                                                                             {{0, 5}},
+                                                                             {{0.1, 5}, {1, 6}},
+                                                                             {{0, 5}, {0.9, 6}},
+                                                                             {{0, 5}, {0.5, 6}, {0.5, 7}, {1, 8}},
+                                                                             {{0, 5}, {1, 4}},
+                                                                             {{0, 0}, {1, 4}},
+                                                                             {{0, 1}, {1, 1e8}},
+                                                                             {{0, std::nan("")}, {1, 4}},
+                                                                             {{0, 1}, {std::nan(""), 2}, {1, 4}}}) {
     quantiles.quantiles = bad;
     EXPECT_NE(refusal(quantiles), "");
   }

@@ -7,7 +7,8 @@ constexpr std::int64_t s = 1'000'000'000;
 TEST(TraceInfo, OfAFewRequests) {
   // Gaps 1, 1, 4 s: mean 2, variance (1 + 1 + 4) / 3 = 2, cv = sqrt(2) / 2.
   // Windows of 1 s, whole ones 0 ... 5: counts 1 1 1 0 0 0, mean 1/2, variance 1/4, dispersion 1/2.
-  const auto workload = inline_workload({{5 * s, 10, 1, 0}, {6 * s, 20, 2, 0}, {7 * s, 30, 3, 0}, {11 * s, 100'000, 4, 0}});
+  const auto workload =
+      inline_workload({{5 * s, 10, 1, 0}, {6 * s, 20, 2, 0}, {7 * s, 30, 3, 0}, {11 * s, 100'000, 4, 0}});
   const TraceInfo info = trace_info(*workload);
   EXPECT_EQ(info.rows, 4U);
   EXPECT_EQ(info.kept, 4U);

@@ -19,8 +19,9 @@ TEST(Ledger, CountsWhatIsDropped) {
   ledger.file = "a.csv";
   EXPECT_EQ(ledger.line(), "a.csv (canonical): 6 rows = 2 kept + 2 zero input + 2 zero output");
   ledger = {"a.csv", "azure", 1'234'567, 1'234'467, {{"zero input", 100}}, 1'000, 0, 0, true};
-  EXPECT_EQ(ledger.line(), "a.csv (azure): 1,234,567 rows = 1,234,467 kept + 100 zero input, stopped at the limit; "
-                           "out of order: 1,000, sorted");
+  EXPECT_EQ(ledger.line(),
+            "a.csv (azure): 1,234,567 rows = 1,234,467 kept + 100 zero input, stopped at the limit; "
+            "out of order: 1,000, sorted");
 }
 
 TEST(Ledger, NothingLeftIsAnError) {
@@ -53,11 +54,14 @@ TEST(Repeat, ShiftsBySpanPlusMeanGap) {
             "0/1/1 10/2/1 50/3/1 100/4/1 133/1/1 143/2/1 183/3/1 233/4/1 266/1/1 276/2/1 316/3/1 366/4/1 ");
 }
 
-TEST(Repeat, OfOneRow) { EXPECT_EQ(listed(open_text(canonical("7,1,2\n"), {.path = {}, .repeat = 3}).requests), "0/1/2 0/1/2 0/1/2 "); }
+TEST(Repeat, OfOneRow) {
+  EXPECT_EQ(listed(open_text(canonical("7,1,2\n"), {.path = {}, .repeat = 3}).requests), "0/1/2 0/1/2 0/1/2 ");
+}
 
 TEST(RateScale, DividesOffsetsAndRounds) {
   const std::string text = canonical("100,1,1\n101,1,1\n103,1,1\n110,1,1\n");
-  EXPECT_EQ(listed(open_text(text, {.path = {}, .rate_scale = 2}).requests), "0/1/1 1/1/1 2/1/1 5/1/1 ");  // 0.5 and 1.5 go up
+  EXPECT_EQ(listed(open_text(text, {.path = {}, .rate_scale = 2}).requests),
+            "0/1/1 1/1/1 2/1/1 5/1/1 ");  // 0.5 and 1.5 go up
   EXPECT_EQ(listed(open_text(text, {.path = {}, .rate_scale = 0.25}).requests), "0/1/1 4/1/1 12/1/1 40/1/1 ");
   // Span 10, mean gap 10/3: copies 13 apart before scaling.
   EXPECT_EQ(listed(open_text(text, {.path = {}, .rate_scale = 0.5, .limit = 0, .repeat = 2}).requests),
