@@ -1,0 +1,1 @@
+stowage run scenarios/four-requests.yaml

@@ -1,0 +1,1 @@
+stowage run scenarios/long-context.yaml

@@ -1,0 +1,1 @@
+stowage run scenarios/opt-13b-orca.yaml
