@@ -86,7 +86,7 @@ __global__ void __launch_bounds__(kDecodeWarps * 32, 1)
     }
     // The query comes in while the first tiles do.
     std::uint32_t q[kSteps][2];
-    const ptx::bf16* query = static_cast<const ptx::bf16*>(args.q) + request * args.q_stride + (head * group + g) * D + c2;
+    const ptx::bf16* query = static_cast<const ptx::bf16*>(args.q) + words.w * args.q_stride + (head * group + g) * D + c2;
 #pragma unroll
     for (int step = 0; step < kSteps; ++step) {
       q[step][0] = q[step][1] = 0;

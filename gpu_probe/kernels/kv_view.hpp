@@ -45,6 +45,23 @@ struct Paged {
   }
 };
 
+/// Any power of two as block size, for kernels that are not bound by memory: one instantiation instead of five.
+struct PagedAny {
+  static constexpr bool kPaged = true;
+  const std::int32_t* table = nullptr;
+  int table_stride = 0;
+  int block_log2 = 0;
+  std::int64_t block_stride = 0;
+  std::int64_t token_stride = 0;
+
+  [[nodiscard]] STOWAGE_HD int page(int request, int token) const {
+    return table[static_cast<std::int64_t>(request) * table_stride + (token >> block_log2)];
+  }
+  [[nodiscard]] STOWAGE_HD std::int64_t row(int request, int token) const {
+    return page(request, token) * block_stride + (token & ((1 << block_log2) - 1)) * token_stride;
+  }
+};
+
 /// One layer's KV as the host hands it to a kernel. block = 0: contiguous. k and v point at bf16, 16-byte aligned.
 /// start and table are device pointers whose contents may change between launches (and between graph replays).
 struct KvView {
@@ -83,6 +100,18 @@ bool with_policy(const KvView& view, F&& f) {
     default:
       return false;
   }
+}
+
+/// The same with one policy for all block sizes.
+template <class F>
+void with_any_policy(const KvView& view, F&& f) {
+  if (view.block == 0) {
+    f(Contiguous{view.start, view.token_stride});
+    return;
+  }
+  int log2 = 0;
+  while ((1 << log2) < view.block) ++log2;
+  f(PagedAny{view.table, view.table_stride, log2, view.block_stride, view.token_stride});
 }
 
 }  // namespace stowage::probe

@@ -62,15 +62,14 @@ void launch_one(const Address& address, const PrefillParams& params, int blocks,
 
 template <int D>
 void launch_shape(const KvView& kv, const PrefillParams& params, PrefillLoader loader, int blocks, cudaStream_t stream) {
-  const Contiguous contiguous{kv.start, kv.token_stride};
-  const PagedAny paged{kv.table, kv.table_stride, log2_of(kv.block), kv.block_stride, kv.token_stride};
-  if (loader == PrefillLoader::tensor) {
-    if (kv.block == 0) launch_one<Contiguous, PrefillLoader::tensor, D>(contiguous, params, blocks, stream);
-    if (kv.block > 0) launch_one<PagedAny, PrefillLoader::tensor, D>(paged, params, blocks, stream);
-  } else {
-    if (kv.block == 0) launch_one<Contiguous, PrefillLoader::gather, D>(contiguous, params, blocks, stream);
-    if (kv.block > 0) launch_one<PagedAny, PrefillLoader::gather, D>(paged, params, blocks, stream);
-  }
+  with_any_policy(kv, [&](const auto& address) {
+    using Address = std::decay_t<decltype(address)>;
+    if (loader == PrefillLoader::tensor) {
+      launch_one<Address, PrefillLoader::tensor, D>(address, params, blocks, stream);
+    } else {
+      launch_one<Address, PrefillLoader::gather, D>(address, params, blocks, stream);
+    }
+  });
 }
 
 }  // namespace

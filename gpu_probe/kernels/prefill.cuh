@@ -7,22 +7,6 @@
 
 namespace stowage::probe {
 
-/// Any block size, a power of two: the producer's address arithmetic is the only thing that differs from contiguous.
-struct PagedAny {
-  static constexpr bool kPaged = true;
-  const std::int32_t* table = nullptr;
-  int table_stride = 0;
-  int block_log2 = 0;
-  std::int64_t block_stride = 0;
-  std::int64_t token_stride = 0;
-  [[nodiscard]] __device__ __forceinline__ int page(int request, int token) const {
-    return __ldg(table + static_cast<std::int64_t>(request) * table_stride + (token >> block_log2));
-  }
-  [[nodiscard]] __device__ __forceinline__ std::int64_t row(int request, int token) const {
-    return page(request, token) * block_stride + (token & ((1 << block_log2) - 1)) * token_stride;
-  }
-};
-
 struct PrefillParams {
   CUtensorMap q;
   PrefillMaps kv;

@@ -13,10 +13,10 @@ inline constexpr int kPieceOverheadTokens = 24;  // what starting and ending a p
 
 /// One piece of one request's context; a warp works on (piece, KV head). 16 bytes, read by the kernel as an int4.
 struct DecodePiece {
-  std::int32_t request = 0;
-  std::int32_t begin = 0;  // token, a multiple of 16
-  std::int32_t end = 0;    // token, exclusive, <= sequence length
-  std::int32_t unused = 0;
+  std::int32_t request = 0;  // where its K and V are: row of the block table, or of start[]
+  std::int32_t begin = 0;    // token, a multiple of 16
+  std::int32_t end = 0;      // token, exclusive, <= sequence length
+  std::int32_t row = 0;      // of the query and of the output
 };
 static_assert(sizeof(DecodePiece) == 16);
 
@@ -38,9 +38,10 @@ struct DecodePlan {
 
 /// Splits each request into equal pieces. The chunk minimises waves x (chunk + overhead) over `slots` warps; among
 /// equals the longest chunk, which combines least. Never more than max_pieces pieces (>= number of requests).
-/// Requests of length 0 (padded graph rows) get none, so that nothing is read for them.
-[[nodiscard]] inline DecodePlan plan_decode(std::span<const std::int32_t> lengths, int kv_heads, int slots,
-                                            int max_pieces) {
+/// Requests of length 0 (padded graph rows) get none, so that nothing is read for them. requests[i]: where the K and V
+/// of row i are; i itself when left out.
+[[nodiscard]] inline DecodePlan plan_decode(std::span<const std::int32_t> lengths, int kv_heads, int slots, int max_pieces,
+                                            std::span<const std::int32_t> requests = {}) {
   DecodePlan plan;
   int longest = kTileTokens;
   for (const auto length : lengths) longest = std::max(longest, static_cast<int>(length));
@@ -67,7 +68,8 @@ struct DecodePlan {
     for (int p = 0; p < parts; ++p) {
       const int begin = static_cast<int>(static_cast<std::int64_t>(tiles) * p / parts) * kTileTokens;
       const int end = static_cast<int>(static_cast<std::int64_t>(tiles) * (p + 1) / parts) * kTileTokens;
-      plan.pieces.push_back({static_cast<std::int32_t>(r), begin, std::min(end, length), 0});
+      const auto row = static_cast<std::int32_t>(r);
+      plan.pieces.push_back({requests.empty() ? row : requests[r], begin, std::min(end, length), row});
     }
     plan.first.push_back(static_cast<std::int32_t>(plan.pieces.size()));
   }
