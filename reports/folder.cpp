@@ -91,16 +91,17 @@ void OutputFile::close() {
 
 ResultFolder::ResultFolder(fs::path folder, bool force) : folder_(std::move(folder)) {
   std::error_code error;
+  if (!folder_.has_filename() && folder_.has_relative_path()) folder_ = folder_.parent_path();  // "out/" is "out"
   if (fs::exists(folder_, error) && !fs::is_directory(folder_, error)) {
     throw InputError({folder_.string(), 0, 0}, "results go to a folder, but this is a file; name another place");
   }
-  made_ = fs::create_directories(folder_, error);
+  for (fs::path p = folder_; !p.empty() && !fs::exists(p, error); p = p.parent_path()) made_.push_back(p);
+  fs::create_directories(folder_, error);
   if (error) fail("cannot make the folder", folder_, error.message());
-  if (!made_ && !force) {
+  if (made_.empty() && !force) {
     fs::directory_iterator entry(folder_, error);
     if (error) fail("cannot read the folder", folder_, error.message());
     if (entry != fs::directory_iterator{}) {
-      made_ = false;
       throw InputError({folder_.string(), 0, 0}, "the folder already holds '" + entry->path().filename().string() +
                                                      "'; name another one, or replace its results with --force");
     }
@@ -112,7 +113,7 @@ ResultFolder::~ResultFolder() {
   if (committed_) return;
   std::error_code ignored;
   for (const auto& [key, file] : files_) fs::remove(file->path(), ignored);
-  if (made_) fs::remove(folder_, ignored);  // only when it is empty again
+  for (const fs::path& p : made_) fs::remove(p, ignored);  // innermost first, and only what is empty again
 }
 
 OutputFile& ResultFolder::open(const std::string& name, std::size_t part) {

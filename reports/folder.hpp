@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "reports/report_input.hpp"
 
@@ -66,7 +67,8 @@ class ResultFolder {
 
  private:
   std::filesystem::path folder_;
-  bool made_ = false, committed_ = false;
+  std::vector<std::filesystem::path> made_;  // folders that were not there before, innermost first
+  bool committed_ = false;
   std::map<std::pair<std::string, std::size_t>, std::unique_ptr<OutputFile>> files_;
 };
 

@@ -136,11 +136,19 @@ std::string html(std::string_view raw) {
 std::string html_sentence(std::string_view raw) {
   std::string out;
   const std::string escaped = html(raw);
-  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  // A number is a word of digits and their signs: "8.96", "(1,024"; the 16 of "paged-16" is part of a name.
+  const auto number_ends_at = [&](std::size_t i) {
+    bool digits = false;
+    while (i > 0 && std::string_view("0123456789.,(").find(escaped[i - 1]) != std::string_view::npos) {
+      --i;
+      digits = digits || (escaped[i] >= '0' && escaped[i] <= '9');
+    }
+    return digits && (i == 0 || escaped[i - 1] == ' ');
+  };
   const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '%'; };
   for (std::size_t i = 0; i < escaped.size(); ++i) {
     const bool inside = i > 0 && i + 1 < escaped.size();
-    const bool joins = inside && escaped[i] == ' ' && digit(escaped[i - 1]) && letter(escaped[i + 1]);
+    const bool joins = inside && escaped[i] == ' ' && number_ends_at(i) && letter(escaped[i + 1]);
     out += joins ? std::string("\xC2\xA0") : std::string(1, escaped[i]);
   }
   return out;

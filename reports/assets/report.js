@@ -213,8 +213,13 @@
     }
   }).observe(document.body);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-  // On paper: light colours (the style sheet's print rules) and the width of the sheet.
-  matchMedia("print").addEventListener("change", draw);
-  addEventListener("beforeprint", () => { finish(); for (const chart of charts) chart.resize({width: 660}); });
+  // On paper: at once, in the style sheet's print colours, as wide as the sheet.
+  function drawForPaper() {
+    draw();
+    finish();
+    for (const chart of charts) chart.resize({width: Math.min(660, chart.getWidth())});
+  }
+  addEventListener("beforeprint", drawForPaper);
   addEventListener("afterprint", draw);
+  matchMedia("print").addEventListener("change", e => e.matches ? drawForPaper() : draw());
 })();
