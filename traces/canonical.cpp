@@ -64,7 +64,7 @@ constinit const TraceFormat canonical_format = {"canonical", "this project's own
                                                 "arrival_ns,prompt_tokens,output_tokens", matches, open};
 
 void write_canonical(const Workload& workload, std::ostream& out) {
-  constexpr std::size_t row_chars_max = 3 * 21;
+  constexpr std::size_t row_chars_max = std::size_t{3} * 21;
   std::vector<Request> batch(1024);
   std::vector<char> text(batch.size() * row_chars_max);
   out << canonical_format.header << '\n';
