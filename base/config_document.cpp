@@ -1,17 +1,18 @@
 // Parsing, --set and the tree. yaml-cpp's event interface is used rather than its nodes: events carry the mark of
 // every key and value, duplicate keys and aliases can be seen and refused, and nothing is resolved behind our back.
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
 #include <fstream>
 #include <sstream>
-#include <sys/stat.h>
 
 #include "base/config.hpp"
 #include "base/config_data.hpp"
@@ -105,7 +106,8 @@ class TreeBuilder final : public YAML::EventHandler {
   }
   void open(const YAML::Mark& mark, const std::string& tag, Kind kind) {
     check_tag(mark, tag);
-    if (expects_key()) fail(mark, "a list or map where a key should be; close the bracket before it, or quote what is meant as text");
+    if (expects_key())
+      fail(mark, "a list or map where a key should be; close the bracket before it, or quote what is meant as text");
     if (stack_.size() >= config_depth_max) fail(mark, fmt::format("nested deeper than {} levels", config_depth_max));
     auto data = make(kind, pos(mark));
     add(data);
@@ -188,10 +190,13 @@ std::string read_file(const std::string& path) {
   if (S_ISDIR(info.st_mode)) refuse("is a folder, a file was expected");
   std::ifstream in(path, std::ios::binary);
   if (!in) refuse(fmt::format("cannot be opened: {}", std::strerror(errno)));
-  // One byte past the limit is enough to know that it is too large, even for an endless device.
-  std::string text(config_bytes_max + 1, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(in.gcount()));
+  // In pieces, and no further than the limit: the "file" may be an endless device.
+  std::string text;
+  std::array<char, 65536> piece;
+  do {
+    in.read(piece.data(), piece.size());
+    text.append(piece.data(), static_cast<std::size_t>(in.gcount()));
+  } while (in && text.size() <= config_bytes_max);
   if (in.bad()) refuse("cannot be read");
   return text;
 }
@@ -205,7 +210,8 @@ struct Step {
 
 std::vector<Step> parse_path(std::string_view path, const SourcePos& at) {
   const auto refuse = [&] {
-    throw InputError(at, fmt::format("'{}' is not a path; write it as memory.kv_pool or managers[0].page", shown(path)));
+    throw InputError(at,
+                     fmt::format("'{}' is not a path; write it as memory.kv_pool or managers[0].page", shown(path)));
   };
   std::vector<Step> steps;
   std::size_t i = 0;
@@ -247,8 +253,8 @@ DataPtr with_value(const DataPtr& node, std::span<const Step> steps, const DataP
   if (step.is_index) {
     if (copy->kind != Kind::list) throw InputError(at, fmt::format("{} is not a list; leave out the [...]", where));
     if (step.index > copy->items.size())
-      throw InputError(at, fmt::format("{} has {} entries; [{}] would append", where, copy->items.size(),
-                                       copy->items.size()));
+      throw InputError(
+          at, fmt::format("{} has {} entries; [{}] would append", where, copy->items.size(), copy->items.size()));
     if (step.index == copy->items.size()) {
       if (!value) return copy;
       copy->items.push_back(nullptr);
@@ -261,7 +267,8 @@ DataPtr with_value(const DataPtr& node, std::span<const Step> steps, const DataP
   }
   if (copy->kind != Kind::map)
     throw InputError(at, fmt::format("{} is not a map; it has no key '{}'", where, shown(step.key)));
-  auto found = std::find_if(copy->entries.begin(), copy->entries.end(), [&](const auto& e) { return e.key == step.key; });
+  auto found =
+      std::find_if(copy->entries.begin(), copy->entries.end(), [&](const auto& e) { return e.key == step.key; });
   if (found == copy->entries.end()) {
     if (!value) return copy;
     found = copy->entries.insert(found, {step.key, at, nullptr});

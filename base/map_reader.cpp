@@ -44,10 +44,14 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 /// What was given instead of a scalar, for "must be ...".
 std::string_view kind_name(Kind kind) {
   switch (kind) {
-    case Kind::list: return "a list";
-    case Kind::map: return "a map";
-    case Kind::null: return "nothing";
-    default: return "text";
+    case Kind::list:
+      return "a list";
+    case Kind::map:
+      return "a map";
+    case Kind::null:
+      return "nothing";
+    default:
+      return "text";
   }
 }
 
@@ -70,8 +74,10 @@ std::string shown(std::string_view text) {
   std::string out;
   for (const char c : text.substr(0, length_max)) {
     const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f) out += fmt::format("\\x{:02x}", byte);
-    else out += c;
+    if (byte < 0x20 || byte == 0x7f)
+      out += fmt::format("\\x{:02x}", byte);
+    else
+      out += c;
   }
   if (text.size() > length_max) {
     while (!out.empty() && (static_cast<unsigned char>(out.back()) & 0xc0) == 0x80) out.pop_back();  // half a character
@@ -151,7 +157,8 @@ T scalar(const ConfigNode& node, Problems& problems, const std::optional<T>& fal
     if (std::optional<T> value = parse(node.text())) return *std::move(value);
     problems.add(node.at(), fmt::format("'{}': '{}' is not {}; {}", shown(node.path()), shown(node.text()), what, how));
   } else {
-    problems.add(node.at(), fmt::format("'{}' must be {}, not {}; {}", shown(node.path()), what, kind_name(node.kind()), how));
+    problems.add(node.at(),
+                 fmt::format("'{}' must be {}, not {}; {}", shown(node.path()), what, kind_name(node.kind()), how));
   }
   return fallback.value_or(T{});
 }
@@ -218,8 +225,8 @@ double MapReader::bytes_per_s(std::string_view key, std::optional<double> fallba
 }
 
 double MapReader::flop_per_s(std::string_view key, std::optional<double> fallback) {
-  return scalar(take(key, !fallback), problems_, fallback, "a compute rate",
-                "write a number and a unit, as 989TFLOP/s", parse_flop_per_s);
+  return scalar(take(key, !fallback), problems_, fallback, "a compute rate", "write a number and a unit, as 989TFLOP/s",
+                parse_flop_per_s);
 }
 
 std::size_t MapReader::choice(std::string_view key, std::span<const std::string_view> names,

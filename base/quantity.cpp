@@ -16,8 +16,8 @@ struct Unit {
 };
 struct Number {
   double value = 0;
-  std::string_view unit;                // what follows the number, blanks between skipped
-  std::optional<std::int64_t> whole;    // set when it was written without '.' and exponent
+  std::string_view unit;              // what follows the number, blanks between skipped
+  std::optional<std::int64_t> whole;  // set when it was written without '.' and exponent
 };
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -55,9 +55,9 @@ std::optional<double> scaled(std::string_view text, std::span<const Unit> units)
 
 constexpr double int64_limit = 9.2e18;  // a little under 2^63
 
-constexpr std::array byte_units{Unit{"B", 1},          Unit{"KiB", 0x1p10}, Unit{"MiB", 0x1p20}, Unit{"GiB", 0x1p30},
-                                Unit{"TiB", 0x1p40},   Unit{"PiB", 0x1p50}, Unit{"kB", 1e3},     Unit{"KB", 1e3},
-                                Unit{"MB", 1e6},       Unit{"GB", 1e9},     Unit{"TB", 1e12},    Unit{"PB", 1e15}};
+constexpr std::array byte_units{Unit{"B", 1},        Unit{"KiB", 0x1p10}, Unit{"MiB", 0x1p20}, Unit{"GiB", 0x1p30},
+                                Unit{"TiB", 0x1p40}, Unit{"PiB", 0x1p50}, Unit{"kB", 1e3},     Unit{"KB", 1e3},
+                                Unit{"MB", 1e6},     Unit{"GB", 1e9},     Unit{"TB", 1e12},    Unit{"PB", 1e15}};
 }  // namespace
 
 std::optional<Bytes> parse_bytes(std::string_view text) {
@@ -72,8 +72,8 @@ std::optional<Bytes> parse_bytes(std::string_view text) {
 }
 
 std::optional<double> parse_duration_ns(std::string_view text) {
-  static constexpr std::array units{Unit{"ns", 1},   Unit{"us", 1e3}, Unit{"µs", 1e3},     Unit{"ms", 1e6},
-                                    Unit{"s", 1e9},  Unit{"min", 60e9}, Unit{"h", 3600e9}, Unit{"d", 86400e9}};
+  static constexpr std::array units{Unit{"ns", 1},  Unit{"us", 1e3},   Unit{"µs", 1e3},   Unit{"ms", 1e6},
+                                    Unit{"s", 1e9}, Unit{"min", 60e9}, Unit{"h", 3600e9}, Unit{"d", 86400e9}};
   const auto ns = scaled(text, units);
   return ns && *ns < int64_limit ? ns : std::nullopt;
 }
@@ -89,10 +89,10 @@ std::optional<double> parse_rate_per_s(std::string_view text) {
 }
 
 std::optional<double> parse_bytes_per_s(std::string_view text) {
-  static constexpr std::array units{
-      Unit{"B/s", 1},        Unit{"kB/s", 1e3},      Unit{"KB/s", 1e3},      Unit{"MB/s", 1e6},     Unit{"GB/s", 1e9},
-      Unit{"TB/s", 1e12},    Unit{"PB/s", 1e15},     Unit{"KiB/s", 0x1p10},  Unit{"MiB/s", 0x1p20}, Unit{"GiB/s", 0x1p30},
-      Unit{"TiB/s", 0x1p40}, Unit{"PiB/s", 0x1p50}};
+  static constexpr std::array units{Unit{"B/s", 1},        Unit{"kB/s", 1e3},     Unit{"KB/s", 1e3},
+                                    Unit{"MB/s", 1e6},     Unit{"GB/s", 1e9},     Unit{"TB/s", 1e12},
+                                    Unit{"PB/s", 1e15},    Unit{"KiB/s", 0x1p10}, Unit{"MiB/s", 0x1p20},
+                                    Unit{"GiB/s", 0x1p30}, Unit{"TiB/s", 0x1p40}, Unit{"PiB/s", 0x1p50}};
   return scaled(text, units);
 }
 

@@ -39,7 +39,8 @@ std::int64_t read_bytes(MapReader& in, const ParamSpec& p, std::optional<Bytes> 
   if (in.has(p.name) && p.max > p.min && value != Bytes{0} && (value < min || value > max))
     in.problem(p.name, fmt::format("'{}': {} is out of range; write a size from {} to {}", in.path_of(p.name),
                                    format_bytes(value), format_bytes(min), format_bytes(max)));
-  if (in.has(p.name) && value == Bytes{0} && p.min > 0) in.problem(p.name, fmt::format("'{}' must be more than 0", in.path_of(p.name)));
+  if (in.has(p.name) && value == Bytes{0} && p.min > 0)
+    in.problem(p.name, fmt::format("'{}' must be more than 0", in.path_of(p.name)));
   return value.count();
 }
 
@@ -126,9 +127,8 @@ void name_all(std::vector<ManagerEntry>& entries, const ConfigNode& list, Proble
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const auto& name = entries[i].spec.name;
     if (entries[i].row == nullptr || name.empty() || taken.insert(name).second) continue;
-    problems.add(list[i].get("name").at(),
-                 fmt::format("'{}.name': '{}' names another manager already; choose another", list[i].path(),
-                             shown(name)));
+    problems.add(list[i].get("name").at(), fmt::format("'{}.name': '{}' names another manager already; choose another",
+                                                       list[i].path(), shown(name)));
   }
   for (auto& entry : entries) {
     if (entry.row == nullptr || !entry.spec.name.empty()) continue;

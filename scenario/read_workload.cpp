@@ -1,12 +1,12 @@
 // `workload:`: a trace, requests written out, or a synthetic generator; exactly one.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <unistd.h>
 
 #include "scenario/reader.hpp"
 
@@ -29,13 +29,13 @@ WorkloadPtr read_trace(MapReader& in, Context& context, Scenario& scenario) {
   options.path = context.resolve(node);
   scenario.workload.source = options;
   if (::access(options.path.c_str(), R_OK) != 0) {  // said here, where the scenario names it
-    context.problems.add(node.at(), fmt::format("'{}': cannot open '{}': {}; check the path", node.path(), shown(options.path),
-                                                std::strerror(errno)));
+    context.problems.add(node.at(), fmt::format("'{}': cannot open '{}': {}; check the path", node.path(),
+                                                shown(options.path), std::strerror(errno)));
     return nullptr;
   }
   if (std::filesystem::is_directory(options.path)) {
-    context.problems.add(node.at(), fmt::format("'{}': '{}' is a folder; name the trace file in it", node.path(),
-                                                shown(options.path)));
+    context.problems.add(
+        node.at(), fmt::format("'{}': '{}' is a folder; name the trace file in it", node.path(), shown(options.path)));
     return nullptr;
   }
   options.rate_scale = scenario.workload.rate_scale;
@@ -49,7 +49,8 @@ WorkloadPtr read_trace(MapReader& in, Context& context, Scenario& scenario) {
 WorkloadPtr read_requests(const ConfigNode& list, Context& context, Scenario& scenario) {
   if (list.kind() != ConfigNode::Kind::list || list.size() == 0) {
     context.problems.add(list.at(), fmt::format("'{}' must be a list with at least one entry, as "
-                                                "[{{prompt: 1000, output: 25}}]", list.path()));
+                                                "[{{prompt: 1000, output: 25}}]",
+                                                list.path()));
     return nullptr;
   }
   std::vector<InlineRequests> groups;
@@ -73,9 +74,9 @@ WorkloadPtr read_requests(const ConfigNode& list, Context& context, Scenario& sc
                                       list.path(), inline_requests_max));
       return nullptr;
     }
-    requests.insert(requests.end(), static_cast<std::size_t>(g.count),
-                    Request{std::llround(at_ns), static_cast<std::int32_t>(g.prompt),
-                            static_cast<std::int32_t>(g.output), 0});
+    requests.insert(
+        requests.end(), static_cast<std::size_t>(g.count),
+        Request{std::llround(at_ns), static_cast<std::int32_t>(g.prompt), static_cast<std::int32_t>(g.output), 0});
     groups.push_back(g);
   }
   scenario.workload.source = std::move(groups);
@@ -98,9 +99,10 @@ std::optional<double> optional_number(MapReader& in, std::string_view key, doubl
 std::vector<std::pair<double, double>> read_quantiles(const ConfigNode& list, Problems& problems) {
   std::vector<std::pair<double, double>> out;
   if (list.kind() != ConfigNode::Kind::list) {
-    problems.add(list.at(), fmt::format("'{}' must be a list of pairs of a share and a length, as [[0, 10], [0.5, 800], "
-                                        "[1, 4096]]",
-                                        list.path()));
+    problems.add(list.at(),
+                 fmt::format("'{}' must be a list of pairs of a share and a length, as [[0, 10], [0.5, 800], "
+                             "[1, 4096]]",
+                             list.path()));
     return out;
   }
   for (std::size_t i = 0; i < list.size(); ++i) {
@@ -110,8 +112,10 @@ std::vector<std::pair<double, double>> read_quantiles(const ConfigNode& list, Pr
       return pair[k].kind() == ConfigNode::Kind::scalar ? parse_number(pair[k].text()) : std::nullopt;
     };
     const auto share = number(0), length = number(1);
-    if (share && length) out.emplace_back(*share, *length);
-    else problems.add(pair.at(), fmt::format("'{}' must be a pair of a share and a length, as [0.5, 800]", pair.path()));
+    if (share && length)
+      out.emplace_back(*share, *length);
+    else
+      problems.add(pair.at(), fmt::format("'{}' must be a pair of a share and a length, as [0.5, 800]", pair.path()));
   }
   return out;
 }
@@ -139,7 +143,8 @@ LengthSpec read_length(MapReader& parent, std::string_view key, Problems& proble
   }
   in.finish();
   if (given.size() != 1 && (node.kind() == ConfigNode::Kind::map || node.kind() == ConfigNode::Kind::null)) {
-    problems.add(node.at(), fmt::format("'{}' needs exactly one of {}", node.path(), fmt::join(length_kind_names, ", ")));
+    problems.add(node.at(),
+                 fmt::format("'{}' needs exactly one of {}", node.path(), fmt::join(length_kind_names, ", ")));
     return spec;
   }
   if (given.empty()) return spec;
@@ -170,11 +175,14 @@ WorkloadPtr read_synthetic(const ConfigNode& node, Context& context, Scenario& s
   std::vector<std::string_view> names;
   for (const auto& p : synthetic_presets()) names.push_back(p.name);
   std::optional<SyntheticSpec> preset;
-  if (in.has("preset")) preset = synthetic_presets()[in.choice("preset", names)].make();
-  else (void)in.node("preset");
+  if (in.has("preset"))
+    preset = synthetic_presets()[in.choice("preset", names)].make();
+  else
+    (void)in.node("preset");
 
   SyntheticSpec spec = preset.value_or(SyntheticSpec{});
-  spec.arrivals = static_cast<ArrivalKind>(in.choice("arrivals", arrival_kind_names, static_cast<std::size_t>(spec.arrivals)));
+  spec.arrivals =
+      static_cast<ArrivalKind>(in.choice("arrivals", arrival_kind_names, static_cast<std::size_t>(spec.arrivals)));
   const bool burst = spec.arrivals == ArrivalKind::burst;
   const bool needs_rate = !preset && !burst;
   spec.rate_per_s = in.rate_per_s("rate", needs_rate ? std::optional<double>{} : std::optional(spec.rate_per_s));
@@ -183,8 +191,8 @@ WorkloadPtr read_synthetic(const ConfigNode& node, Context& context, Scenario& s
   spec.cv = in.number("cv", 0.01, 100, spec.cv);
   if (in.has("cv") && spec.arrivals != ArrivalKind::gamma)
     in.problem("cv", fmt::format("'{}' goes with 'arrivals: gamma' only; remove it", in.path_of("cv")));
-  spec.count = static_cast<std::uint64_t>(in.integer(
-      "count", 1, count_max, preset ? std::optional(static_cast<std::int64_t>(spec.count)) : std::nullopt));
+  spec.count = static_cast<std::uint64_t>(
+      in.integer("count", 1, count_max, preset ? std::optional(static_cast<std::int64_t>(spec.count)) : std::nullopt));
   spec.prompt = read_length(in, "prompt", context.problems, preset ? &preset->prompt : nullptr);
   spec.output = read_length(in, "output", context.problems, preset ? &preset->output : nullptr);
   in.finish();

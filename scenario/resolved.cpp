@@ -27,9 +27,12 @@ std::string yaml_text(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') out += fmt::format("\\{}", c);
-    else if (byte < 0x20 || byte == 0x7f) out += fmt::format("\\x{:02x}", byte);
-    else out += c;
+    if (c == '"' || c == '\\')
+      out += fmt::format("\\{}", c);
+    else if (byte < 0x20 || byte == 0x7f)
+      out += fmt::format("\\x{:02x}", byte);
+    else
+      out += c;
   }
   return out + "\"";
 }
@@ -75,8 +78,11 @@ std::string memory(const MemorySpec& m) {
 std::string length(const LengthSpec& spec) {
   FlowMap inner;
   switch (spec.kind) {
-    case LengthKind::fixed: return fmt::format("{{fixed: {}}}", spec.value);
-    case LengthKind::uniform: inner.add("min", spec.min).add("max", spec.max); break;
+    case LengthKind::fixed:
+      return fmt::format("{{fixed: {}}}", spec.value);
+    case LengthKind::uniform:
+      inner.add("min", spec.min).add("max", spec.max);
+      break;
     case LengthKind::lognormal:
       if (spec.mean) inner.add("mean", *spec.mean);
       if (spec.p50) inner.add("p50", *spec.p50);
@@ -114,7 +120,8 @@ struct WorkloadWriter {
                                   arrival_kind_names.at(static_cast<std::size_t>(s.arrivals)));
     out += fmt::format("    rate: {}/s\n", s.rate_per_s);
     if (s.arrivals == ArrivalKind::gamma) out += fmt::format("    cv: {}\n", s.cv);
-    return out + fmt::format("    count: {}\n    prompt: {}\n    output: {}\n", s.count, length(s.prompt), length(s.output));
+    return out +
+           fmt::format("    count: {}\n    prompt: {}\n    output: {}\n", s.count, length(s.prompt), length(s.output));
   }
 };
 
@@ -144,8 +151,10 @@ std::string manager(const ManagerSpec& spec) {
   for (const auto& p : row->params) {
     const auto it = spec.params.find(p.name);
     if (it == spec.params.end()) continue;
-    if (p.type == ParamType::bytes) out.add(p.name, format_bytes(Bytes{std::get<std::int64_t>(it->second)}));
-    else std::visit([&](const auto& value) { out.add(p.name, value); }, it->second);
+    if (p.type == ParamType::bytes)
+      out.add(p.name, format_bytes(Bytes{std::get<std::int64_t>(it->second)}));
+    else
+      std::visit([&](const auto& value) { out.add(p.name, value); }, it->second);
   }
   return out.str();
 }
@@ -153,8 +162,9 @@ std::string manager(const ManagerSpec& spec) {
 
 std::string resolved_yaml(const Scenario& s, const std::optional<std::string>& kept_in) {
   const fs::path folder = kept_in ? fs::path(*kept_in) : fs::path(s.file).parent_path();
-  std::string out = fmt::format("schema: {}\nname: {}\nseed: {}\nmodel: {}\nhardware: {}\n", s.schema, yaml_text(s.name),
-                                s.seed, zoo_or_path(s.model_ref, folder), zoo_or_path(s.hardware_ref, folder));
+  std::string out =
+      fmt::format("schema: {}\nname: {}\nseed: {}\nmodel: {}\nhardware: {}\n", s.schema, yaml_text(s.name), s.seed,
+                  zoo_or_path(s.model_ref, folder), zoo_or_path(s.hardware_ref, folder));
   const auto& c = s.cluster;
   out += fmt::format("cluster: {{replicas: {}, tensor: {}, pipeline: {}, router: {}}}\n", c.replicas, c.tensor,
                      c.pipeline, c.router);

@@ -18,7 +18,7 @@ constexpr std::int64_t int64_max = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t model_len_default = 8192;
 constexpr std::int64_t model_len_max = max_length_tokens;
 constexpr std::int64_t batched_tokens_max = 1 << 20;  // the price table has a row for each
-constexpr std::size_t reference_max = 400;  // characters of a name or path: more is a quote left open
+constexpr std::size_t reference_max = 400;            // characters of a name or path: more is a quote left open
 constexpr std::int64_t batch_max = 1 << 16;
 constexpr Bytes pool_max{std::int64_t{1} << 50};  // 1 PiB a replica
 constexpr double step_term_max_ns = 3600e9;       // one hour: sums over a run stay far from the end of the clock
@@ -41,7 +41,8 @@ std::optional<T> optional_key(MapReader& in, std::string_view key, Read read) {
 double term(MapReader& in, std::string_view key, double max_ns) {
   const double ns = in.duration_ns(key, 0.0);
   if (ns <= max_ns) return ns;
-  in.problem(key, fmt::format("'{}' is out of range; write a duration up to {}", in.path_of(key), format_duration(max_ns)));
+  in.problem(key,
+             fmt::format("'{}' is out of range; write a duration up to {}", in.path_of(key), format_duration(max_ns)));
   return 0;
 }
 
@@ -58,7 +59,8 @@ std::string model_or_hardware(MapReader& in, std::string_view key, const Context
   std::string text = in.text(key);
   const bool odd = std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
   if (odd || text.size() > reference_max) {
-    in.problem(key, fmt::format("'{}': '{}' is neither a name nor a file; check the quotes", in.path_of(key), shown(text)));
+    in.problem(key,
+               fmt::format("'{}': '{}' is neither a name nor a file; check the quotes", in.path_of(key), shown(text)));
     return "";
   }
   return detail::is_path(text) ? context.resolve(node) : text;
@@ -93,7 +95,8 @@ MemorySpec read_memory(const ConfigNode& node, Problems& problems) {
   m.overhead = optional_key<Bytes>(in, "overhead", [&] { return memory_size(in, "overhead", Bytes{0}); });
   in.finish();
   const int given = int{m.utilization.has_value()} + int{m.kv_pool.has_value()} + int{m.kv_tokens.has_value()};
-  if (given > 1) problems.add(node.at(), "'memory' takes only one of utilization, kv_pool and kv_tokens; remove the others");
+  if (given > 1)
+    problems.add(node.at(), "'memory' takes only one of utilization, kv_pool and kv_tokens; remove the others");
   if (given == 0) m.utilization = 0.9;
   for (const std::string_view key : {"activations", "overhead"})
     if (!m.utilization && in.has(key))
@@ -189,12 +192,13 @@ Parts read_root(const ConfigNode& root, Context& context, Scenario& s, std::opti
   s.hardware_ref = model_or_hardware(in, "hardware", context);
   const std::size_t before = problems.list().size();
   if (!s.model_ref.empty())
-    s.model = detail::collect(problems, in.node("model").at(), "'model': ",
-                              [&] { return load_model(s.model_ref, in.node("model").at()); });
+    s.model = detail::collect(problems, in.node("model").at(),
+                              "'model': ", [&] { return load_model(s.model_ref, in.node("model").at()); });
   const bool model_known = !s.model_ref.empty() && problems.list().size() == before;
   if (!s.hardware_ref.empty())
-    s.hardware = detail::collect(problems, in.node("hardware").at(), "'hardware': ",
-                                 [&] { return load_hardware(s.hardware_ref, in.node("hardware").at()); });
+    s.hardware = detail::collect(problems, in.node("hardware").at(), "'hardware': ", [&] {
+      return load_hardware(s.hardware_ref, in.node("hardware").at());
+    });
 
   s.cluster = read_cluster(in.node("cluster"), s, model_known, problems);
   s.memory = read_memory(in.node("memory"), problems);
@@ -245,15 +249,17 @@ void check_outright_pool(Scenario& s) {
   if (s.memory.utilization) return;
   const auto& b = s.budget;
   if (b.weights > b.device)
-    throw InfeasibleError(fmt::format(
-        "{} does not fit {}: weights of {:.2f} GiB a GPU, of {:.2f} GiB a GPU has; use a larger tensor, a larger GPU or "
-        "a smaller model",
-        s.model.name, s.hardware.name, in_gib(b.weights), in_gib(b.device)));
+    throw InfeasibleError(
+        fmt::format("{} does not fit {}: weights of {:.2f} GiB a GPU, of {:.2f} GiB a GPU has; use a larger tensor, a "
+                    "larger GPU or "
+                    "a smaller model",
+                    s.model.name, s.hardware.name, in_gib(b.weights), in_gib(b.device)));
   const Bytes pool_per_gpu{s.kv.pool.count() / s.kv.gpus};
   if (b.weights + pool_per_gpu > b.device)
-    s.notes.push_back(fmt::format("the KV pool given ({:.2f} GiB a GPU) and the weights ({:.2f} GiB) are more than the "
-                                  "{:.2f} GiB of {}; simulated as asked",
-                                  in_gib(pool_per_gpu), in_gib(b.weights), in_gib(b.device), s.hardware.name));
+    s.notes.push_back(
+        fmt::format("the KV pool given ({:.2f} GiB a GPU) and the weights ({:.2f} GiB) are more than the "
+                    "{:.2f} GiB of {}; simulated as asked",
+                    in_gib(pool_per_gpu), in_gib(b.weights), in_gib(b.device), s.hardware.name));
 }
 
 StepCost derive_cost(Scenario& s) {
@@ -263,11 +269,13 @@ StepCost derive_cost(Scenario& s) {
   }
   s.cost_used = CostSource::roofline;
   if (s.cost.source == CostSource::profile)
-    s.notes.push_back(fmt::format("{} has no calibrated profile: steps are priced by its spec sheet (roofline, "
-                                  "uncalibrated)",
-                                  s.hardware.name));
+    s.notes.push_back(
+        fmt::format("{} has no calibrated profile: steps are priced by its spec sheet (roofline, "
+                    "uncalibrated)",
+                    s.hardware.name));
   else
-    s.notes.push_back(fmt::format("steps are priced by the spec sheet of {} (roofline, uncalibrated)", s.hardware.name));
+    s.notes.push_back(
+        fmt::format("steps are priced by the spec sheet of {} (roofline, uncalibrated)", s.hardware.name));
   return compile_roofline(s.model, s.hardware, static_cast<int>(s.cluster.tensor), s.scheduler.max_batched_tokens);
 }
 
@@ -291,12 +299,13 @@ VmmCost derive_vmm(const Scenario& s, const ManagerSpec& spec) {
 
 void note_limits(Scenario& s) {
   if (s.scheduler.max_model_len > s.model.max_positions)
-    s.notes.push_back(fmt::format("max_model_len {} is beyond the {} positions {} was made for", s.scheduler.max_model_len,
-                                  s.model.max_positions, s.model.name));
+    s.notes.push_back(fmt::format("max_model_len {} is beyond the {} positions {} was made for",
+                                  s.scheduler.max_model_len, s.model.max_positions, s.model.name));
   if (s.cluster.tensor > s.hardware.node_gpus)
-    s.notes.push_back(fmt::format("tensor {} spans more than the {} GPUs of one host; links between hosts are priced as "
-                                  "those within",
-                                  s.cluster.tensor, s.hardware.node_gpus));
+    s.notes.push_back(
+        fmt::format("tensor {} spans more than the {} GPUs of one host; links between hosts are priced as "
+                    "those within",
+                    s.cluster.tensor, s.hardware.node_gpus));
 }
 
 void derive_runs(Scenario& s, const Parts& parts, Problems& problems) {

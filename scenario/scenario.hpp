@@ -41,8 +41,8 @@ struct ClusterSpec {
 /// `memory:` as given; exactly one of utilization, kv_pool and kv_tokens decides.
 struct MemorySpec {
   std::optional<double> utilization;
-  std::optional<Bytes> kv_pool;           // of the replica, all its GPUs together
-  std::optional<std::int64_t> kv_tokens;  // of the replica
+  std::optional<Bytes> kv_pool;                // of the replica, all its GPUs together
+  std::optional<std::int64_t> kv_tokens;       // of the replica
   std::optional<Bytes> activations, overhead;  // measured values for the budget, with utilization only
   bool operator==(const MemorySpec&) const = default;
 };
@@ -87,10 +87,10 @@ struct Scenario {
   std::optional<TraceLedger> ledger;  // of a trace workload
   MemoryBudget budget;                // computed in any case; decides the pool only with `utilization`
   KvGeometry kv;
-  std::int64_t pool_tokens = 0;       // floor(pool / bytes per token), before any rounding to blocks
+  std::int64_t pool_tokens = 0;                 // floor(pool / bytes per token), before any rounding to blocks
   CostSource cost_used = CostSource::roofline;  // what prices the steps: `profile` may have had to fall back
-  std::vector<std::string> notes;     // one line each, to be shown with every result
-  std::vector<RunConfig> runs;        // one a manager, in the order of the file
+  std::vector<std::string> notes;               // one line each, to be shown with every result
+  std::vector<RunConfig> runs;                  // one a manager, in the order of the file
 };
 
 /// Reads, applies each `sets` ("memory.kv_pool=8GiB") in order, then `seed`. Relative paths in the file are relative

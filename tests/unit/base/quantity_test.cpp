@@ -24,9 +24,10 @@ TEST(Quantity, bytes) {
 }
 
 TEST(Quantity, bytes_refused) {
-  for (const char* text : {"", " ", "80", "GiB", "-1GiB", "+1GiB", "010MiB", "0x10MiB", "infGiB", "nanB", "1.GiB", ".5GiB",
-                           "80gib", "80 Gi B", "80GiB ", " 80GiB", "8_0GiB", "1e400GiB", "9999999999TiB", "16EiB",
-                           "99999999999999999999B", "80G", "80GiB/s"})
+  for (const char* text : {"",        " ",      "80",     "GiB",      "-1GiB",         "+1GiB", "010MiB",
+                           "0x10MiB", "infGiB", "nanB",   "1.GiB",    ".5GiB",         "80gib", "80 Gi B",
+                           "80GiB ",  " 80GiB", "8_0GiB", "1e400GiB", "9999999999TiB", "16EiB", "99999999999999999999B",
+                           "80G",     "80GiB/s"})
     EXPECT_FALSE(parse_bytes(text)) << text;
 }
 

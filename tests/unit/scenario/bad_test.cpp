@@ -30,9 +30,7 @@ std::string verdict(const std::string& name) {
   std::string said = "accepted";
   try {
     (void)load_scenario(folder + name);
-  } catch (const InputError& e) {
-    said = first_line(e.what());
-  } catch (const InfeasibleError& e) {
+  } catch (const InputError& e) { said = first_line(e.what()); } catch (const InfeasibleError& e) {
     said = "infeasible: " + first_line(e.what());
   }
   for (auto at = said.find(folder); at != std::string::npos; at = said.find(folder)) said.erase(at, folder.size());

@@ -20,12 +20,16 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::array<std::string_view, 56> tokens = {
-    "0",      "-1",      "1e308",  ".inf",    ".nan",  "99999999999999999999", "010",     "0x10",   "1.5",      "''",
-    "null",   "~",       "true",   "{}",      "[]",    "{a: 1}",               "[1, 2]",  "*a",     "&a 1",     "!!str 1",
-    "<<: x",  "? x",     "- ",     ": ",      "\n",    "\t",                   "  ",      "#",      "\"",       "'",
-    "|\n",    ">\n",     "%YAML",  "---\n",   "...\n", "8GiB",                 "1B",      "0B",     "9000PiB",  "5/s",
-    "0/s",    "1e300/s", "0s",     "1e300s",  "100%",  "vattention",           "reserve", "paged",  "\xc3\x28", "\xef\xbb\xbf",
-    "sliced", "64KiB",   "oracle", "burst",   "\\x00", "../..",
+    "0",        "-1",           "1e308",   ".inf",       ".nan",    "99999999999999999999",
+    "010",      "0x10",         "1.5",     "''",         "null",    "~",
+    "true",     "{}",           "[]",      "{a: 1}",     "[1, 2]",  "*a",
+    "&a 1",     "!!str 1",      "<<: x",   "? x",        "- ",      ": ",
+    "\n",       "\t",           "  ",      "#",          "\"",      "'",
+    "|\n",      ">\n",          "%YAML",   "---\n",      "...\n",   "8GiB",
+    "1B",       "0B",           "9000PiB", "5/s",        "0/s",     "1e300/s",
+    "0s",       "1e300s",       "100%",    "vattention", "reserve", "paged",
+    "\xc3\x28", "\xef\xbb\xbf", "sliced",  "64KiB",      "oracle",  "burst",
+    "\\x00",    "../..",
 };
 
 /// STOWAGE_MUTATIONS=1000000 searches longer.
@@ -52,7 +56,9 @@ std::vector<std::string> seeds() {
 
 /// The start and length of a random word (letters, digits and what numbers have) of `text`.
 std::pair<std::size_t, std::size_t> random_word(const std::string& text, Rng& rng) {
-  const auto is_word = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.' || c == '-'; };
+  const auto is_word = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.' || c == '-';
+  };
   std::size_t begin = rng.below(text.size());
   while (begin > 0 && is_word(text[begin - 1])) --begin;
   std::size_t end = begin;
@@ -64,10 +70,18 @@ std::string mutate(std::string text, Rng& rng) {
   for (std::uint64_t n = 1 + rng.below(2); n > 0 && !text.empty(); --n) {
     const auto [at, length] = random_word(text, rng);
     switch (rng.below(8)) {
-      case 0: text.replace(at, length, tokens[rng.below(tokens.size())]); break;
-      case 1: text.insert(at, tokens[rng.below(tokens.size())]); break;
-      case 2: text.erase(at, 1 + rng.below(8)); break;
-      case 3: text[rng.below(text.size())] = static_cast<char>(rng.below(256)); break;
+      case 0:
+        text.replace(at, length, tokens[rng.below(tokens.size())]);
+        break;
+      case 1:
+        text.insert(at, tokens[rng.below(tokens.size())]);
+        break;
+      case 2:
+        text.erase(at, 1 + rng.below(8));
+        break;
+      case 3:
+        text[rng.below(text.size())] = static_cast<char>(rng.below(256));
+        break;
       case 4: {  // a word from elsewhere: right form, wrong place
         const auto [from, from_length] = random_word(text, rng);
         text.replace(at, length, text.substr(from, from_length));
@@ -80,8 +94,10 @@ std::string mutate(std::string text, Rng& rng) {
         break;
       }
       default: {  // a line again, or cut off here
-        if (rng.below(8) == 0) text.resize(at);
-        else text.insert(at, text.substr(at, rng.below(80)));
+        if (rng.below(8) == 0)
+          text.resize(at);
+        else
+          text.insert(at, text.substr(at, rng.below(80)));
       }
     }
   }
@@ -109,9 +125,7 @@ TEST(Mutations, only_input_and_infeasible_errors_come_out) {
         ASSERT_EQ(p.str().find('\n'), std::string::npos) << p.str();
         ASSERT_LT(p.message.size(), 1000U) << p.message;
       }
-    } catch (const InfeasibleError&) {
-      ++infeasible;
-    } catch (const std::exception& e) {
+    } catch (const InfeasibleError&) { ++infeasible; } catch (const std::exception& e) {
       FAIL() << typeid(e).name() << ": " << e.what();
     }
   }
@@ -122,16 +136,19 @@ TEST(Mutations, only_input_and_infeasible_errors_come_out) {
 }
 
 TEST(Mutations, of_set_paths) {
-  const std::string text = "model: llama-3-8b\nhardware: h100-sxm-80gb\nmemory: {kv_pool: 8GiB}\n"
-                           "workload: {requests: [{prompt: 10, output: 2}]}\nmanagers: [{kind: paged}, {kind: reserve}]\n";
+  const std::string text =
+      "model: llama-3-8b\nhardware: h100-sxm-80gb\nmemory: {kv_pool: 8GiB}\n"
+      "workload: {requests: [{prompt: 10, output: 2}]}\nmanagers: [{kind: paged}, {kind: reserve}]\n";
   constexpr std::string_view alphabet = "memorykv_pool.[]0129=managers{}: \"',GiB-";
   for (std::uint64_t seed = 0; seed < 4000; ++seed) {
     Rng rng(seed, "sets");
     std::vector<std::string> sets;
     for (std::uint64_t i = 0; i <= rng.below(3); ++i) {
-      std::string set = std::array{"managers[0].kind=paged", "memory.kv_pool=1GiB", "workload.requests[0].prompt=7", ""}[rng.below(4)];
+      std::string set = std::array{"managers[0].kind=paged", "memory.kv_pool=1GiB", "workload.requests[0].prompt=7",
+                                   ""}[rng.below(4)];
       for (std::uint64_t k = rng.below(4); k > 0; --k)
-        set.insert(set.begin() + static_cast<std::ptrdiff_t>(rng.below(set.size() + 1)), alphabet[rng.below(alphabet.size())]);
+        set.insert(set.begin() + static_cast<std::ptrdiff_t>(rng.below(set.size() + 1)),
+                   alphabet[rng.below(alphabet.size())]);
       sets.push_back(set);
     }
     try {

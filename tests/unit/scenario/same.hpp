@@ -64,8 +64,6 @@ inline void expect_round_trip(const Scenario& s) {
     const auto again = parse_scenario(text, s.file);
     expect_same(s, again);
     EXPECT_EQ(resolved_yaml(again), text);
-  } catch (const std::exception& e) {
-    ADD_FAILURE() << e.what() << "\n" << text;
-  }
+  } catch (const std::exception& e) { ADD_FAILURE() << e.what() << "\n" << text; }
 }
 }  // namespace stowage

@@ -2,11 +2,11 @@
 #include "scenario/scenario.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <array>
 #include <filesystem>
 #include <fstream>
-#include <unistd.h>
 
 #include "tests/unit/scenario/same.hpp"
 
@@ -26,9 +26,7 @@ Scenario load(const std::string& text, const std::vector<std::string>& sets = {}
 std::string refusal(const std::string& text, const std::vector<std::string>& sets = {}) {
   try {
     (void)load(text, sets);
-  } catch (const InputError& e) {
-    return e.what();
-  }
+  } catch (const InputError& e) { return e.what(); }
   return "";
 }
 
@@ -75,7 +73,8 @@ TEST(Scenario, pool_in_bytes_tokens_or_from_utilization) {
   EXPECT_EQ(tokens.pool_tokens, 41408);
   const auto derived = load(minimal, {"memory="});
   EXPECT_EQ(derived.memory.utilization, 0.9);
-  EXPECT_EQ(derived.kv.pool, derived.budget.usable - derived.budget.weights - derived.budget.activations - derived.budget.overhead);
+  EXPECT_EQ(derived.kv.pool,
+            derived.budget.usable - derived.budget.weights - derived.budget.activations - derived.budget.overhead);
   // Measured parts replace the estimates byte for byte: 80 GB card, weights 8,030,261,248 x 2 B.
   const auto measured = load(minimal, {"memory={utilization: 90%, activations: 2GiB, overhead: 1GiB}"});
   EXPECT_EQ(measured.kv.pool, measured.budget.usable - Bytes{16'060'522'496} - 3_GiB);
@@ -91,7 +90,7 @@ TEST(Scenario, tensor_parallel_counts_all_gpus) {
 }
 
 TEST(Scenario, weights_that_do_not_fit_are_infeasible) {
-  EXPECT_THROW((void)load(minimal, {"model=llama-3-70b"}), InfeasibleError);                    // 141 GB on 80 GB
+  EXPECT_THROW((void)load(minimal, {"model=llama-3-70b"}), InfeasibleError);  // 141 GB on 80 GB
   EXPECT_THROW((void)load(minimal, {"model=llama-3-70b", "memory="}), InfeasibleError);
   EXPECT_NO_THROW((void)load(minimal, {"model=llama-3-70b", "cluster.tensor=4", "memory="}));
   try {
@@ -122,8 +121,9 @@ TEST(Scenario, costs) {
   const auto profile = load(minimal);
   EXPECT_EQ(profile.cost_used, CostSource::roofline);
   ASSERT_EQ(profile.notes.size(), 1U);
-  EXPECT_EQ(profile.notes[0], "h100-sxm-80gb has no calibrated profile: steps are priced by its spec sheet (roofline, "
-                              "uncalibrated)");
+  EXPECT_EQ(profile.notes[0],
+            "h100-sxm-80gb has no calibrated profile: steps are priced by its spec sheet (roofline, "
+            "uncalibrated)");
 }
 
 TEST(Scenario, vmm_prices_follow_the_page_and_can_be_given) {
@@ -132,7 +132,8 @@ TEST(Scenario, vmm_prices_follow_the_page_and_can_be_given) {
   EXPECT_EQ(s.runs[1].vmm.map_ns, 8000);
   EXPECT_EQ(s.runs[1].vmm.set_access_ns, 0);
   EXPECT_EQ(s.runs[2].vmm.map_ns, 0);
-  const auto given = load(minimal, {"managers=[{kind: vattention, page: 64KiB}]", "cost.vmm={map: 2us, set_access: 38us}"});
+  const auto given =
+      load(minimal, {"managers=[{kind: vattention, page: 64KiB}]", "cost.vmm={map: 2us, set_access: 38us}"});
   EXPECT_EQ(given.runs[0].vmm.map_ns, 2000);
   EXPECT_EQ(given.runs[0].vmm.set_access_ns, 38000);
   EXPECT_EQ(given.runs[0].vmm.unmap_ns, 2000);  // Table 3 still
@@ -140,8 +141,9 @@ TEST(Scenario, vmm_prices_follow_the_page_and_can_be_given) {
 }
 
 TEST(Scenario, names_are_unique) {
-  const auto s = load(minimal, {"managers=[{kind: paged}, {kind: paged}, {kind: paged, name: paged-16-2}, {kind: paged, "
-                                "block_size: 32}, {kind: paged}]"});
+  const auto s =
+      load(minimal, {"managers=[{kind: paged}, {kind: paged}, {kind: paged, name: paged-16-2}, {kind: paged, "
+                     "block_size: 32}, {kind: paged}]"});
   std::vector<std::string> names;
   for (const auto& run : s.runs) names.push_back(run.manager.name);
   EXPECT_EQ(names, (std::vector<std::string>{"paged-16", "paged-16-3", "paged-16-2", "paged-32", "paged-16-4"}));
@@ -157,7 +159,9 @@ TEST(Scenario, slo_in_the_order_of_the_file) {
 }
 
 TEST(Scenario, inline_requests) {
-  const auto s = load(minimal, {"workload={rate_scale: 2, requests: [{at: 3s, prompt: 7, output: 8}, {prompt: 5, output: 6, count: 2}]}"});
+  const auto s =
+      load(minimal,
+           {"workload={rate_scale: 2, requests: [{at: 3s, prompt: 7, output: 8}, {prompt: 5, output: 6, count: 2}]}"});
   const auto r = all_requests(*s.runs[0].workload);
   ASSERT_EQ(r.size(), 3U);
   EXPECT_EQ(r[0].prompt_tokens, 5);
@@ -202,8 +206,9 @@ class ScenarioFiles : public testing::Test {
 };
 
 TEST_F(ScenarioFiles, paths_start_at_the_scenario_and_in_set_at_the_working_directory) {
-  std::ofstream(folder_ / "t.yaml") << "model: llama-3-8b\nhardware: h100-sxm-80gb\nworkload: {trace: traces/t.csv, limit: 1}\n"
-                                       "managers: [{kind: paged}]\n";
+  std::ofstream(folder_ / "t.yaml")
+      << "model: llama-3-8b\nhardware: h100-sxm-80gb\nworkload: {trace: traces/t.csv, limit: 1}\n"
+         "managers: [{kind: paged}]\n";
   const auto s = load_scenario((folder_ / "t.yaml").string());
   ASSERT_TRUE(s.ledger);
   EXPECT_EQ(s.ledger->kept, 1U);
@@ -235,17 +240,19 @@ TEST_F(ScenarioFiles, resolved_text_runs_from_where_it_is_kept) {
 }
 
 TEST(Scenario, all_problems_of_a_file_in_one_go) {
-  EXPECT_EQ(refusal("modle: llama-3-8b\nhardware: h100-sxm-80gb\nmemory: {kv_pool: 8}\n"
-                    "workload: {requests: [{prompt: 0, output: 25}]}\nmanagers: [{kind: pagde}, {kind: paged, blok_size: 8}]\n"),
-            "dir/some-name.yaml:1:1: error: 'model' is missing\n"
-            "dir/some-name.yaml:1:1: error: unknown key 'modle'; did you mean 'model'?\n"
-            "dir/some-name.yaml:3:19: error: 'memory.kv_pool': '8' is not a size; write a number and a unit, as 80GiB or "
-            "80GB\n"
-            "dir/some-name.yaml:4:32: error: 'workload.requests[0].prompt': 0 is out of range; write a whole number from 1 "
-            "to 10000000\n"
-            "dir/some-name.yaml:5:19: error: 'managers[0].kind': no 'pagde'; did you mean 'paged'? (known: reserve, paged, "
-            "vattention)\n"
-            "dir/some-name.yaml:5:41: error: unknown key 'blok_size' in 'managers[1]'; did you mean 'block_size'?");
+  EXPECT_EQ(
+      refusal(
+          "modle: llama-3-8b\nhardware: h100-sxm-80gb\nmemory: {kv_pool: 8}\n"
+          "workload: {requests: [{prompt: 0, output: 25}]}\nmanagers: [{kind: pagde}, {kind: paged, blok_size: 8}]\n"),
+      "dir/some-name.yaml:1:1: error: 'model' is missing\n"
+      "dir/some-name.yaml:1:1: error: unknown key 'modle'; did you mean 'model'?\n"
+      "dir/some-name.yaml:3:19: error: 'memory.kv_pool': '8' is not a size; write a number and a unit, as 80GiB or "
+      "80GB\n"
+      "dir/some-name.yaml:4:32: error: 'workload.requests[0].prompt': 0 is out of range; write a whole number from 1 "
+      "to 10000000\n"
+      "dir/some-name.yaml:5:19: error: 'managers[0].kind': no 'pagde'; did you mean 'paged'? (known: reserve, paged, "
+      "vattention)\n"
+      "dir/some-name.yaml:5:41: error: unknown key 'blok_size' in 'managers[1]'; did you mean 'block_size'?");
 }
 
 TEST(Scenario, set_is_checked_like_the_file) {
@@ -279,8 +286,10 @@ TEST(Scenario, every_key_survives_the_round_trip) {
       {"memory={kv_tokens: 12345}", "cluster={tensor: 4, router: least-kv}"},
       {"memory={utilization: 73.5%, activations: 1.5GiB, overhead: 300MB}"},
       {"cost={source: linear, base: 1.2345678ms, per_prefill_token: 0.1us, per_decode_seq: 3ns, per_kv_token: 0.3ns}"},
-      {"cost={vmm: {create: 0ns, map: 2us, set_access: 1.7us, unmap: 3ms}}", "managers=[{kind: vattention, page: 64KiB}]"},
-      {"scheduler={max_batch: 3, max_batched_tokens: 20k, max_model_len: 8Ki, chunked_prefill: false, admit_full: false}"},
+      {"cost={vmm: {create: 0ns, map: 2us, set_access: 1.7us, unmap: 3ms}}",
+       "managers=[{kind: vattention, page: 64KiB}]"},
+      {"scheduler={max_batch: 3, max_batched_tokens: 20k, max_model_len: 8Ki, chunked_prefill: false, admit_full: "
+       "false}"},
       {"workload={rate_scale: 0.3, requests: [{at: 1.5us, prompt: 3, output: 4, count: 5}, {prompt: 6, output: 7}]}"},
       {"workload={synthetic: {preset: azure-conv-2023, rate: 20/h}}"},
       {"workload={synthetic: {arrivals: burst, count: 9, prompt: 5, output: {fixed: 6}}}"},
