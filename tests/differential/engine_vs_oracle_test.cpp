@@ -1,5 +1,5 @@
 // The engine and the oracle must agree on every iteration, request and byte of hundreds of random scenarios.
-// STOWAGE_DIFF_SEEDS = how many (600), STOWAGE_DIFF_FIRST = the first seed (1).
+// STOWAGE_DIFF_SEEDS and STOWAGE_DIFF_LARGE_SEEDS = how many (600, 12), STOWAGE_DIFF_FIRST = the first seed (1).
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -26,26 +26,31 @@ extern "C" void name_the_case(int) {
   if (written >= 0) std::raise(SIGABRT);
 }
 
-TEST(EngineAgainstOracle, RandomScenarios) {
-  const std::uint64_t first = from_environment("STOWAGE_DIFF_FIRST", 1);
-  const std::uint64_t count = from_environment("STOWAGE_DIFF_SEEDS", 600);
+/// `count` seeds from `first` on; the first failing case is shrunk.
+void compare_cases(std::uint64_t first, std::uint64_t count, CaseSize size) {
   const auto old_handler = std::signal(SIGABRT, name_the_case);
   std::uint64_t failures = 0;
-  for (std::uint64_t seed = first; seed < first + count; ++seed) {
+  for (std::uint64_t seed = first; seed < first + count && failures < 20; ++seed) {
     *fmt::format_to_n(current_case, sizeof current_case - 1, "aborted in seed {}\n", seed).out = '\0';
-    const Case c = random_case(seed);
+    const Case c = random_case(seed, size);
     const auto difference = first_difference(c);
     if (!difference) continue;
-    ++failures;
     ADD_FAILURE() << "seed " << seed << ": " << *difference << "\n  " << c.describe();
-    if (failures > 1) {
-      if (failures >= 20) break;
-      continue;  // one case shrunk is enough to start with
-    }
+    if (failures++ > 0) continue;  // one shrunk case is enough to start with
     const Case least = shrink(c, [](const Case& smaller) { return first_difference(smaller).has_value(); });
     fmt::print("shrunk: {}\n  {}\n{}", *first_difference(least), least.describe(), least.literal());
   }
   std::signal(SIGABRT, old_handler);
+}
+
+TEST(EngineAgainstOracle, RandomScenarios) {
+  compare_cases(from_environment("STOWAGE_DIFF_FIRST", 1), from_environment("STOWAGE_DIFF_SEEDS", 600),
+                CaseSize::small);
+}
+
+TEST(EngineAgainstOracle, LargeScenarios) {
+  compare_cases(from_environment("STOWAGE_DIFF_FIRST", 1), from_environment("STOWAGE_DIFF_LARGE_SEEDS", 12),
+                CaseSize::large);
 }
 }  // namespace
 }  // namespace stowage

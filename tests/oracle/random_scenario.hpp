@@ -23,8 +23,12 @@ struct Case {
   [[nodiscard]] std::string literal() const;   // C++ that builds this case, for regressions_test.cpp
 };
 
+/// small: at most 60 requests and a few thousand iterations. large: hundreds of requests, batches up to 256, thousands
+/// of outputs, for what only shows once tables wrap and bins merge.
+enum class CaseSize : std::uint8_t { small, large };
+
 /// No scenario errors: the engine has to run it to the end.
-[[nodiscard]] Case random_case(std::uint64_t seed);
+[[nodiscard]] Case random_case(std::uint64_t seed, CaseSize size = CaseSize::small);
 
 /// Whether the rules allow the configuration at all (used by the shrinker).
 [[nodiscard]] bool is_valid(const RunConfig& config);
