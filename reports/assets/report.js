@@ -201,7 +201,11 @@
   }
 
   copyButtons();
-  if (typeof echarts === "undefined") return;
+  if (typeof echarts === "undefined") {
+    for (const table of document.querySelectorAll(".chart ~ details")) table.open = true;
+    document.documentElement.dataset.charts = "none";
+    return;
+  }
   draw();
   let width = innerWidth;
   new ResizeObserver(() => {
