@@ -11,7 +11,9 @@ namespace stowage::probe {
 int run_selftest(const std::function<void(const std::string&)>& report) {
   Checks checks(report);
   check_decode(checks);
+  check_planted_faults(checks);
   check_prefill(checks);
+  check_step(checks);
   return checks.failed();
 }
 

@@ -48,6 +48,8 @@ template <class T>
 }
 
 void check_decode(Checks& checks);
+void check_planted_faults(Checks& checks);
 void check_prefill(Checks& checks);
+void check_step(Checks& checks);
 
 }  // namespace stowage::probe

@@ -87,4 +87,25 @@ void check_decode(Checks& checks) {
   }
 }
 
+/// The checks above can fail: a table with two of its entries exchanged, and one shifted by a block, give other bits.
+void check_planted_faults(Checks& checks) {
+  const Shape shape{8, 2, 128, {100, 90}};
+  const auto [q, q_host] = random_buffer(static_cast<std::size_t>(2 * (8 * 128 + 8)), 3);
+  const KvImage image({16, TableOrder::random, 0}, shape.lengths, shape.kv_heads, shape.head_dim, 3);
+  const auto expected = run_decode(shape, image.view(), q, 32);
+  const std::size_t stride = static_cast<std::size_t>(image.view().table_stride);
+  std::vector<std::int32_t> table(2 * stride);
+  CUDA_CHECK(cudaMemcpy(table.data(), image.view().table, table.size() * sizeof table[0], cudaMemcpyDeviceToHost));
+  KvView faulty = image.view();
+  // Within a request attention does not see the order of its tokens: exchange blocks of two requests.
+  std::swap(table[1], table[stride + 1]);
+  const DeviceBuffer exchanged = KvImage::upload(std::span<const std::int32_t>(table));
+  faulty.table = exchanged.as<std::int32_t>();
+  checks.add("planted: blocks of two requests exchanged are noticed", run_decode(shape, faulty, q, 32) != expected);
+  faulty.table = image.view().table;
+  faulty.k = static_cast<Bf16*>(faulty.k) + faulty.token_stride;
+  checks.add("planted: K one token off is noticed", run_decode({8, 2, 128, {90, 80}}, faulty, q, 32) !=
+                                                        run_decode({8, 2, 128, {90, 80}}, image.view(), q, 32));
+}
+
 }  // namespace stowage::probe
