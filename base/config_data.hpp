@@ -31,6 +31,10 @@ struct ConfigNode::Data {
   void set_path(std::string new_path);
 };
 
+/// The tree of one YAML document. Without `positions` every value stands at `file` (for --set). Throws InputError.
+[[nodiscard]] std::shared_ptr<ConfigNode::Data> parse_config_tree(std::string_view text, const std::string& file,
+                                                                  bool positions);
+
 /// How deep lists and maps may nest: keeps every recursive walk far from the end of the stack.
 inline constexpr std::size_t config_depth_max = 64;
 }  // namespace stowage

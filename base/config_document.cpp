@@ -1,4 +1,4 @@
-// Parsing, --set and the tree. yaml-cpp's event interface is used rather than its nodes: events carry the mark of
+// Parsing. yaml-cpp's event interface is used rather than its nodes: events carry the mark of
 // every key and value, duplicate keys and aliases can be seen and refused, and nothing is resolved behind our back.
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <fstream>
 #include <sstream>
@@ -149,7 +148,9 @@ std::string mend_syntax_message(std::string_view text, int line, const std::stri
   return "not valid YAML: " + said;
 }
 
-DataPtr parse_tree(std::string_view text, const std::string& file, bool positions) {
+}  // namespace
+
+std::shared_ptr<ConfigNode::Data> parse_config_tree(std::string_view text, const std::string& file, bool positions) {
   if (text.size() > config_bytes_max)
     throw InputError({file, 0, 0}, fmt::format("larger than {} MiB; is this the right file?", config_bytes_max >> 20));
   if (const auto nul = text.find('\0'); nul != std::string_view::npos) {
@@ -183,6 +184,7 @@ DataPtr parse_tree(std::string_view text, const std::string& file, bool position
   return root;
 }
 
+namespace {
 std::string read_file(const std::string& path) {
   const auto refuse = [&](const std::string& why) { throw InputError({path, 0, 0}, why + "; check the path"); };
   struct stat info {};
@@ -200,180 +202,18 @@ std::string read_file(const std::string& path) {
   if (in.bad()) refuse("cannot be read");
   return text;
 }
-
-/// One step of a --set path: a key, or an index in a list.
-struct Step {
-  std::string key;
-  std::size_t index = 0;
-  bool is_index = false;
-};
-
-std::vector<Step> parse_path(std::string_view path, const SourcePos& at) {
-  const auto refuse = [&] {
-    throw InputError(at,
-                     fmt::format("'{}' is not a path; write it as memory.kv_pool or managers[0].page", shown(path)));
-  };
-  std::vector<Step> steps;
-  std::size_t i = 0;
-  while (i < path.size()) {
-    if (path[i] == '[') {
-      const char* const begin = path.data() + i + 1;
-      const char* const end = path.data() + path.size();
-      Step step{{}, 0, true};
-      const auto [stop, ec] = std::from_chars(begin, end, step.index);
-      if (ec != std::errc{} || stop == end || *stop != ']') refuse();
-      steps.push_back(std::move(step));
-      i = static_cast<std::size_t>(stop - path.data()) + 1;
-      if (i < path.size() && path[i] != '.' && path[i] != '[') refuse();
-    } else {
-      if (path[i] == '.' && steps.empty()) refuse();
-      if (path[i] == '.') ++i;
-      const std::size_t end = std::min(path.find_first_of(".[", i), path.size());
-      if (end == i) refuse();
-      steps.push_back({std::string(path.substr(i, end - i)), 0, false});
-      i = end;
-    }
-  }
-  if (steps.empty() || steps.front().is_index || steps.size() >= config_depth_max || path.back() == '.') refuse();
-  return steps;
-}
-
-/// A copy of `node` with `value` at `steps` (nullptr removes). Nodes off the path are shared: documents never change
-/// a node that somebody may hold.
-DataPtr with_value(const DataPtr& node, std::span<const Step> steps, const DataPtr& value, const SourcePos& at) {
-  if (steps.empty()) return value;
-  auto copy = node ? std::make_shared<Data>(*node) : std::make_shared<Data>();
-  const Step& step = steps.front();
-  const auto rest = steps.subspan(1);
-  if (copy->kind == Kind::missing || copy->kind == Kind::null) {
-    copy->kind = step.is_index ? Kind::list : Kind::map;
-    copy->at = at;
-  }
-  const std::string where = copy->path.empty() ? "the file" : fmt::format("'{}'", shown(copy->path));
-  if (step.is_index) {
-    if (copy->kind != Kind::list) throw InputError(at, fmt::format("{} is not a list; leave out the [...]", where));
-    if (step.index > copy->items.size())
-      throw InputError(
-          at, fmt::format("{} has {} entries; [{}] would append", where, copy->items.size(), copy->items.size()));
-    if (step.index == copy->items.size()) {
-      if (!value) return copy;
-      copy->items.push_back(nullptr);
-    }
-    auto& slot = copy->items[step.index];
-    slot = with_value(slot, rest, value, at);
-    if (!slot) copy->items.erase(copy->items.begin() + static_cast<std::ptrdiff_t>(step.index));
-    copy->set_path(copy->path);
-    return copy;
-  }
-  if (copy->kind != Kind::map)
-    throw InputError(at, fmt::format("{} is not a map; it has no key '{}'", where, shown(step.key)));
-  auto found =
-      std::find_if(copy->entries.begin(), copy->entries.end(), [&](const auto& e) { return e.key == step.key; });
-  if (found == copy->entries.end()) {
-    if (!value) return copy;
-    found = copy->entries.insert(found, {step.key, at, nullptr});
-  }
-  if (auto child = with_value(found->value, rest, value, at)) {
-    found->value = std::move(child);
-    if (rest.empty()) found->key_at = at;
-    found->value->set_path(copy->child_path(step.key));
-  } else {
-    copy->entries.erase(found);
-  }
-  return copy;
-}
 }  // namespace
-
-const Data::Entry* Data::find(std::string_view key) const {
-  const auto it = std::find_if(entries.begin(), entries.end(), [&](const Entry& e) { return e.key == key; });
-  return it == entries.end() ? nullptr : &*it;
-}
-
-std::string Data::child_path(std::string_view key) const {
-  return path.empty() ? std::string(key) : fmt::format("{}.{}", path, key);
-}
-
-std::string Data::child_path(std::size_t index) const { return fmt::format("{}[{}]", path, index); }
-
-void Data::set_path(std::string new_path) {
-  path = std::move(new_path);
-  // Children may be shared with an older tree: copy one before its path changes.
-  const auto move_to = [](DataPtr& child, std::string to) {
-    if (!child || child->path == to) return;
-    child = std::make_shared<Data>(*child);
-    child->set_path(std::move(to));
-  };
-  for (std::size_t i = 0; i < items.size(); ++i) move_to(items[i], child_path(i));
-  for (auto& e : entries) move_to(e.value, child_path(e.key));
-}
 
 ConfigDocument ConfigDocument::parse(std::string_view text, std::string file) {
   ConfigDocument doc;
-  doc.root_ = parse_tree(text, file, true);
+  doc.root_ = parse_config_tree(text, file, true);
   doc.file_ = std::move(file);
   return doc;
 }
 
 ConfigDocument ConfigDocument::load(const std::string& path) { return parse(read_file(path), path); }
 
-void ConfigDocument::set(std::string_view assignment, int ordinal) {
-  const SourcePos at{fmt::format("--set #{}", ordinal), 0, 0};
-  const auto equals = assignment.find('=');
-  if (equals == std::string_view::npos)
-    throw InputError(at, fmt::format("'{}' has no '='; write it as key=value", shown(assignment)));
-  const auto steps = parse_path(assignment.substr(0, equals), at);
-  auto value = parse_tree(assignment.substr(equals + 1), at.file, false);
-  if (value->kind == Kind::null) value = nullptr;
-  root_ = with_value(root_, steps, value, at);
-}
-
 ConfigNode ConfigDocument::root() const { return ConfigNode(root_); }
 const std::string& ConfigDocument::file() const { return file_; }
 
-Kind ConfigNode::kind() const { return data_ ? data_->kind : Kind::missing; }
-
-const std::string& ConfigNode::text() const {
-  STOWAGE_ASSERT(kind() == Kind::scalar);
-  return data_->text;
-}
-
-SourcePos ConfigNode::at() const { return data_ ? data_->at : SourcePos{}; }
-
-const std::string& ConfigNode::path() const {
-  static const std::string none;
-  return data_ ? data_->path : none;
-}
-
-std::size_t ConfigNode::size() const {
-  if (kind() == Kind::list) return data_->items.size();
-  return kind() == Kind::map ? data_->entries.size() : 0;
-}
-
-ConfigNode ConfigNode::operator[](std::size_t i) const {
-  STOWAGE_ASSERT(kind() == Kind::list && i < data_->items.size());
-  return ConfigNode(data_->items[i]);
-}
-
-ConfigNode ConfigNode::get(std::string_view key) const {
-  if (!data_) return {};
-  if (const auto* e = data_->find(key)) return ConfigNode(e->value);
-  auto absent = std::make_shared<Data>();  // knows where it would be, for messages
-  absent->at = data_->at;
-  absent->path = data_->child_path(key);
-  return ConfigNode(std::move(absent));
-}
-
-std::vector<std::pair<std::string, ConfigNode>> ConfigNode::entries() const {
-  std::vector<std::pair<std::string, ConfigNode>> out;
-  if (kind() != Kind::map) return out;
-  for (const auto& e : data_->entries) out.emplace_back(e.key, ConfigNode(e.value));
-  return out;
-}
-
-std::vector<std::pair<std::string, SourcePos>> ConfigNode::keys() const {
-  std::vector<std::pair<std::string, SourcePos>> out;
-  if (kind() != Kind::map) return out;
-  for (const auto& e : data_->entries) out.emplace_back(e.key, e.key_at);
-  return out;
-}
 }  // namespace stowage

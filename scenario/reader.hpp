@@ -36,6 +36,15 @@ auto collect(Problems& problems, const SourcePos& at, const std::string& prefix,
   return decltype(read())();
 }
 
+inline constexpr Bytes pool_max{std::int64_t{1} << 50};  // 1 PiB a replica: sums of bytes stay far from overflow
+
+/// The sections; an absent one (kind missing) gives its defaults. `model_known`: scenario.model was read.
+[[nodiscard]] ClusterSpec read_cluster(const ConfigNode& node, const Scenario& s, bool model_known, Problems& problems);
+[[nodiscard]] MemorySpec read_memory(const ConfigNode& node, Problems& problems);
+[[nodiscard]] SchedulerConfig read_scheduler(const ConfigNode& node, std::int64_t model_len, Problems& problems);
+[[nodiscard]] CostSpec read_cost(const ConfigNode& node, Problems& problems);
+[[nodiscard]] std::vector<SloTarget> read_slo(const ConfigNode& node, Problems& problems);
+
 /// Reads `workload:` into scenario.workload and opens it (seeded, scaled); sets the ledger of a trace. nullptr when
 /// something is wrong.
 [[nodiscard]] std::shared_ptr<const Workload> read_workload(const ConfigNode& node, Context& context,

@@ -14,45 +14,12 @@
 namespace stowage {
 namespace {
 using detail::Context;
+using detail::pool_max;
 constexpr std::int64_t int64_max = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t model_len_default = 8192;
-constexpr std::int64_t model_len_max = max_length_tokens;
-constexpr std::int64_t batched_tokens_max = 1 << 20;  // the price table has a row for each
-constexpr std::size_t reference_max = 400;            // characters of a name or path: more is a quote left open
-constexpr std::int64_t batch_max = 1 << 16;
-constexpr Bytes pool_max{std::int64_t{1} << 50};  // 1 PiB a replica
-constexpr double step_term_max_ns = 3600e9;       // one hour: sums over a run stay far from the end of the clock
-constexpr double token_term_max_ns = 1e9;
-constexpr std::array<std::string_view, 6> routers = {"round-robin",  "random",   "least-outstanding",
-                                                     "power-of-two", "least-kv", "prefix-affinity"};
-constexpr std::array<std::string_view, 1> policies = {"vllm"};
+constexpr std::size_t reference_max = 400;  // characters of a name or path: more is a quote left open
 constexpr double gib = 1024.0 * 1024.0 * 1024.0;
 double in_gib(Bytes bytes) { return static_cast<double>(bytes.count()) / gib; }
-
-/// An optional key: nothing when absent, what `read` makes of it otherwise.
-template <class T, class Read>
-std::optional<T> optional_key(MapReader& in, std::string_view key, Read read) {
-  if (in.has(key)) return read();
-  (void)in.node(key);
-  return std::nullopt;
-}
-
-/// A duration from 0 to `max_ns`.
-double term(MapReader& in, std::string_view key, double max_ns) {
-  const double ns = in.duration_ns(key, 0.0);
-  if (ns <= max_ns) return ns;
-  in.problem(key,
-             fmt::format("'{}' is out of range; write a duration up to {}", in.path_of(key), format_duration(max_ns)));
-  return 0;
-}
-
-Bytes memory_size(MapReader& in, std::string_view key, Bytes min) {
-  const Bytes value = in.bytes(key, min);
-  if (value < min || value > pool_max)
-    in.problem(key, fmt::format("'{}' is out of range; write a size from {} to {}", in.path_of(key), format_bytes(min),
-                                format_bytes(pool_max)));
-  return value;
-}
 
 std::string model_or_hardware(MapReader& in, std::string_view key, const Context& context) {
   const ConfigNode node = in.node(key);
@@ -64,112 +31,6 @@ std::string model_or_hardware(MapReader& in, std::string_view key, const Context
     return "";
   }
   return detail::is_path(text) ? context.resolve(node) : text;
-}
-
-ClusterSpec read_cluster(const ConfigNode& node, const Scenario& s, bool model_known, Problems& problems) {
-  MapReader in(node, problems);
-  ClusterSpec c;
-  c.replicas = in.integer("replicas", 1, 1 << 20, 1);
-  c.tensor = in.integer("tensor", 1, 1024, 1);
-  c.pipeline = in.integer("pipeline", 1, 1024, 1);
-  c.router = routers[in.choice("router", routers, 0)];
-  in.finish();
-  if (c.replicas > 1)
-    in.problem("replicas", fmt::format("'{}': this version simulates one replica; write 1", in.path_of("replicas")));
-  if (c.pipeline > 1)
-    in.problem("pipeline", fmt::format("'{}': this version simulates one pipeline stage; write 1, or use 'tensor'",
-                                       in.path_of("pipeline")));
-  if (!model_known) return c;
-  if (const auto why = parallel_problem(s.model, static_cast<int>(c.tensor), 1))
-    in.problem("tensor", fmt::format("'{}': {}", in.path_of("tensor"), *why));
-  return c;
-}
-
-MemorySpec read_memory(const ConfigNode& node, Problems& problems) {
-  MapReader in(node, problems);
-  MemorySpec m;
-  m.utilization = optional_key<double>(in, "utilization", [&] { return in.number("utilization", 0.01, 1); });
-  m.kv_pool = optional_key<Bytes>(in, "kv_pool", [&] { return memory_size(in, "kv_pool", Bytes{1}); });
-  m.kv_tokens = optional_key<std::int64_t>(in, "kv_tokens", [&] { return in.integer("kv_tokens", 1, int64_max); });
-  m.activations = optional_key<Bytes>(in, "activations", [&] { return memory_size(in, "activations", Bytes{0}); });
-  m.overhead = optional_key<Bytes>(in, "overhead", [&] { return memory_size(in, "overhead", Bytes{0}); });
-  in.finish();
-  const int given = int{m.utilization.has_value()} + int{m.kv_pool.has_value()} + int{m.kv_tokens.has_value()};
-  if (given > 1)
-    problems.add(node.at(), "'memory' takes only one of utilization, kv_pool and kv_tokens; remove the others");
-  if (given == 0) m.utilization = 0.9;
-  for (const std::string_view key : {"activations", "overhead"})
-    if (!m.utilization && in.has(key))
-      in.problem(key, fmt::format("'{}' goes with 'utilization' only; remove it", in.path_of(key)));
-  return m;
-}
-
-SchedulerConfig read_scheduler(const ConfigNode& node, std::int64_t model_len, Problems& problems) {
-  MapReader in(node, problems);
-  SchedulerConfig c;
-  (void)in.choice("policy", policies, 0);
-  c.max_batch = in.integer("max_batch", 1, batch_max, c.max_batch);
-  c.max_batched_tokens = in.integer("max_batched_tokens", 1, batched_tokens_max, c.max_batched_tokens);
-  c.max_model_len = in.integer("max_model_len", 2, model_len_max, model_len);
-  c.chunked_prefill = in.flag("chunked_prefill", c.chunked_prefill);
-  c.admit_full = in.flag("admit_full", c.admit_full);
-  in.finish();
-  if (!c.chunked_prefill && c.max_batched_tokens < c.max_model_len)
-    in.problem("chunked_prefill",
-               fmt::format("without chunked prefill a prompt must fit in one step: max_batched_tokens {} is less than "
-                           "max_model_len {}; raise it, lower max_model_len or set chunked_prefill: true",
-                           c.max_batched_tokens, c.max_model_len));
-  return c;
-}
-
-CostSpec read_cost(const ConfigNode& node, Problems& problems) {
-  MapReader in(node, problems);
-  CostSpec c;
-  c.source = static_cast<CostSource>(in.choice("source", cost_source_names, static_cast<std::size_t>(c.source)));
-  c.linear.base_ns = term(in, "base", step_term_max_ns);
-  c.linear.per_prefill_token_ns = term(in, "per_prefill_token", token_term_max_ns);
-  c.linear.per_decode_seq_ns = term(in, "per_decode_seq", token_term_max_ns);
-  c.linear.per_kv_token_ns = term(in, "per_kv_token", token_term_max_ns);
-  for (const std::string_view key : {"base", "per_prefill_token", "per_decode_seq", "per_kv_token"})
-    if (c.source != CostSource::linear && in.has(key))
-      in.problem(key, fmt::format("'{}' goes with 'source: linear' only; remove it", in.path_of(key)));
-  const ConfigNode vmm = in.node("vmm");
-  in.finish();
-  if (!vmm) return c;
-  MapReader calls(vmm, problems);
-  const auto price = [&](std::string_view key) {
-    return optional_key<double>(calls, key, [&] { return term(calls, key, token_term_max_ns); });
-  };
-  c.vmm_create_ns = price("create");
-  c.vmm_map_ns = price("map");
-  c.vmm_set_access_ns = price("set_access");
-  c.vmm_unmap_ns = price("unmap");
-  calls.finish();
-  return c;
-}
-
-std::vector<SloTarget> read_slo(const ConfigNode& node, Problems& problems) {
-  std::vector<std::string> names;
-  for (const auto metric : slo_metric_names)
-    for (const auto statistic : slo_statistic_names) names.push_back(fmt::format("{}_{}", metric, statistic));
-  const std::vector<std::string_view> views(names.begin(), names.end());
-  std::vector<SloTarget> targets;
-  MapReader in(node, problems);
-  for (const auto& [key, at] : node.keys()) {
-    const auto index = static_cast<std::size_t>(std::find(names.begin(), names.end(), key) - names.begin());
-    if (index == names.size()) {
-      std::string hint = did_you_mean(key, views);
-      if (hint.empty()) hint = "; write one of ttft, tbt, tpot, e2e, queue with _mean, _p50, _p90, _p95, _p99 or _max";
-      problems.add(at, fmt::format("unknown key '{}' in 'slo'{}", shown(key), hint));
-      continue;
-    }
-    const std::size_t before = problems.list().size();
-    const double limit_ns = in.duration_ns(key);
-    if (problems.list().size() == before && limit_ns == 0)
-      in.problem(key, fmt::format("'{}' must be more than 0", in.path_of(key)));
-    targets.push_back({index / slo_statistic_names.size(), index % slo_statistic_names.size(), limit_ns});
-  }
-  return targets;
 }
 
 /// What the file says, without what follows from it.
@@ -200,12 +61,12 @@ Parts read_root(const ConfigNode& root, Context& context, Scenario& s, std::opti
       return load_hardware(s.hardware_ref, in.node("hardware").at());
     });
 
-  s.cluster = read_cluster(in.node("cluster"), s, model_known, problems);
-  s.memory = read_memory(in.node("memory"), problems);
+  s.cluster = detail::read_cluster(in.node("cluster"), s, model_known, problems);
+  s.memory = detail::read_memory(in.node("memory"), problems);
   const auto model_len = model_known ? std::min(model_len_default, s.model.max_positions) : model_len_default;
-  s.scheduler = read_scheduler(in.node("scheduler"), std::max<std::int64_t>(2, model_len), problems);
-  s.cost = read_cost(in.node("cost"), problems);
-  s.slo = read_slo(in.node("slo"), problems);
+  s.scheduler = detail::read_scheduler(in.node("scheduler"), std::max<std::int64_t>(2, model_len), problems);
+  s.cost = detail::read_cost(in.node("cost"), problems);
+  s.slo = detail::read_slo(in.node("slo"), problems);
   Parts parts;
   parts.workload = detail::read_workload(in.node("workload", true), context, s);
   parts.managers = detail::read_managers(in.node("managers", true), problems);

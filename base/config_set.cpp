@@ -1,0 +1,109 @@
+// `--set a.b[0].c=value` on a configuration document.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/config.hpp"
+#include "base/config_data.hpp"
+
+namespace stowage {
+namespace {
+using Data = ConfigNode::Data;
+using DataPtr = std::shared_ptr<Data>;
+using Kind = ConfigNode::Kind;
+
+/// One step of a --set path: a key, or an index in a list.
+struct Step {
+  std::string key;
+  std::size_t index = 0;
+  bool is_index = false;
+};
+
+std::vector<Step> parse_path(std::string_view path, const SourcePos& at) {
+  const auto refuse = [&] {
+    throw InputError(at,
+                     fmt::format("'{}' is not a path; write it as memory.kv_pool or managers[0].page", shown(path)));
+  };
+  std::vector<Step> steps;
+  std::size_t i = 0;
+  while (i < path.size()) {
+    if (path[i] == '[') {
+      const char* const begin = path.data() + i + 1;
+      const char* const end = path.data() + path.size();
+      Step step{{}, 0, true};
+      const auto [stop, ec] = std::from_chars(begin, end, step.index);
+      if (ec != std::errc{} || stop == end || *stop != ']') refuse();
+      steps.push_back(std::move(step));
+      i = static_cast<std::size_t>(stop - path.data()) + 1;
+      if (i < path.size() && path[i] != '.' && path[i] != '[') refuse();
+    } else {
+      if (path[i] == '.' && steps.empty()) refuse();
+      if (path[i] == '.') ++i;
+      const std::size_t end = std::min(path.find_first_of(".[", i), path.size());
+      if (end == i) refuse();
+      steps.push_back({std::string(path.substr(i, end - i)), 0, false});
+      i = end;
+    }
+  }
+  if (steps.empty() || steps.front().is_index || steps.size() >= config_depth_max || path.back() == '.') refuse();
+  return steps;
+}
+
+/// A copy of `node` with `value` at `steps` (nullptr removes). Nodes off the path are shared: documents never change
+/// a node that somebody may hold.
+DataPtr with_value(const DataPtr& node, std::span<const Step> steps, const DataPtr& value, const SourcePos& at) {
+  if (steps.empty()) return value;
+  auto copy = node ? std::make_shared<Data>(*node) : std::make_shared<Data>();
+  const Step& step = steps.front();
+  const auto rest = steps.subspan(1);
+  if (copy->kind == Kind::missing || copy->kind == Kind::null) {
+    copy->kind = step.is_index ? Kind::list : Kind::map;
+    copy->at = at;
+  }
+  const std::string where = copy->path.empty() ? "the file" : fmt::format("'{}'", shown(copy->path));
+  if (step.is_index) {
+    if (copy->kind != Kind::list) throw InputError(at, fmt::format("{} is not a list; leave out the [...]", where));
+    if (step.index > copy->items.size())
+      throw InputError(
+          at, fmt::format("{} has {} entries; [{}] would append", where, copy->items.size(), copy->items.size()));
+    if (step.index == copy->items.size()) {
+      if (!value) return copy;
+      copy->items.push_back(nullptr);
+    }
+    auto& slot = copy->items[step.index];
+    slot = with_value(slot, rest, value, at);
+    if (!slot) copy->items.erase(copy->items.begin() + static_cast<std::ptrdiff_t>(step.index));
+    copy->set_path(copy->path);
+    return copy;
+  }
+  if (copy->kind != Kind::map)
+    throw InputError(at, fmt::format("{} is not a map; it has no key '{}'", where, shown(step.key)));
+  auto found =
+      std::find_if(copy->entries.begin(), copy->entries.end(), [&](const auto& e) { return e.key == step.key; });
+  if (found == copy->entries.end()) {
+    if (!value) return copy;
+    found = copy->entries.insert(found, {step.key, at, nullptr});
+  }
+  if (auto child = with_value(found->value, rest, value, at)) {
+    found->value = std::move(child);
+    if (rest.empty()) found->key_at = at;
+    found->value->set_path(copy->child_path(step.key));
+  } else {
+    copy->entries.erase(found);
+  }
+  return copy;
+}
+}  // namespace
+
+void ConfigDocument::set(std::string_view assignment, int ordinal) {
+  const SourcePos at{fmt::format("--set #{}", ordinal), 0, 0};
+  const auto equals = assignment.find('=');
+  if (equals == std::string_view::npos)
+    throw InputError(at, fmt::format("'{}' has no '='; write it as key=value", shown(assignment)));
+  const auto steps = parse_path(assignment.substr(0, equals), at);
+  auto value = parse_config_tree(assignment.substr(equals + 1), at.file, false);
+  if (value->kind == Kind::null) value = nullptr;
+  root_ = with_value(root_, steps, value, at);
+}
+}  // namespace stowage
