@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
+#include <vector>
 
 #include "base/error.hpp"
 #include "reports/metrics.hpp"
@@ -304,13 +306,22 @@ std::string cards(const ReportInput& input) {
 std::string notes(const ReportInput& input) {
   std::string body;
   for (const std::string& note : input.notes) body += "<li>" + html(note) + "</li>\n";
+  // Most often all managers reject the same requests: said once.
+  std::vector<std::pair<std::string, std::vector<std::string>>> rejections;  // what, and by whom
   for (const RunResult& run : input.runs) {
     if (run.first_rejected.empty()) continue;
     const RejectedRequest& r = run.first_rejected.front();
-    body += fmt::format("<li>{} rejected {}; the first is request {} ({} prompt + {} output tokens): {}.</li>\n",
-                        html(run.name), text::plural(run.rejected, "request"), r.id, r.prompt_tokens, r.output_tokens,
-                        html(r.reason));
+    const std::string what =
+        fmt::format("rejected {}; the first is request {} ({} prompt + {} output tokens): {}.",
+                    text::plural(run.rejected, "request"), text::count(r.id),
+                    text::count(static_cast<std::uint64_t>(r.prompt_tokens)), r.output_tokens, r.reason);
+    const auto same = std::ranges::find(rejections, what, &decltype(rejections)::value_type::first);
+    if (same != rejections.end())
+      same->second.push_back(run.name);
+    else
+      rejections.push_back({what, {run.name}});
   }
+  for (const auto& [what, who] : rejections) body += "<li>" + html(text::list(who) + " " + what) + "</li>\n";
   if (body.empty()) return "";
   return section("notes", "Notes and limits", "Read these before acting on the numbers.",
                  "<ul class=\"notes\">" + body + "</ul>\n");
@@ -327,7 +338,7 @@ std::string provenance(const ReportInput& input) {
                      "</dl><details><summary>Resolved scenario</summary>" +
                      copyable("resolved-yaml", "", input.resolved_yaml) + "</details></div>\n";
   return section("provenance", "Provenance",
-                 "This command makes this page again. The page holds summary.json, "
+                 "This command gives the same numbers again; with -o FOLDER, this page. The page holds summary.json, "
                  "in a script element of that name; the requests and the full series lie beside it as CSV.",
                  body);
 }

@@ -44,7 +44,7 @@ class Page {
     std::vector<std::string> lines = text::wrap(text::printable(user_text), max_columns);
     if (lines.size() > at_most) {
       lines.resize(at_most);
-      lines.back() = text::fit(lines.back(), max_columns - 2) + " …";
+      lines.back() = text::fit(lines.back() + " …", max_columns);
     }
     for (const std::string& l : lines) line(l, how);
   }
@@ -72,6 +72,24 @@ class Page {
   bool colour_;
   std::vector<std::string> lines_;
 };
+
+/// A long path is named by its file: "…/conv.csv".
+std::string short_paths(std::string_view s) {
+  constexpr std::size_t long_word = 40;
+  std::string out;
+  while (!s.empty()) {
+    const std::size_t end = std::min(s.find(' '), s.size());
+    const std::string_view word = s.substr(0, end);
+    const std::size_t slash = word.rfind('/');
+    if (word.size() > long_word && slash != std::string_view::npos)
+      out += "…" + std::string(word.substr(slash));
+    else
+      out += word;
+    if (end < s.size()) out += ' ';
+    s.remove_prefix(std::min(end + 1, s.size()));
+  }
+  return out;
+}
 
 using Show = std::string (*)(const RunResult&);
 
@@ -236,7 +254,8 @@ std::string to_terminal(const ReportInput& input, const TerminalOptions& options
   }
   page.blank();
   page.wrapped(input.title, 1);
-  if (!input.ledger.empty()) page.wrapped("workload: " + input.workload_name + ": " + input.ledger, 2, Paint::dim);
+  if (!input.ledger.empty())
+    page.wrapped("workload: " + input.workload_name + ": " + short_paths(input.ledger), 2, Paint::dim);
   page.wrapped("cost: " + input.cost_source + " [" + std::string(evidence_name(input.evidence)) + "]", 1, Paint::dim);
   if (!input.kv_line.empty()) page.wrapped(input.kv_line, 1, Paint::dim);
   page.blank();

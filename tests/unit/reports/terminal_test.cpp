@@ -76,6 +76,13 @@ TEST(Terminal, FitsWhateverTheInput) {
   EXPECT_NE(to_terminal(input).find("more in summary.json"), std::string::npos);
 }
 
+TEST(Terminal, NamesALongPathByItsFile) {
+  ReportInput input = sample_input();
+  input.ledger = "/a/very/long/way/down/to/where/the/traces/are/kept/conv.csv (azure): 4 rows = 4 kept";
+  EXPECT_NE(to_terminal(input).find("written in the scenario: …/conv.csv (azure): 4 rows = 4 kept\n"),
+            std::string::npos);
+}
+
 TEST(Terminal, ColourOnlyWhenAsked) {
   EXPECT_EQ(to_terminal(sample_input()).find('\x1b'), std::string::npos);
   EXPECT_NE(to_terminal(sample_input(), {.colour = true}).find("\x1b[31m"), std::string::npos);
