@@ -34,7 +34,8 @@ class DriverLock {
   void elapse(std::int64_t ns) {
     if (left_ns_ > 0) left_ns_ = std::max(0.0, left_ns_ - static_cast<double>(ns));
   }
-  [[nodiscard]] bool busy() const { return left_ns_ > 0; }
+  /// The next iteration may have to wait.
+  [[nodiscard]] bool busy() const { return left_ns_ > 0 || now_maps_ > 0 || now_unmaps_ > 0; }
   /// Totals, counting what is asked for but never waited for.
   [[nodiscard]] std::uint64_t map_pages() const { return static_cast<std::uint64_t>((maps_ + now_maps_) * pages_); }
   [[nodiscard]] std::uint64_t unmap_pages() const { return static_cast<std::uint64_t>((unmaps_ + now_unmaps_) * pages_); }

@@ -25,6 +25,7 @@ class Paged final {
         watermark_(static_cast<std::int64_t>(config.manager.fraction("watermark") * static_cast<double>(blocks_))),
         admit_full_(config.scheduler.admit_full),
         rounding_(config.kv.pool.count() - blocks_ * block_bytes_),
+        count_(static_cast<std::size_t>(size_), 0),
         classes_(static_cast<std::size_t>(size_)),
         state_(table.capacity()),
         time_mask_(std::bit_ceil(static_cast<std::uint64_t>(size_) + 1) - 1),
@@ -64,7 +65,7 @@ class Paged final {
   }
 
   bool extend_decoders(std::int64_t now) {
-    const std::int64_t crossing = classes_[phase_].count;
+    const std::int64_t crossing = count_[phase_];
     if (crossing > free_) return false;
     free_ -= crossing;
     mark_boundary(now);
@@ -98,7 +99,7 @@ class Paged final {
     st.next = no_sid;
     (k.tail != no_sid ? state(k.tail).next : k.head) = s;
     k.tail = s;
-    ++k.count;
+    ++count_[c];
   }
 
   void release(Sid s, std::int64_t now, MemoryAccount& account) {
@@ -127,6 +128,34 @@ class Paged final {
   [[nodiscard]] std::int64_t quiet_until() const { return RingCalendar::never; }
   DriverCalls finish_driver_work() { return {}; }
 
+  struct Stretch {
+    const std::int64_t* crossing;
+    std::size_t size, phase;
+    std::int64_t free, blocks;
+    std::int64_t* boundary_ns;
+    std::uint64_t mask, iteration;
+
+    void advance() {
+      ++iteration;
+      if (++phase == size) phase = 0;
+    }
+    bool extend(std::int64_t now) {
+      if (crossing[phase] > free) return false;
+      free -= crossing[phase];
+      boundary_ns[iteration & mask] = now;
+      return true;
+    }
+    [[nodiscard]] std::int64_t held_units() const { return blocks - free; }
+  };
+  [[nodiscard]] Stretch stretch() {
+    return {count_.data(), count_.size(), phase_, free_, blocks_, boundary_ns_.data(), time_mask_,
+            static_cast<std::uint64_t>(table_.iteration())};
+  }
+  void end_stretch(const Stretch& s) {
+    phase_ = s.phase;
+    free_ = s.free;
+  }
+
  private:
   struct State {
     std::int64_t blocks = 0;          // held when the prompt was done (or so far, while it is not)
@@ -135,7 +164,6 @@ class Paged final {
     std::int64_t residue = -1;
   };
   struct Class {
-    std::int64_t count = 0;
     Sid head = no_sid, tail = no_sid;
   };
   [[nodiscard]] std::int64_t blocks_for(std::int64_t tokens) const { return (tokens + size_ - 1) / size_; }
@@ -147,14 +175,15 @@ class Paged final {
     Class& k = classes_[static_cast<std::size_t>(st.residue)];
     (st.prev != no_sid ? state(st.prev).next : k.head) = st.next;
     (st.next != no_sid ? state(st.next).prev : k.tail) = st.prev;
-    --k.count;
+    --count_[static_cast<std::size_t>(st.residue)];
   }
 
   const SequenceTable& table_;
   std::int64_t size_, block_bytes_, blocks_, free_, watermark_;
   bool admit_full_;
   std::int64_t rounding_;
-  std::vector<Class> classes_;  // by iteration modulo block size at which they cross
+  std::vector<std::int64_t> count_;  // decoders by the iteration, modulo block size, at which they cross
+  std::vector<Class> classes_;       // and the list of them
   std::vector<State> state_;
   std::size_t phase_ = 0;  // iteration modulo block size
   std::uint64_t time_mask_;

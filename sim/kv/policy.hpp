@@ -28,6 +28,21 @@ struct DriverCalls {
   std::uint64_t maps = 0, unmaps = 0;
 };
 
+template <class S>
+concept DecodeStretch = requires(S s, const S c, std::int64_t now_ns) {
+  { s.advance() } -> std::same_as<void>;       // the iteration ends
+  { s.extend(now_ns) } -> std::same_as<bool>;  // at its boundary all decoders get room for one token, or nothing changes
+  { c.held_units() } -> std::same_as<std::int64_t>;
+};
+
+/// For managers whose decoders need nothing during a quiet stretch.
+struct StillStretch {
+  std::int64_t held = 0;
+  static void advance() {}
+  static bool extend(std::int64_t) { return true; }
+  [[nodiscard]] std::int64_t held_units() const { return held; }
+};
+
 template <class P>
 concept KvPolicy = requires(P p, const P c, Sid s, std::int64_t n, MemoryAccount& account) {
   // Bytes of the pool lost to rounding, tokens an empty pool can hold, bytes held per unit of held_units().
@@ -55,9 +70,13 @@ concept KvPolicy = requires(P p, const P c, Sid s, std::int64_t n, MemoryAccount
   { p.begin_iteration(n, s) } -> std::same_as<std::int64_t>;
   { p.end_iteration(n) } -> std::same_as<void>;
   { p.idle(n) } -> std::same_as<void>;
-  // The last iteration, from the one now begun on, that certainly needs no driver work and no memory beyond what
-  // extend_decoders gives; the engine need not call begin_iteration up to it.
+  // The last iteration from the one being formed on that certainly needs no driver work and no memory beyond what
+  // extend_decoders gives: up to it the engine calls neither begin_iteration nor end_iteration. Less than the one being
+  // formed when that one needs them.
   { c.quiet_until() } -> std::same_as<std::int64_t>;
+  // The same as extend_decoders, end_iteration and held_units, on a copy that the loop keeps in registers.
+  { p.stretch() } -> DecodeStretch;
+  { p.end_stretch(p.stretch()) } -> std::same_as<void>;
   { p.finish_driver_work() } -> std::same_as<DriverCalls>;
 };
 }  // namespace stowage

@@ -74,6 +74,8 @@ class Reserve final {
   void end_iteration(std::int64_t) {}
   void idle(std::int64_t) {}
   [[nodiscard]] std::int64_t quiet_until() const { return RingCalendar::never; }
+  [[nodiscard]] StillStretch stretch() const { return {held_}; }
+  void end_stretch(const StillStretch&) {}
   DriverCalls finish_driver_work() { return {}; }
 
  private:

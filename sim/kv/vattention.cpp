@@ -153,11 +153,12 @@ class VAttention final {
 
   [[nodiscard]] std::int64_t quiet_until() const {
     const std::int64_t iteration = table_.iteration();
-    if (driver_.busy()) return iteration;
+    if (driver_.busy() || queued_unmaps_ > 0) return iteration - 1;
     const std::int64_t next = cross_.min_key();
-    if (next == RingCalendar::never) return next;
-    return std::max(iteration, next - 1 - window());
+    return next == RingCalendar::never ? next : next - 1 - window();
   }
+  [[nodiscard]] StillStretch stretch() const { return {held_}; }
+  void end_stretch(const StillStretch&) {}
   DriverCalls finish_driver_work() {
     driver_.unmap_now(queued_unmaps_);
     queued_unmaps_ = 0;

@@ -19,9 +19,11 @@ void Metrics::finish(const Sequence& q, std::int64_t now_ns) {
   e2e_ns_.add(now_ns - r.arrival_ns);
   queue_ns_.add(q.first_scheduled_ns - r.arrival_ns);
   if (r.output_tokens > 1) {
-    // 128-bit: picoseconds of a long request overflow int64 after 106 days.
     const std::int64_t gaps = r.output_tokens - 1;
-    tpot_ps_.add(static_cast<std::int64_t>((static_cast<Int128>(now_ns - q.first_token_ns) * 1000 + gaps / 2) / gaps));
+    const std::int64_t span = now_ns - q.first_token_ns;
+    constexpr std::int64_t narrow = std::int64_t{1} << 53;  // 104 days; picoseconds of more need 128 bits
+    tpot_ps_.add(span < narrow ? (span * 1000 + gaps / 2) / gaps
+                               : static_cast<std::int64_t>((static_cast<Int128>(span) * 1000 + gaps / 2) / gaps));
   }
   if (hooks_.on_request)
     hooks_.on_request({r.id, r.arrival_ns, q.first_scheduled_ns, q.first_token_ns, now_ns, r.prompt_tokens,

@@ -52,8 +52,9 @@ class Replica {
         continue;
       }
       catch_up_idle();
-      run_iteration();
-      if (can_stretch()) decode_stretch();
+      const std::int64_t quiet_until = kv_.quiet_until();
+      if (chunks_.empty() && quiet_until >= table_.iteration() && !hooks_.on_iteration) decode_stretch(quiet_until);
+      else run_iteration();
       retire_finished();
       report_progress();
     }
@@ -187,7 +188,6 @@ class Replica {
     const MemoryLevels levels = current_levels();
     if (hooks_.on_iteration) record(stall, step, levels);
     note_stall(stall);
-    quiet_until_ = kv_.quiet_until();
     account_.add(stall + step, levels);
     metrics_.peak_held_bytes = std::max(metrics_.peak_held_bytes, levels.held);
     metrics_.running_ns += static_cast<Int128>(table_.running()) * (stall + step);
@@ -199,7 +199,7 @@ class Replica {
 
   void end_iteration(std::int64_t step) {
     kv_.end_iteration(step);
-    table_.next_iteration();
+    table_.advance(1);
     ++iterations_;
     decode_kv_ += decoders_;
     for (const Chunk& c : chunks_) {
@@ -234,56 +234,54 @@ class Replica {
     }
   }
 
-  // --- Pure decode between two events: price, clock and book every iteration, touching nothing by request.
-  /// After this boundary nobody can be admitted until something happens: a head that was refused stays refused until
-  /// memory is released, and one that only lacked budget is asked again when the prompts of this iteration are done.
-  [[nodiscard]] bool can_stretch() const {
-    return partial_ == no_sid && !preempted_ && (chunks_.empty() || waiting_.empty()) && !hooks_.on_iteration &&
-           finish_at_.min_key() >= table_.iteration() && quiet_until_ >= table_.iteration();
-  }
-
-  void decode_stretch() {
+  // --- Pure decode from this boundary to the next event: price, clock and book every iteration, touching nothing by
+  // request. Nobody can be admitted meanwhile: a head that was refused stays refused until memory is released, and the
+  // budget and the number of running requests stand still.
+  void decode_stretch(std::int64_t quiet_until) {
     const DecodeLine line = config_.cost.decode_line(decoders_);
-    const std::int64_t last = std::min(finish_at_.min_key(), quiet_until_);
     const std::int64_t next_arrival = arrivals_.next_ns();
-    const auto batch = static_cast<std::uint64_t>(decoders_);
-    const std::int64_t began = now_, first = table_.iteration();
+    // The boundary after a preemption asks the head of waiting again, so nothing is skipped there.
+    const std::int64_t most = preempted_ ? 1 : std::min(finish_at_.min_key(), quiet_until) - table_.iteration() + 1;
+    std::int64_t ran = 0;
+    const std::int64_t unit_bytes = kv_.unit_bytes(), batch = decoders_;
     MemoryLevels levels = current_levels();
+    auto memory = kv_.stretch();
+    LogHistogram::Cursor gaps(metrics_.tbt_ns, static_cast<std::uint64_t>(batch));
     Int128 live = 0, held = 0;  // tokens x ns, units x ns since `booked`
-    std::int64_t booked = now_, bin_end = account_.bin_end_ns(), held_units = 0;
-    const auto book = [&] {
-      account_.add_within_bin(now_ - booked, live * bpt_, held * kv_.unit_bytes(), levels);
-      live = held = 0;
-      booked = now_;
-      bin_end = account_.bin_end_ns();
-    };
-    while (table_.iteration() <= last && now_ < next_arrival && kv_.extend_decoders(now_)) {
-      const std::int64_t step = round_ns(line.ns(decode_kv_));
-      held_units = kv_.held_units();
-      if (now_ + step > bin_end) [[unlikely]] {
-        book();
-        levels.live = decode_kv_ * bpt_;
-        levels.held = held_units * kv_.unit_bytes();
+    std::int64_t now = now_, booked = now, kv_tokens = decode_kv_, held_units = 0;
+    std::int64_t bin_end = account_.bin_end_ns();
+    do {
+      const std::int64_t step = round_ns(line.ns(kv_tokens));
+      held_units = memory.held_units();
+      if (now + step > bin_end) [[unlikely]] {
+        account_.add_within_bin(now - booked, live * bpt_, held * unit_bytes, levels);
+        levels.live = kv_tokens * bpt_;
+        levels.held = held_units * unit_bytes;
         account_.add(step, levels);
-        booked += step;
+        live = held = 0;
+        booked = now + step;
         bin_end = account_.bin_end_ns();
       } else {
-        live += static_cast<Int128>(decode_kv_) * step;
+        live += static_cast<Int128>(kv_tokens) * step;
         held += static_cast<Int128>(held_units) * step;
       }
-      metrics_.tbt_ns.add(step, batch);
-      now_ += step;
-      decode_kv_ += decoders_;
-      kv_.end_iteration(step);
-      table_.next_iteration();
-    }
-    if (now_ > booked) book();
-    if (table_.iteration() == first) return;
-    iterations_ += static_cast<std::uint64_t>(table_.iteration() - first);
-    metrics_.running_ns += static_cast<Int128>(decoders_) * (now_ - began);
-    metrics_.busy_ns += now_ - began;
-    metrics_.peak_held_bytes = std::max(metrics_.peak_held_bytes, held_units * kv_.unit_bytes());
-    metrics_.peak_live_tokens = std::max(metrics_.peak_live_tokens, decode_kv_);
+      gaps.add(step);
+      now += step;
+      kv_tokens += batch;
+      memory.advance();
+    } while (++ran < most && now < next_arrival && memory.extend(now));
+
+    kv_.end_stretch(memory);
+    account_.add_within_bin(now - booked, live * bpt_, held * unit_bytes, levels);
+    gaps.finish(static_cast<std::uint64_t>(ran), now - now_);
+    metrics_.running_ns += static_cast<Int128>(batch) * (now - now_);
+    metrics_.busy_ns += now - now_;
+    metrics_.peak_held_bytes = std::max(metrics_.peak_held_bytes, held_units * unit_bytes);
+    metrics_.peak_live_tokens = std::max(metrics_.peak_live_tokens, kv_tokens);
+    now_ = now;
+    decode_kv_ = kv_tokens;
+    iterations_ += static_cast<std::uint64_t>(ran);
+    table_.advance(ran);
   }
 
   // --- Books.
@@ -371,7 +369,7 @@ class Replica {
   Sid partial_ = no_sid;        // the one running request whose prompt is not done
   bool preempted_ = false;      // at the last boundary
   bool blocked_ = false;        // the manager refused the head of waiting, or this boundary preempted
-  std::int64_t quiet_until_ = 0, idle_cached_ = 0;
+  std::int64_t idle_cached_ = 0;
   std::uint64_t iterations_ = 0, boundaries_ = 0;
   StepShape shape_;
   std::vector<Chunk> chunks_;

@@ -84,7 +84,10 @@ class SequenceTable {
   }
 
   [[nodiscard]] std::int64_t iteration() const { return iteration_; }
-  void next_iteration() { ++iteration_; granted_before_ = 0; }
+  void advance(std::int64_t iterations) {
+    iteration_ += iterations;
+    granted_before_ = 0;
+  }
   /// Requests admitted before `order` have been granted their tokens at this boundary.
   void grant_before(std::int64_t order) { granted_before_ = order; }
   static constexpr std::int64_t everyone = std::numeric_limits<std::int64_t>::max();
