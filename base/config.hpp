@@ -79,7 +79,7 @@ class MapReader {
   /// The raw value, marked as known (for nested maps and lists).
   [[nodiscard]] ConfigNode node(std::string_view key, bool required = false);
 
-  [[nodiscard]] std::string text(std::string_view key, std::optional<std::string> fallback = {});
+  [[nodiscard]] std::string text(std::string_view key, const std::optional<std::string>& fallback = {});
   [[nodiscard]] bool flag(std::string_view key, std::optional<bool> fallback = {});
   /// Whole numbers: counts and tokens ("8192", "8k" = 8000, "8Ki" = 8192).
   [[nodiscard]] std::int64_t integer(std::string_view key, std::int64_t min, std::int64_t max,

@@ -194,7 +194,7 @@ std::string read_file(const std::string& path) {
   if (!in) refuse(fmt::format("cannot be opened: {}", std::strerror(errno)));
   // In pieces, and no further than the limit: the "file" may be an endless device.
   std::string text;
-  std::array<char, 65536> piece;
+  std::array<char, 65536> piece{};
   do {
     in.read(piece.data(), piece.size());
     text.append(piece.data(), static_cast<std::size_t>(in.gcount()));

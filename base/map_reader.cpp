@@ -164,7 +164,7 @@ T scalar(const ConfigNode& node, Problems& problems, const std::optional<T>& fal
 }
 }  // namespace
 
-std::string MapReader::text(std::string_view key, std::optional<std::string> fallback) {
+std::string MapReader::text(std::string_view key, const std::optional<std::string>& fallback) {
   return scalar(take(key, !fallback), problems_, fallback, "text", "write one word or a quoted text",
                 [](const std::string& s) { return s.empty() ? std::nullopt : std::optional(s); });
 }
