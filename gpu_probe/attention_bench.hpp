@@ -46,6 +46,20 @@ class PooledBatch {
   DeviceBuffer start_, table_;
 };
 
+/// A region for each launch that none of the launches just before used, whatever variant they were: the variants of an
+/// interleaved round share sample numbers, and would otherwise find in the L2 what the one before them read.
+class ColdRegions {
+ public:
+  [[nodiscard]] int next(int regions) {
+    std::uint64_t z = ++count_ * 0x9e3779b97f4a7c15ULL;
+    z = (z ^ (z >> 32)) * 0xbf58476d1ce4e5b9ULL;
+    return static_cast<int>((z >> 33) % static_cast<std::uint64_t>(regions));
+  }
+
+ private:
+  std::uint64_t count_ = 0;
+};
+
 /// Bytes of K and V that attending to these contexts reads once.
 [[nodiscard]] double kv_bytes(std::span<const std::int32_t> lengths, const HeadShape& shape);
 

@@ -1,11 +1,52 @@
 // Decode attention by layout: contiguous against paged, timed pairwise on L2-cold KV, beside a plain read of the same bytes.
 #include "gpu_probe/attention_bench.hpp"
 #include "gpu_probe/device.hpp"
+#include "gpu_probe/driver.hpp"
 
 namespace stowage::probe {
 namespace {
 
 constexpr std::size_t kPoolBytes = std::size_t{6} << 30;
+constexpr std::size_t kPageBytes = std::size_t{2} << 20;
+
+/// What the pool's addresses stand on.
+enum class Memory { malloc, vmm, vmm_shuffled };
+const char* name_of(Memory memory) {
+  return memory == Memory::malloc ? "malloc" : memory == Memory::vmm ? "vmm" : "vmm-shuffled";
+}
+
+/// The pool three times: by cudaMalloc, and one set of 2 MiB handles mapped in order and mapped in random order.
+class Pools {
+ public:
+  Pools(int device, std::size_t bytes, std::uint64_t seed) : malloc_(bytes) {
+    const std::size_t pages = bytes / kPageBytes;
+    std::vector<std::size_t> order(pages);
+    for (std::size_t i = 0; i < pages; ++i) {
+      handles_.emplace_back(device, kPageBytes);
+      order[i] = i;
+    }
+    shuffle_blocks(order, seed);
+    in_order_ = VmmRange(device, bytes, kPageBytes);
+    shuffled_ = VmmRange(device, bytes, kPageBytes);
+    for (std::size_t i = 0; i < pages; ++i) {
+      in_order_.map(i, handles_[i]);
+      shuffled_.map(i, handles_[order[i]]);
+    }
+    in_order_.set_access(0, pages);
+    shuffled_.set_access(0, pages);
+    for (const Memory memory : {Memory::malloc, Memory::vmm}) launch_fill_random(nullptr, data(memory), bytes, seed, true);
+    CUDA_CHECK(cudaDeviceSynchronize());
+  }
+  [[nodiscard]] void* data(Memory memory) const {
+    return memory == Memory::malloc ? malloc_.as<>() : memory == Memory::vmm ? in_order_.as<>() : shuffled_.as<>();
+  }
+  [[nodiscard]] std::size_t bytes() const { return malloc_.bytes(); }
+
+ private:
+  DeviceBuffer malloc_;
+  std::vector<VmmHandle> handles_;
+  VmmRange in_order_, shuffled_;  // after the handles: unmapped before those are released
+};
 
 /// One batch on the GPU: everything a launch needs but the KV.
 class DecodeBatch {
@@ -66,21 +107,31 @@ std::vector<std::int32_t> lengths_of(const Point& point, Rng& rng) {
   return lengths;
 }
 
-std::vector<Layout> layouts_of(const Point& point, int layers, std::size_t region) {
-  std::vector<Layout> out = {{0, TableOrder::sequential, 0}, {16, TableOrder::random, 0}};
+struct Placement {
+  Layout layout;
+  Memory memory = Memory::malloc;
+};
+
+std::vector<Placement> placements_of(const Point& point, int layers, std::size_t region) {
+  const Layout contiguous{0, TableOrder::sequential, 0};
+  std::vector<Placement> out = {{contiguous}, {{16, TableOrder::random, 0}}};
   if (!point.all_layouts) return out;
-  for (const int block : {32, 64, 128, 256}) out.push_back({block, TableOrder::random, 0});
-  out.push_back({16, TableOrder::sequential, 0});
-  out.push_back({16, TableOrder::grouped, 0});
+  for (const int block : {32, 64, 128, 256}) out.push_back({{block, TableOrder::random, 0}});
+  out.push_back({{16, TableOrder::sequential, 0}});
+  out.push_back({{16, TableOrder::grouped, 0}});
+  out.push_back({contiguous, Memory::vmm});
+  out.push_back({contiguous, Memory::vmm_shuffled});
   if (region * static_cast<std::size_t>(layers) <= kPoolBytes) {
-    out.push_back({0, TableOrder::sequential, layers});
-    out.push_back({16, TableOrder::random, layers});
+    out.push_back({{0, TableOrder::sequential, layers}});
+    out.push_back({{16, TableOrder::random, layers}});
   }
   return out;
 }
 
-Keys keys_of(const Layout& layout, const Point& point, std::int64_t tokens) {
+Keys keys_of(const Placement& placement, const Point& point, std::int64_t tokens) {
+  const Layout& layout = placement.layout;
   return {{"layout", std::string(layout.block == 0 ? "contiguous" : "paged")},
+          {"memory", std::string(name_of(placement.memory))},
           {"block_tokens", std::int64_t{layout.block}},
           {"order", std::string(name_of(layout.order))},
           {"interleaved_layers", std::int64_t{layout.interleaved_layers}},
@@ -93,30 +144,31 @@ Keys keys_of(const Layout& layout, const Point& point, std::int64_t tokens) {
           {"kv_tokens", tokens}};
 }
 
-void measure_point(Context& context, CudaTimer& timer, const DeviceBuffer& pool, const DeviceBuffer& sink, const Point& point) {
+void measure_point(Context& context, CudaTimer& timer, const Pools& pools, const DeviceBuffer& sink, const Point& point) {
   const int sms = context.device().sms;
   const auto lengths = lengths_of(point, context.rng());
   std::int64_t tokens = 0;
   for (const auto length : lengths) tokens += length;
   const double bytes = kv_bytes(lengths, point.shape);
   const DecodeBatch batch(point.shape, lengths, sms);
-  const auto layouts = layouts_of(point, context.model().layers, static_cast<std::size_t>(bytes));
+  const auto placements = placements_of(point, context.model().layers, static_cast<std::size_t>(bytes));
+  ColdRegions cold;
   std::vector<std::unique_ptr<PooledBatch>> placed;
   std::vector<Variant> variants;
-  for (const Layout& layout : layouts) {
-    placed.push_back(std::make_unique<PooledBatch>(layout, lengths, point.shape, pool.as<>(), pool.bytes(), context.options().seed));
+  for (const Placement& p : placements) {
+    placed.push_back(std::make_unique<PooledBatch>(p.layout, lengths, point.shape, pools.data(p.memory), pools.bytes(), context.options().seed));
     const PooledBatch* place = placed.back().get();
-    variants.push_back({layout.name(), [&batch, &timer, place](int i) { batch.launch(place->view(i), timer.stream()); }});
+    variants.push_back({p.layout.name(), [&, place](int) { batch.launch(place->view(cold.next(place->regions())), timer.stream()); }});
   }
   const auto read_bytes = static_cast<std::size_t>(bytes) / 16 * 16;
-  const int reads = static_cast<int>(std::clamp<std::size_t>(pool.bytes() / read_bytes, 1, 512));
-  variants.push_back({"read", [&, reads](int i) {
-                        launch_read(timer.stream(), pool.as<char>() + static_cast<std::size_t>(i % reads) * read_bytes,
+  const int reads = static_cast<int>(std::clamp<std::size_t>(pools.bytes() / read_bytes, 1, 512));
+  variants.push_back({"read", [&, reads](int) {
+                        launch_read(timer.stream(), static_cast<const char*>(pools.data(Memory::malloc)) + static_cast<std::size_t>(cold.next(reads)) * read_bytes,
                                     read_bytes, sink.as<std::uint32_t>(), sms);
                       }});
   const auto series = measure_interleaved(variants, context.rule(0.6), timer, context.rng());
-  for (std::size_t v = 0; v < layouts.size(); ++v) {
-    const Keys keys = keys_of(layouts[v], point, tokens);
+  for (std::size_t v = 0; v < placements.size(); ++v) {
+    const Keys keys = keys_of(placements[v], point, tokens);
     const double us = series[v].summary().median;
     context.add(figure("decode", keys, "us", series[v],
                        {{"bytes", bytes},
@@ -157,18 +209,16 @@ std::vector<Point> points_of(const Context& context) {
 }  // namespace
 
 void measure_decode(Context& context) {
-  const std::size_t bytes = std::min(kPoolBytes, usable_device_bytes());
-  const DeviceBuffer pool(bytes / (std::size_t{2} << 20) * (std::size_t{2} << 20));
+  const std::size_t bytes = std::min(kPoolBytes, usable_device_bytes() / 2);
+  const Pools pools(context.device().index, bytes / kPageBytes * kPageBytes, context.options().seed);
   const DeviceBuffer sink(16);
-  launch_fill_random(nullptr, pool.as<>(), pool.bytes(), context.options().seed, true);
-  CUDA_CHECK(cudaDeviceSynchronize());
   CudaTimer timer;
   for (const Point& point : points_of(context)) {
     if (context.interrupted()) return;
     const std::vector<std::int32_t> longest(static_cast<std::size_t>(point.batch), point.context);
     // Two regions at least, so that what a sample reads was not just read.
-    if (2 * PooledBatch::region_bytes({256, TableOrder::random, 0}, longest, point.shape) > pool.bytes()) continue;
-    measure_point(context, timer, pool, sink, point);
+    if (2 * PooledBatch::region_bytes({256, TableOrder::random, 0}, longest, point.shape) > pools.bytes()) continue;
+    measure_point(context, timer, pools, sink, point);
   }
 }
 

@@ -82,13 +82,14 @@ std::vector<std::pair<Layout, PrefillLoader>> layouts_of(const Point& point) {
 void measure_point(Context& context, CudaTimer& timer, const DeviceBuffer& pool, const Point& point, bool sustained) {
   const PrefillBatch batch(point, context.device().sms);
   const std::vector<std::int32_t> lengths(static_cast<std::size_t>(point.batch), point.stored + point.count);
+  ColdRegions cold;
   std::vector<std::unique_ptr<Placed>> placed;
   std::vector<Variant> variants;
   for (const auto& [layout, loader] : layouts_of(point)) {
     placed.push_back(std::make_unique<Placed>(layout, loader, lengths, point.shape, pool, context.options().seed));
     const Placed* place = placed.back().get();
-    variants.push_back({layout.name(), [&batch, &timer, place](int i) {
-                          const int region = i % static_cast<int>(place->maps.size());
+    variants.push_back({layout.name(), [&, place](int) {
+                          const int region = cold.next(static_cast<int>(place->maps.size()));
                           batch.launch(place->maps[static_cast<std::size_t>(region)], place->batch.view(region), place->loader,
                                        timer.stream());
                         }});

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 
-#include "gpu_probe/basic_kernels.hpp"
 #include "gpu_probe/cuda_timer.hpp"
 #include "gpu_probe/device.hpp"
 #include "gpu_probe/gemm.hpp"
+#include "gpu_probe/kernels/elementwise.hpp"
 #include "gpu_probe/probe.hpp"
 
 namespace stowage::probe {
@@ -53,20 +53,25 @@ class Bench {
     pool_ = DeviceBuffer(std::max(2 * weights, 8 * l2_bytes));
     x_ = DeviceBuffer(x);
     y_ = DeviceBuffer(y);
-    launch_fill_random(nullptr, pool_.as<>(), pool_.bytes() / 16 * 16, 3, true);
-    launch_fill_random(nullptr, x_.as<>(), x_.bytes() / 16 * 16, 4, true);
+    launch_fill_uniform(nullptr, pool_.as<>(), pool_.bytes() / 2, 3, 0.02F);
+    launch_fill_uniform(nullptr, x_.as<>(), x_.bytes() / 2, 4, 1.F);
     CUDA_CHECK(cudaDeviceSynchronize());
   }
-  void launch(const Product& p, int m, int i, cudaStream_t stream) {
+  /// With the next weights of the pool, wherever the product before (of whatever shape) found its own.
+  void launch(const Product& p, int m, cudaStream_t stream) {
     const std::size_t one = 2 * static_cast<std::size_t>(p.n) * static_cast<std::size_t>(p.k);
-    const std::size_t copies = std::max<std::size_t>(1, pool_.bytes() / one);
-    gemm_.run(stream, x_.as<>(), pool_.as<char>() + static_cast<std::size_t>(i) % copies * one, y_.as<>(), m, p.n, p.k);
+    // Offsets go round the pool by bytes, so that products of different sizes do not meet in what was just read.
+    if (next_ + one > pool_.bytes()) next_ = 0;
+    const char* weights = pool_.as<char>() + next_;
+    next_ += (one + 4095) / 4096 * 4096;
+    gemm_.run(stream, x_.as<>(), weights, y_.as<>(), m, p.n, p.k);
   }
   [[nodiscard]] Gemm& gemm() { return gemm_; }
 
  private:
   Gemm gemm_;
   DeviceBuffer pool_, x_, y_;
+  std::size_t next_ = 0;
 };
 
 Figure product_figure(const char* name, const Product& p, int tensor, int m, const Series& series, Gemm& gemm) {
@@ -90,7 +95,7 @@ void burst(Context& context, CudaTimer& timer, Bench& bench, const std::vector<P
     for (const Product& p : products) {
       if (p.per_sample && (m > 256 || tensor > 1)) continue;
       timed.push_back(&p);
-      variants.push_back({p.name, [&, m](int i) { bench.launch(p, m, i, timer.stream()); }});
+      variants.push_back({p.name, [&, m](int) { bench.launch(p, m, timer.stream()); }});
     }
     const auto series = measure_interleaved(variants, context.rule(0.25), timer, context.rng());
     for (std::size_t i = 0; i < timed.size(); ++i) context.add(product_figure("gemm", *timed[i], tensor, m, series[i], bench.gemm()));
@@ -103,7 +108,7 @@ void sustained(Context& context, CudaTimer& timer, Bench& bench, const std::vect
     for (const Product& p : products) {
       if (context.interrupted()) return;
       if (p.per_sample) continue;
-      const Series series = timer.sustained([&](int i) { bench.launch(p, m, i, timer.stream()); }, context.quick() ? 0.5 : 3.0);
+      const Series series = timer.sustained([&](int) { bench.launch(p, m, timer.stream()); }, context.quick() ? 0.5 : 3.0);
       context.add(product_figure("gemm_sustained", p, 1, m, series, bench.gemm()));
     }
   }

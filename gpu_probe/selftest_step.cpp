@@ -156,6 +156,7 @@ Outcome serve(StepRunner& runner, const TinyKv& kv, bool graph, PrefillLoader lo
     for (int t = 0; t < prompts[r]; ++t) out.ids.back().push_back((r * 131 + t * 17 + 3) % runner.shape().vocab);
   }
   runner.bind(kv.views);
+  const Stream stream = make_stream();
   int stored[] = {0, 0, 0};
   const auto step = [&](const std::vector<std::pair<int, int>>& parts) {  // request, new tokens
     StepBatch batch;
@@ -166,7 +167,8 @@ Outcome serve(StepRunner& runner, const TinyKv& kv, bool graph, PrefillLoader lo
       for (int t = 0; t < count; ++t) batch.tokens.push_back(stored[r] >= prompts[r] ? -1 : out.ids[static_cast<std::size_t>(r)][static_cast<std::size_t>(stored[r] + t)]);
       stored[r] += count;
     }
-    runner.run(batch, nullptr, graph, loader);
+    runner.run(batch, stream.get(), graph, loader);
+    CUDA_CHECK(cudaStreamSynchronize(stream.get()));
     std::vector<std::int32_t> sampled(kSlots);
     CUDA_CHECK(cudaMemcpy(sampled.data(), runner.sampled(), kSlots * sizeof(std::int32_t), cudaMemcpyDeviceToHost));
     for (const StepRequest& r : batch.requests)

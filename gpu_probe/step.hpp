@@ -61,7 +61,7 @@ class StepRunner {
   void bind(std::span<const KvView> layers);
 
   /// Queues one iteration. graph: replay a captured graph when all requests decode. Throws std::invalid_argument when the batch
-  /// breaks the limits or the order; reads no K or V past a request's tokens.
+  /// breaks the limits or the order; reads no K or V past a request's tokens. stream: not the legacy one, which cannot be captured.
   StepShape run(const StepBatch& batch, cudaStream_t stream, bool graph = true, PrefillLoader loader = PrefillLoader::tensor);
 
   /// On the device: the token last sampled for each slot.

@@ -36,7 +36,6 @@ __global__ void __launch_bounds__(kDecodeWarps * 32, 1)
   const int c2 = (lane & 3) * 2;
   const int group = args.heads / args.kv_heads;
 
-  ptx::let_next_grid_start();  // the combine kernel waits for this one's end, but is resident by then
   ptx::wait_for_previous_grid();
   const int items = args.first[args.batch] * args.kv_heads;
   const int slots = gridDim.x * kDecodeWarps;
@@ -50,7 +49,10 @@ __global__ void __launch_bounds__(kDecodeWarps * 32, 1)
     const int request = words.x;
     const int begin = words.y;
     const int end = words.z;
-    const int tiles = (end - begin + kTileTokens - 1) / kTileTokens;
+    const int query_row = words.w & 0xffff;
+    const int stride = static_cast<int>(static_cast<unsigned>(words.w) >> 16);
+    const int step_tokens = stride * kTileTokens;
+    const int tiles = ((end - begin + kTileTokens - 1) / kTileTokens + stride - 1) / stride;
 
     float o[2 * kSteps][4];
 #pragma unroll
@@ -65,9 +67,9 @@ __global__ void __launch_bounds__(kDecodeWarps * 32, 1)
     // The row of the next tile to load is looked up one tile ahead: a block table costs no wait.
     std::int64_t next_row = address.row(request, begin);
     const auto load = [&](int tile) {
-      const int token = begin + tile * kTileTokens;
+      const int token = begin + tile * step_tokens;
       std::int64_t at = next_row + column;
-      if (tile + 1 < tiles) next_row = address.row(request, token + kTileTokens);
+      if (tile + 1 < tiles) next_row = address.row(request, token + step_tokens);
       const std::uint32_t stage = ring + (tile % Shape::kStages) * Shape::kStageBytes;
 #pragma unroll
       for (int pass = 0; pass < kPasses; ++pass) {
@@ -86,7 +88,7 @@ __global__ void __launch_bounds__(kDecodeWarps * 32, 1)
     }
     // The query comes in while the first tiles do.
     std::uint32_t q[kSteps][2];
-    const ptx::bf16* query = static_cast<const ptx::bf16*>(args.q) + words.w * args.q_stride + (head * group + g) * D + c2;
+    const ptx::bf16* query = static_cast<const ptx::bf16*>(args.q) + query_row * args.q_stride + (head * group + g) * D + c2;
 #pragma unroll
     for (int step = 0; step < kSteps; ++step) {
       q[step][0] = q[step][1] = 0;
@@ -113,7 +115,7 @@ __global__ void __launch_bounds__(kDecodeWarps * 32, 1)
         ptx::mma(s[0], q[step][0], 0, q[step][1], 0, b[0], b[1]);
         ptx::mma(s[1], q[step][0], 0, q[step][1], 0, b[2], b[3]);
       }
-      const int left = end - begin - tile * kTileTokens;
+      const int left = end - begin - tile * step_tokens;
       float top = m;
 #pragma unroll
       for (int j = 0; j < 2; ++j) {

@@ -59,7 +59,6 @@ __device__ __forceinline__ std::uint32_t pack_bf16(float low, float high) {
 
 /// Waits for the kernel before this one in the stream, when launched with programmatic serialisation [griddepcontrol].
 __device__ __forceinline__ void wait_for_previous_grid() { asm volatile("griddepcontrol.wait;" ::: "memory"); }
-__device__ __forceinline__ void let_next_grid_start() { asm volatile("griddepcontrol.launch_dependents;" ::: "memory"); }
 
 // ---- mbarriers and the bulk tensor copy engine (TMA) [mbarrier.*, cp.async.bulk.tensor] ----
 

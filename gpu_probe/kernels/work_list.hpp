@@ -11,14 +11,24 @@ namespace stowage::probe {
 inline constexpr int kTileTokens = 16;           // decode reads K and V in tiles of 16 tokens
 inline constexpr int kPieceOverheadTokens = 24;  // what starting and ending a piece costs, in tokens read (fill of the ring)
 
-/// One piece of one request's context; a warp works on (piece, KV head). 16 bytes, read by the kernel as an int4.
+[[nodiscard]] inline int ceil_div(int a, int b) { return (a + b - 1) / b; }
+
+/// One piece of one request's context: every stride-th tile of 16 tokens from `begin` on; a warp works on (piece, KV head).
+/// The pieces of a request walk through its memory side by side, so that fewer pages are in use at a time than if each
+/// took a stretch of its own. 16 bytes, read by the kernel as an int4.
 struct DecodePiece {
   std::int32_t request = 0;  // where its K and V are: row of the block table, or of start[]
   std::int32_t begin = 0;    // token, a multiple of 16
-  std::int32_t end = 0;      // token, exclusive, <= sequence length
-  std::int32_t row = 0;      // of the query and of the output
+  std::int32_t end = 0;      // the sequence length: nothing at or past it is read
+  std::uint16_t row = 0;     // of the query and of the output
+  std::uint16_t stride = 1;  // tiles: the number of the request's pieces
 };
 static_assert(sizeof(DecodePiece) == 16);
+
+/// Tiles of a piece.
+[[nodiscard]] inline int tiles_of(const DecodePiece& piece) {
+  return ceil_div(ceil_div(piece.end - piece.begin, kTileTokens), piece.stride);
+}
 
 /// Split-KV plan of one decode batch: pieces of request r are pieces[first[r]] .. pieces[first[r + 1] - 1].
 struct DecodePlan {
@@ -27,8 +37,6 @@ struct DecodePlan {
   int chunk = 0;                    // tokens a piece holds at most
 };
 
-[[nodiscard]] inline int ceil_div(int a, int b) { return (a + b - 1) / b; }
-
 /// Pieces that `lengths` need at this chunk.
 [[nodiscard]] inline std::int64_t piece_count(std::span<const std::int32_t> lengths, int chunk) {
   std::int64_t n = 0;
@@ -36,7 +44,7 @@ struct DecodePlan {
   return n;
 }
 
-/// Splits each request into equal pieces. The chunk minimises waves x (chunk + overhead) over `slots` warps; among
+/// Splits each request into equal pieces (to within a tile). The chunk minimises waves x (chunk + overhead) over `slots` warps; among
 /// equals the longest chunk, which combines least. Never more than max_pieces pieces (>= number of requests).
 /// Requests of length 0 (padded graph rows) get none, so that nothing is read for them. requests[i]: where the K and V
 /// of row i are; i itself when left out.
@@ -64,12 +72,9 @@ struct DecodePlan {
   for (std::size_t r = 0; r < lengths.size(); ++r) {
     const int length = lengths[r];
     const int parts = ceil_div(length, plan.chunk);
-    const int tiles = ceil_div(length, kTileTokens);
     for (int p = 0; p < parts; ++p) {
-      const int begin = static_cast<int>(static_cast<std::int64_t>(tiles) * p / parts) * kTileTokens;
-      const int end = static_cast<int>(static_cast<std::int64_t>(tiles) * (p + 1) / parts) * kTileTokens;
-      const auto row = static_cast<std::int32_t>(r);
-      plan.pieces.push_back({requests.empty() ? row : requests[r], begin, std::min(end, length), row});
+      plan.pieces.push_back({requests.empty() ? static_cast<std::int32_t>(r) : requests[r], p * kTileTokens, length,
+                             static_cast<std::uint16_t>(r), static_cast<std::uint16_t>(parts)});
     }
     plan.first.push_back(static_cast<std::int32_t>(plan.pieces.size()));
   }
