@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/error.hpp"
+#include "sim/kv/manager_calls.hpp"
 #include "sim/kv/policy.hpp"
 #include "sim/kv/rows.hpp"
 #include "sim/serve/replica.hpp"
@@ -209,6 +210,6 @@ void check(const RunConfig& config) {
 
 ManagerRow paged_row() {
   return {"paged", "block pool and block tables (PagedAttention, vLLM)", "vllm, trt-llm",
-          params,  default_name, check, run_replica<Paged>};
+          params,  default_name, check, run_replica<Paged>, make_calls<Paged>};
 }
 }  // namespace stowage

@@ -3,6 +3,7 @@
 // and the docs come from it. A new manager = one .cpp file with its policy and one row in registry.cpp.
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -40,6 +41,7 @@ struct ManagerSpec {
 struct RunConfig;
 struct RunResult;
 struct RunHooks;
+class KvManager;
 
 struct ManagerRow {
   std::string_view kind;
@@ -53,6 +55,8 @@ struct ManagerRow {
   void (*check)(const RunConfig&);
   /// Runs one replica under this manager; the engine is instantiated for it, so the loop has no virtual call.
   RunResult (*run)(const RunConfig&, const RunHooks&);
+  /// The manager alone, call by call (sim/kv/manager_calls.hpp).
+  std::unique_ptr<KvManager> (*make)(const RunConfig&);
 };
 
 [[nodiscard]] std::span<const ManagerRow> managers();

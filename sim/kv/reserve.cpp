@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "base/error.hpp"
+#include "sim/kv/manager_calls.hpp"
 #include "sim/kv/policy.hpp"
 #include "sim/kv/rows.hpp"
 #include "sim/serve/replica.hpp"
@@ -129,6 +130,6 @@ void check(const RunConfig& config) {
 
 ManagerRow reserve_row() {
   return {"reserve", "contiguous region for a request's whole life (FasterTransformer, Orca)", "none",
-          params,    default_name, check, run_replica<Reserve>};
+          params,    default_name, check, run_replica<Reserve>, make_calls<Reserve>};
 }
 }  // namespace stowage

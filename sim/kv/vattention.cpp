@@ -12,6 +12,7 @@
 #include "base/error.hpp"
 #include "sim/kernel/ring_calendar.hpp"
 #include "sim/kv/driver_lock.hpp"
+#include "sim/kv/manager_calls.hpp"
 #include "sim/kv/policy.hpp"
 #include "sim/kv/rows.hpp"
 #include "sim/kv/slot_set.hpp"
@@ -394,6 +395,6 @@ void check(const RunConfig& config) {
 
 ManagerRow vattention_row() {
   return {"vattention", "contiguous virtual memory, physical pages mapped on demand (vAttention)", "none",
-          params,       default_name, check, run_replica<VAttention>};
+          params,       default_name, check, run_replica<VAttention>, make_calls<VAttention>};
 }
 }  // namespace stowage
