@@ -6,7 +6,8 @@ namespace {
 std::optional<std::string> unsupported(const Context& context) {
   const int dim = context.model().head_dim;
   if (dim != 64 && dim != 128) return "no attention kernel for heads of " + std::to_string(dim);
-  if (context.model().heads / context.model().kv_heads > 8) return "no attention kernel for more than 8 query heads a KV head";
+  if (context.model().heads / context.model().kv_heads > 8)
+    return "no attention kernel for more than 8 query heads a KV head";
   return std::nullopt;
 }
 
@@ -16,6 +17,7 @@ void run(Context& context) {
 }
 }  // namespace
 
-const Part attention_part = {"attention", "decode and prefill attention: contiguous and paged layouts in one kernel each", unsupported, run};
+const Part attention_part = {
+    "attention", "decode and prefill attention: contiguous and paged layouts in one kernel each", unsupported, run};
 
 }  // namespace stowage::probe

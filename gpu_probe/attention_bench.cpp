@@ -19,20 +19,24 @@ std::int64_t region_tokens(const Layout& layout, std::span<const std::int32_t> l
 }
 }  // namespace
 
-std::size_t PooledBatch::region_bytes(const Layout& layout, std::span<const std::int32_t> lengths, const HeadShape& shape) {
+std::size_t PooledBatch::region_bytes(const Layout& layout, std::span<const std::int32_t> lengths,
+                                      const HeadShape& shape) {
   const KvGeometry geometry(layout, shape.kv_heads, shape.head_dim);
   const std::int64_t tensors = layout.interleaved_layers > 0 ? 1 : 2;
   return static_cast<std::size_t>(region_tokens(layout, lengths, geometry) * geometry.elements_per_token * tensors * 2);
 }
 
-PooledBatch::PooledBatch(const Layout& layout, std::span<const std::int32_t> lengths, const HeadShape& shape, void* pool,
-                         std::size_t bytes, std::uint64_t seed)
-    : layout_(layout), geometry_(layout, shape.kv_heads, shape.head_dim), pool_(static_cast<Bf16*>(pool)),
+PooledBatch::PooledBatch(const Layout& layout, std::span<const std::int32_t> lengths, const HeadShape& shape,
+                         void* pool, std::size_t bytes, std::uint64_t seed)
+    : layout_(layout),
+      geometry_(layout, shape.kv_heads, shape.head_dim),
+      pool_(static_cast<Bf16*>(pool)),
       region_tokens_(region_tokens(layout, lengths, geometry_)) {
   const std::size_t one = region_bytes(layout, lengths, shape);
   // An interleaved region holds all layers, so a rotation over its layers is one over distinct memory.
-  regions_ = layout.interleaved_layers > 0 ? layout.interleaved_layers
-                                           : static_cast<int>(std::min<std::size_t>(512, bytes / std::max<std::size_t>(one, 1)));
+  regions_ = layout.interleaved_layers > 0
+                 ? layout.interleaved_layers
+                 : static_cast<int>(std::min<std::size_t>(512, bytes / std::max<std::size_t>(one, 1)));
   if (one > bytes || regions_ < 1) throw EnvironmentError("the KV pool of the attention part is too small for a point");
   view_.block = layout.block;
   view_.token_stride = geometry_.token_stride;
@@ -49,7 +53,8 @@ PooledBatch::PooledBatch(const Layout& layout, std::span<const std::int32_t> len
     view_.extent_rows = region_tokens_;
   } else {
     const std::int64_t blocks = region_tokens_ / layout.block;
-    const BlockTable table = make_table(lengths, layout.block, blocks, layout.order, group_blocks(layout, geometry_), seed);
+    const BlockTable table =
+        make_table(lengths, layout.block, blocks, layout.order, group_blocks(layout, geometry_), seed);
     table_ = KvImage::upload(std::span<const std::int32_t>(table.blocks));
     view_.table = table_.as<std::int32_t>();
     view_.table_stride = table.stride;

@@ -20,8 +20,8 @@ struct HeadShape {
   int heads = 0, kv_heads = 0, head_dim = 0;
 };
 
-/// A layout of one batch in the pool, ready to launch: region i of the pool holds the whole batch once, so that a rotation over
-/// the regions finds the L2 cold.
+/// A layout of one batch in the pool, ready to launch: region i of the pool holds the whole batch once, so that a
+/// rotation over the regions finds the L2 cold.
 class PooledBatch {
  public:
   /// pool: bf16, `bytes` long. lengths: KV tokens of each request.

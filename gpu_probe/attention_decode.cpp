@@ -1,4 +1,5 @@
-// Decode attention by layout: contiguous against paged, timed pairwise on L2-cold KV, beside a plain read of the same bytes.
+// Decode attention by layout: contiguous against paged, timed pairwise on L2-cold KV, beside a plain read of the same
+// bytes.
 #include "gpu_probe/attention_bench.hpp"
 #include "gpu_probe/device.hpp"
 #include "gpu_probe/driver.hpp"
@@ -34,7 +35,8 @@ class Pools {
     }
     in_order_.set_access(0, pages);
     shuffled_.set_access(0, pages);
-    for (const Memory memory : {Memory::malloc, Memory::vmm}) launch_fill_random(nullptr, data(memory), bytes, seed, true);
+    for (const Memory memory : {Memory::malloc, Memory::vmm})
+      launch_fill_random(nullptr, data(memory), bytes, seed, true);
     CUDA_CHECK(cudaDeviceSynchronize());
   }
   [[nodiscard]] void* data(Memory memory) const {
@@ -144,7 +146,8 @@ Keys keys_of(const Placement& placement, const Point& point, std::int64_t tokens
           {"kv_tokens", tokens}};
 }
 
-void measure_point(Context& context, CudaTimer& timer, const Pools& pools, const DeviceBuffer& sink, const Point& point) {
+void measure_point(Context& context, CudaTimer& timer, const Pools& pools, const DeviceBuffer& sink,
+                   const Point& point) {
   const int sms = context.device().sms;
   const auto lengths = lengths_of(point, context.rng());
   std::int64_t tokens = 0;
@@ -156,14 +159,18 @@ void measure_point(Context& context, CudaTimer& timer, const Pools& pools, const
   std::vector<std::unique_ptr<PooledBatch>> placed;
   std::vector<Variant> variants;
   for (const Placement& p : placements) {
-    placed.push_back(std::make_unique<PooledBatch>(p.layout, lengths, point.shape, pools.data(p.memory), pools.bytes(), context.options().seed));
+    placed.push_back(std::make_unique<PooledBatch>(p.layout, lengths, point.shape, pools.data(p.memory), pools.bytes(),
+                                                   context.options().seed));
     const PooledBatch* place = placed.back().get();
-    variants.push_back({p.layout.name(), [&, place](int) { batch.launch(place->view(cold.next(place->regions())), timer.stream()); }});
+    variants.push_back(
+        {p.layout.name(), [&, place](int) { batch.launch(place->view(cold.next(place->regions())), timer.stream()); }});
   }
   const auto read_bytes = static_cast<std::size_t>(bytes) / 16 * 16;
   const int reads = static_cast<int>(std::clamp<std::size_t>(pools.bytes() / read_bytes, 1, 512));
   variants.push_back({"read", [&, reads](int) {
-                        launch_read(timer.stream(), static_cast<const char*>(pools.data(Memory::malloc)) + static_cast<std::size_t>(cold.next(reads)) * read_bytes,
+                        launch_read(timer.stream(),
+                                    static_cast<const char*>(pools.data(Memory::malloc)) +
+                                        static_cast<std::size_t>(cold.next(reads)) * read_bytes,
                                     read_bytes, sink.as<std::uint32_t>(), sms);
                       }});
   const auto series = measure_interleaved(variants, context.rule(0.6), timer, context.rng());
@@ -187,12 +194,15 @@ std::vector<Point> points_of(const Context& context) {
   const ModelShape& m = context.model();
   const HeadShape own{m.heads, m.kv_heads, m.head_dim};
   std::vector<Point> points;
-  const std::vector<int> batches = context.quick() ? std::vector{1, 16, 64} : std::vector{1, 2, 4, 8, 16, 32, 64, 128, 256};
-  const std::vector<int> contexts =
-      context.quick() ? std::vector{512, 4096} : std::vector{64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536};
+  const std::vector<int> batches =
+      context.quick() ? std::vector{1, 16, 64} : std::vector{1, 2, 4, 8, 16, 32, 64, 128, 256};
+  const std::vector<int> contexts = context.quick()
+                                        ? std::vector{512, 4096}
+                                        : std::vector{64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536};
   for (const int batch : batches) {
     for (const int length : contexts) {
-      const bool all = (batch == 16 && length == 2048) || (batch == 64 && length == 4096) || (batch == 1 && length == 16384);
+      const bool all =
+          (batch == 16 && length == 2048) || (batch == 64 && length == 4096) || (batch == 1 && length == 16384);
       points.push_back({own, batch, length, all, false});
     }
   }
@@ -200,7 +210,8 @@ std::vector<Point> points_of(const Context& context) {
     for (const int length : {2048, 8192}) points.push_back({own, batch, length, false, true});
   }
   // Other groups and head sizes, at a size where bandwidth counts.
-  for (const HeadShape& shape : {HeadShape{8, 8, 128}, HeadShape{32, 8, 128}, HeadShape{64, 8, 128}, HeadShape{32, 8, 64}}) {
+  for (const HeadShape& shape :
+       {HeadShape{8, 8, 128}, HeadShape{32, 8, 128}, HeadShape{64, 8, 128}, HeadShape{32, 8, 64}}) {
     points.push_back({shape, 64, 4096, true, false});
   }
   return points;

@@ -71,7 +71,8 @@ struct Placed {
 std::vector<std::pair<Layout, PrefillLoader>> layouts_of(const Point& point) {
   const Layout contiguous{0, TableOrder::sequential, 0};
   const auto paged = [](int block) { return Layout{block, TableOrder::random, 0}; };
-  std::vector<std::pair<Layout, PrefillLoader>> out = {{contiguous, PrefillLoader::tensor}, {paged(16), PrefillLoader::gather}};
+  std::vector<std::pair<Layout, PrefillLoader>> out = {{contiguous, PrefillLoader::tensor},
+                                                       {paged(16), PrefillLoader::gather}};
   if (!point.all_layouts) return out;
   for (const int block : kBlockSizes) out.emplace_back(paged(block), PrefillLoader::tensor);
   out.emplace_back(contiguous, PrefillLoader::gather);
@@ -90,8 +91,8 @@ void measure_point(Context& context, CudaTimer& timer, const DeviceBuffer& pool,
     const Placed* place = placed.back().get();
     variants.push_back({layout.name(), [&, place](int) {
                           const int region = cold.next(static_cast<int>(place->maps.size()));
-                          batch.launch(place->maps[static_cast<std::size_t>(region)], place->batch.view(region), place->loader,
-                                       timer.stream());
+                          batch.launch(place->maps[static_cast<std::size_t>(region)], place->batch.view(region),
+                                       place->loader, timer.stream());
                         }});
   }
   const auto keys = [&](const Placed& place) -> Keys {
@@ -108,7 +109,8 @@ void measure_point(Context& context, CudaTimer& timer, const DeviceBuffer& pool,
   };
   const auto add = [&](const char* name, const Placed& place, const Series& series) {
     const double us = series.summary().median;
-    context.add(figure(name, keys(place), "us", series, {{"flop", batch.flop()}, {"tflops", tflops(batch.flop(), us)}}));
+    context.add(
+        figure(name, keys(place), "us", series, {{"flop", batch.flop()}, {"tflops", tflops(batch.flop(), us)}}));
   };
   const auto series = measure_interleaved(variants, context.rule(0.5), timer, context.rng());
   for (std::size_t v = 0; v < placed.size(); ++v) {
@@ -128,8 +130,8 @@ std::vector<Point> points_of(const Context& context) {
   const ModelShape& m = context.model();
   const HeadShape own{m.heads, m.kv_heads, m.head_dim};
   std::vector<Point> points;
-  const std::vector<int> counts =
-      context.quick() ? std::vector{512, 2048, 8192} : std::vector{16, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384};
+  const std::vector<int> counts = context.quick() ? std::vector{512, 2048, 8192}
+                                                  : std::vector{16, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384};
   for (const int count : counts) points.push_back({own, 1, count, 0, count == 8192 || count == 2048});
   const std::vector<int> prefixes = context.quick() ? std::vector{4096} : std::vector{512, 2048, 8192, 32768};
   for (const int stored : prefixes) {
@@ -137,7 +139,8 @@ std::vector<Point> points_of(const Context& context) {
   }
   for (const int batch : {4, 16}) points.push_back({own, batch, 512, 0, false});
   if (!context.quick()) {
-    for (const int count : {100, 333, 777, 1500, 3000, 6000}) points.push_back({own, 1, count, 0, false});  // between tile edges
+    for (const int count : {100, 333, 777, 1500, 3000, 6000})
+      points.push_back({own, 1, count, 0, false});  // between tile edges
   }
   for (const HeadShape& shape : {HeadShape{32, 32, 128}, HeadShape{64, 8, 128}, HeadShape{32, 8, 64}}) {
     points.push_back({shape, 1, 4096, 0, false});

@@ -24,8 +24,7 @@ __global__ void spin_kernel(std::uint64_t ns, std::uint32_t* started) {
 
 __global__ void gate_kernel(const std::uint32_t* flag) {
   const std::uint64_t start = global_ns();
-  while (*reinterpret_cast<const volatile std::uint32_t*>(flag) == 0 && global_ns() - start < 2'000'000'000ULL) {
-  }
+  while (*reinterpret_cast<const volatile std::uint32_t*>(flag) == 0 && global_ns() - start < 2'000'000'000ULL) {}
 }
 
 constexpr int read_threads = 512;
@@ -84,7 +83,8 @@ __global__ void stamp_kernel(std::uint64_t* stamps) {
 }
 
 /// One block (of threads) a block (of memory).
-__global__ void move_kernel(const char* src, char* dst, const std::uint32_t* index, std::size_t block_bytes, bool scatter) {
+__global__ void move_kernel(const char* src, char* dst, const std::uint32_t* index, std::size_t block_bytes,
+                            bool scatter) {
   const std::size_t near = blockIdx.x * block_bytes;
   const std::size_t far = index[blockIdx.x] * block_bytes;
   const uint4* from = reinterpret_cast<const uint4*>(src + (scatter ? near : far));
@@ -133,8 +133,8 @@ void launch_stamp(cudaStream_t stream, std::uint64_t* stamps, int sms) {
 
 void launch_move_blocks(cudaStream_t stream, const void* src, void* dst, const std::uint32_t* index, int count,
                         std::size_t block_bytes, bool scatter) {
-  move_kernel<<<static_cast<unsigned>(count), 256, 0, stream>>>(static_cast<const char*>(src), static_cast<char*>(dst), index,
-                                                                block_bytes, scatter);
+  move_kernel<<<static_cast<unsigned>(count), 256, 0, stream>>>(static_cast<const char*>(src), static_cast<char*>(dst),
+                                                                index, block_bytes, scatter);
   CUDA_CHECK(cudaGetLastError());
 }
 

@@ -96,7 +96,9 @@ struct End {
 
 class Comms {
  public:
-  explicit Comms(std::array<int, 2> devices) { check(nccl().comm_init_all(comms_.data(), 2, devices.data()), "ncclCommInitAll"); }
+  explicit Comms(std::array<int, 2> devices) {
+    check(nccl().comm_init_all(comms_.data(), 2, devices.data()), "ncclCommInitAll");
+  }
   Comms(const Comms&) = delete;
   Comms& operator=(const Comms&) = delete;
   ~Comms() {
@@ -114,7 +116,8 @@ using Ends = std::array<End, 2>;
 void all_reduce(const Ends& ends, const Comms& comms, std::size_t bytes) {
   check(nccl().group_start(), "ncclGroupStart");
   for (std::size_t e = 0; e < 2; ++e)
-    check(nccl().all_reduce(ends[e].send.as<>(), ends[e].recv.as<>(), bytes / 2, ncclBfloat16, ncclSum, comms[e], ends[e].stream),
+    check(nccl().all_reduce(ends[e].send.as<>(), ends[e].recv.as<>(), bytes / 2, ncclBfloat16, ncclSum, comms[e],
+                            ends[e].stream),
           "ncclAllReduce");
   check(nccl().group_end(), "ncclGroupEnd");
 }
@@ -173,11 +176,13 @@ void run(Context& context) {
       };
     };
     const std::array variants = {Variant{"all_reduce", repeat(all_reduce)}, Variant{"send_recv", repeat(send_recv)}};
-    const std::vector<Series> series = measure_interleaved(std::span<const Variant>(variants), context.rule(0.4), timer, context.rng());
+    const std::vector<Series> series =
+        measure_interleaved(std::span<const Variant>(variants), context.rule(0.4), timer, context.rng());
     for (std::size_t v = 0; v < variants.size(); ++v) {
       const double us = series[v].summary().median / batch;
       // Bus bandwidth of an all-reduce over n GPUs is 2 (n - 1) / n of size over time: with 2, the same number.
-      context.add(figure(variants[v].name, {{"bytes", static_cast<std::int64_t>(bytes)}, {"operations", std::int64_t{batch}}}, "us",
+      context.add(figure(variants[v].name,
+                         {{"bytes", static_cast<std::int64_t>(bytes)}, {"operations", std::int64_t{batch}}}, "us",
                          series[v], {{"us_per_operation", us}, {"gbps", gbps(static_cast<double>(bytes), us)}}));
     }
   }

@@ -35,13 +35,15 @@ void by_size(Context& context, CudaTimer& timer, const Arena& arena) {
       CUDA_CHECK(to_device ? cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, timer.stream())
                            : cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, timer.stream()));
     };
-    const std::array variants = {Variant{"h2d", [&](int i) { copy(i, true); }}, Variant{"d2h", [&](int i) { copy(i, false); }}};
+    const std::array variants = {Variant{"h2d", [&](int i) { copy(i, true); }},
+                                 Variant{"d2h", [&](int i) { copy(i, false); }}};
     StopRule rule = context.rule(1.0);
     if (bytes >= 64 * mib) rule.samples_max = 20;
-    const std::vector<Series> series = measure_interleaved(std::span<const Variant>(variants), rule, timer, context.rng());
+    const std::vector<Series> series =
+        measure_interleaved(std::span<const Variant>(variants), rule, timer, context.rng());
     for (std::size_t v = 0; v < variants.size(); ++v)
-      context.add(figure("copy", {{"direction", variants[v].name}, {"bytes", static_cast<std::int64_t>(bytes)}}, "us", series[v],
-                         {{"gbps", gbps(static_cast<double>(bytes), series[v].summary().median)}}));
+      context.add(figure("copy", {{"direction", variants[v].name}, {"bytes", static_cast<std::int64_t>(bytes)}}, "us",
+                         series[v], {{"gbps", gbps(static_cast<double>(bytes), series[v].summary().median)}}));
   }
 }
 
@@ -55,9 +57,10 @@ void both_ways(Context& context, const Arena& arena) {
       [&](int) {
         CUDA_CHECK(cudaEventRecord(fork.get(), timer.stream()));
         CUDA_CHECK(cudaStreamWaitEvent(other.get(), fork.get()));
-        CUDA_CHECK(cudaMemcpyAsync(arena.device.as<>(), arena.host.as<>(), bytes, cudaMemcpyHostToDevice, timer.stream()));
-        CUDA_CHECK(cudaMemcpyAsync(arena.host.as<char>() + bytes, arena.device.as<char>() + bytes, bytes, cudaMemcpyDeviceToHost,
-                                   other.get()));
+        CUDA_CHECK(
+            cudaMemcpyAsync(arena.device.as<>(), arena.host.as<>(), bytes, cudaMemcpyHostToDevice, timer.stream()));
+        CUDA_CHECK(cudaMemcpyAsync(arena.host.as<char>() + bytes, arena.device.as<char>() + bytes, bytes,
+                                   cudaMemcpyDeviceToHost, other.get()));
         CUDA_CHECK(cudaEventRecord(join.get(), other.get()));
         CUDA_CHECK(cudaStreamWaitEvent(timer.stream(), join.get()));
       },
@@ -88,7 +91,8 @@ void swap_of_blocks(Context& context, const Arena& arena) {
     const auto copy = [&](std::size_t host_at, std::size_t device_at, std::size_t n) {
       char* host = arena.host.as<char>() + host_at;
       char* device = arena.device.as<char>() + device_at;
-      CUDA_CHECK(out ? cudaMemcpyAsync(host, device, n, kind, timer.stream()) : cudaMemcpyAsync(device, host, n, kind, timer.stream()));
+      CUDA_CHECK(out ? cudaMemcpyAsync(host, device, n, kind, timer.stream())
+                     : cudaMemcpyAsync(device, host, n, kind, timer.stream()));
     };
     const std::array variants = {
         Variant{"one copy a block",
@@ -102,7 +106,8 @@ void swap_of_blocks(Context& context, const Arena& arena) {
                   launch_move_blocks(timer.stream(), out ? arena.device.as<>() : arena.host.as<>(),
                                      out ? arena.host.as<>() : arena.device.as<>(), table, count, block_bytes, !out);
                 }}};
-    const std::vector<Series> series = measure_interleaved(std::span<const Variant>(variants), context.rule(1.0), timer, context.rng());
+    const std::vector<Series> series =
+        measure_interleaved(std::span<const Variant>(variants), context.rule(1.0), timer, context.rng());
     for (std::size_t v = 0; v < variants.size(); ++v)
       context.add(figure("swap",
                          {{"direction", std::string(out ? "d2h" : "h2d")},
@@ -129,7 +134,8 @@ void run(Context& context) {
 }
 }  // namespace
 
-const Part copy_part = {"copy", "copies of pinned memory to and from the device: 4 KiB to 1 GiB, both ways, swap of KV blocks",
+const Part copy_part = {"copy",
+                        "copies of pinned memory to and from the device: 4 KiB to 1 GiB, both ways, swap of KV blocks",
                         unsupported, run};
 
 }  // namespace stowage::probe

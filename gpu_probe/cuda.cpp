@@ -9,8 +9,8 @@ namespace stowage::probe {
 
 void throw_cuda(cudaError_t status, const char* call, const char* file, int line) {
   const char* slash = std::strrchr(file, '/');
-  throw CudaError(fmt::format("CUDA: {} ({}) in {} at {}:{}", cudaGetErrorString(status), cudaGetErrorName(status), call,
-                              slash != nullptr ? slash + 1 : file, line));
+  throw CudaError(fmt::format("CUDA: {} ({}) in {} at {}:{}", cudaGetErrorString(status), cudaGetErrorName(status),
+                              call, slash != nullptr ? slash + 1 : file, line));
 }
 
 void log_cuda(cudaError_t status, const char* call) noexcept {

@@ -27,7 +27,11 @@ class GateGuard {
 }  // namespace
 
 CudaTimer::CudaTimer(TimerOptions options)
-    : options_(options), stream_(make_stream()), start_(make_event()), stop_(make_event()), gate_(sizeof(std::uint32_t)) {
+    : options_(options),
+      stream_(make_stream()),
+      start_(make_event()),
+      stop_(make_event()),
+      gate_(sizeof(std::uint32_t)) {
   int device = 0, l2 = 0;
   CUDA_CHECK(cudaGetDevice(&device));
   CUDA_CHECK(cudaDeviceGetAttribute(&sms_, cudaDevAttrMultiProcessorCount, device));

@@ -10,7 +10,8 @@
 namespace stowage::probe {
 namespace {
 constexpr std::size_t gib = std::size_t{1} << 30;
-constexpr std::size_t needed_free_bytes = 16 * gib;  // the smallest part that means anything: 8 GiB of pages and a read of 4
+constexpr std::size_t needed_free_bytes =
+    16 * gib;  // the smallest part that means anything: 8 GiB of pages and a read of 4
 std::unique_ptr<Nvml> g_nvml;
 
 int attribute(cudaDeviceAttr which, int device) {
@@ -28,9 +29,11 @@ int count_devices(int runtime_cuda) {
     int driver = 0;
     cudaDriverGetVersion(&driver);
     if (driver == 0)
-      throw EnvironmentError("no NVIDIA driver found (libcuda.so.1 is missing); gpu_probe measures a real GPU and needs one");
-    throw EnvironmentError(fmt::format("the NVIDIA driver is too old: it supports CUDA {}, this build needs {}; update the driver",
-                                       version_text(driver), version_text(runtime_cuda)));
+      throw EnvironmentError(
+          "no NVIDIA driver found (libcuda.so.1 is missing); gpu_probe measures a real GPU and needs one");
+    throw EnvironmentError(
+        fmt::format("the NVIDIA driver is too old: it supports CUDA {}, this build needs {}; update the driver",
+                    version_text(driver), version_text(runtime_cuda)));
   }
   if (status == cudaErrorNoDevice || (status == cudaSuccess && count == 0))
     throw EnvironmentError("no CUDA GPU found; gpu_probe measures a real GPU (is one hidden by CUDA_VISIBLE_DEVICES?)");
@@ -90,8 +93,9 @@ OpenedDevice open_device(const Options& options) {
   DeviceInfo& info = opened.info;
   info = read_info(options.device, count);
   if (info.compute_major != 9 || info.compute_minor != 0)
-    throw EnvironmentError(fmt::format("{} has compute capability {}.{}; this build has kernels for 9.0 (H100, H200, GH200) only",
-                                       info.name, info.compute_major, info.compute_minor));
+    throw EnvironmentError(
+        fmt::format("{} has compute capability {}.{}; this build has kernels for 9.0 (H100, H200, GH200) only",
+                    info.name, info.compute_major, info.compute_minor));
   CUDA_CHECK(cudaSetDevice(options.device));
   CUDA_CHECK(cudaFree(nullptr));  // makes the context now
   info.free_bytes = free_device_bytes();
@@ -99,9 +103,10 @@ OpenedDevice open_device(const Options& options) {
   info.driver_version = g_nvml->driver_version();
   const std::string others = others_at_work(*g_nvml, info);
   if (!others.empty() && !options.shared)
-    throw EnvironmentError(fmt::format("GPU {} is in use by {}: timings would not be its own; stop it, take another --device, "
-                                       "or measure regardless with --shared",
-                                       options.device, others));
+    throw EnvironmentError(
+        fmt::format("GPU {} is in use by {}: timings would not be its own; stop it, take another --device, "
+                    "or measure regardless with --shared",
+                    options.device, others));
   opened.in_use_by_others = !others.empty();
   if (info.free_bytes < needed_free_bytes)
     throw EnvironmentError(fmt::format("GPU {} has {:.1f} GiB free of {:.1f}; the probe needs {} GiB", options.device,

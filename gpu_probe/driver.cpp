@@ -46,7 +46,8 @@ const Driver& driver() {
 
 void throw_driver(CUresult status, const char* call, const char* file, int line) {
   const char* slash = std::strrchr(file, '/');
-  throw CudaError(fmt::format("CUDA driver: {} in {} at {}:{}", name_of(status), call, slash != nullptr ? slash + 1 : file, line));
+  throw CudaError(
+      fmt::format("CUDA driver: {} in {} at {}:{}", name_of(status), call, slash != nullptr ? slash + 1 : file, line));
 }
 
 void log_driver(CUresult status, const char* call) noexcept {

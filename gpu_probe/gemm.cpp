@@ -69,7 +69,8 @@ const Library& library() {
 }
 
 void check(cublasStatus_t status, const char* call) {
-  if (status != CUBLAS_STATUS_SUCCESS) throw EnvironmentError(fmt::format("cuBLASLt: status {} in {}", static_cast<int>(status), call));
+  if (status != CUBLAS_STATUS_SUCCESS)
+    throw EnvironmentError(fmt::format("cuBLASLt: status {} in {}", static_cast<int>(status), call));
 }
 }  // namespace
 
@@ -86,7 +87,8 @@ struct Gemm::Plan {
     const auto rows = [](int v) { return static_cast<std::uint64_t>(v); };
     check(l.desc_create(&desc, CUBLAS_COMPUTE_32F, CUDA_R_32F), "cublasLtMatmulDescCreate");
     const cublasOperation_t transposed = CUBLAS_OP_T;
-    check(l.desc_set(desc, CUBLASLT_MATMUL_DESC_TRANSA, &transposed, sizeof transposed), "cublasLtMatmulDescSetAttribute");
+    check(l.desc_set(desc, CUBLASLT_MATMUL_DESC_TRANSA, &transposed, sizeof transposed),
+          "cublasLtMatmulDescSetAttribute");
     check(l.layout_create(&w, CUDA_R_16BF, rows(k), rows(n), k), "cublasLtMatrixLayoutCreate");
     check(l.layout_create(&x, CUDA_R_16BF, rows(k), rows(m), k), "cublasLtMatrixLayoutCreate");
     check(l.layout_create(&y, CUDA_R_16BF, rows(n), rows(m), n), "cublasLtMatrixLayoutCreate");
@@ -94,7 +96,8 @@ struct Gemm::Plan {
     check(l.preference_create(&preference), "cublasLtMatmulPreferenceCreate");
     const std::size_t workspace = kWorkspaceBytes;
     int found = 0;
-    cublasStatus_t status = l.preference_set(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace, sizeof workspace);
+    cublasStatus_t status =
+        l.preference_set(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace, sizeof workspace);
     if (status == CUBLAS_STATUS_SUCCESS) status = l.heuristic(handle, desc, w, x, y, y, preference, 1, &chosen, &found);
     l.preference_destroy(preference);
     check(status, "cublasLtMatmulAlgoGetHeuristic");

@@ -14,8 +14,8 @@
 
 namespace stowage::probe {
 
-/// Rows a step's products are run at for `rows` tokens: vLLM's CUDA-graph capture sizes to 256 (1, 2, 4, 8, 16, 24, …), then
-/// multiples of 64. So what a step runs is what part `gemm` can measure.
+/// Rows a step's products are run at for `rows` tokens: vLLM's CUDA-graph capture sizes to 256 (1, 2, 4, 8, 16, 24, …),
+/// then multiples of 64. So what a step runs is what part `gemm` can measure.
 [[nodiscard]] constexpr int padded_rows(int rows) {
   if (rows <= 2) return rows;
   if (rows <= 4) return 4;

@@ -34,7 +34,9 @@ std::vector<int> rows_of(bool quick, bool coarse) {
   if (coarse) return {1, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192};
   std::vector<int> rows = {1, 2, 4, 8};
   for (int m = 16; m <= 256; m += m < 64 ? 8 : 16) rows.push_back(m);
-  for (const int m : {257, 320, 384, 448, 512, 513, 576, 640, 768, 896, 1024, 1025, 1088, 1280, 1536, 1792, 2048, 2049, 2560, 3072, 4096, 4097, 5120, 6144, 7168, 8192}) rows.push_back(m);
+  for (const int m : {257,  320,  384,  448,  512,  513,  576,  640,  768,  896,  1024, 1025, 1088,
+                      1280, 1536, 1792, 2048, 2049, 2560, 3072, 4096, 4097, 5120, 6144, 7168, 8192})
+    rows.push_back(m);
   return rows;
 }
 
@@ -76,11 +78,16 @@ class Bench {
 
 Figure product_figure(const char* name, const Product& p, int tensor, int m, const Series& series, Gemm& gemm) {
   const double flop = 2.0 * m * p.n * p.k;
-  const double bytes = 2.0 * (static_cast<double>(p.n) * p.k + static_cast<double>(m) * p.k + static_cast<double>(m) * p.n);
+  const double bytes =
+      2.0 * (static_cast<double>(p.n) * p.k + static_cast<double>(m) * p.k + static_cast<double>(m) * p.n);
   const double us = series.summary().median;
   const GemmAlgorithm a = gemm.prepare(m, p.n, p.k);
   return figure(name,
-                {{"product", p.name}, {"tensor", std::int64_t{tensor}}, {"m", std::int64_t{m}}, {"n", std::int64_t{p.n}}, {"k", std::int64_t{p.k}}},
+                {{"product", p.name},
+                 {"tensor", std::int64_t{tensor}},
+                 {"m", std::int64_t{m}},
+                 {"n", std::int64_t{p.n}},
+                 {"k", std::int64_t{p.k}}},
                 "us", series,
                 {{"tflops", tflops(flop, us)},
                  {"gbps", gbps(bytes, us)},
@@ -98,7 +105,8 @@ void burst(Context& context, CudaTimer& timer, Bench& bench, const std::vector<P
       variants.push_back({p.name, [&, m](int) { bench.launch(p, m, timer.stream()); }});
     }
     const auto series = measure_interleaved(variants, context.rule(0.25), timer, context.rng());
-    for (std::size_t i = 0; i < timed.size(); ++i) context.add(product_figure("gemm", *timed[i], tensor, m, series[i], bench.gemm()));
+    for (std::size_t i = 0; i < timed.size(); ++i)
+      context.add(product_figure("gemm", *timed[i], tensor, m, series[i], bench.gemm()));
   }
 }
 
@@ -108,7 +116,8 @@ void sustained(Context& context, CudaTimer& timer, Bench& bench, const std::vect
     for (const Product& p : products) {
       if (context.interrupted()) return;
       if (p.per_sample) continue;
-      const Series series = timer.sustained([&](int) { bench.launch(p, m, timer.stream()); }, context.quick() ? 0.5 : 3.0);
+      const Series series =
+          timer.sustained([&](int) { bench.launch(p, m, timer.stream()); }, context.quick() ? 0.5 : 3.0);
       context.add(product_figure("gemm_sustained", p, 1, m, series, bench.gemm()));
     }
   }
@@ -134,6 +143,8 @@ void run(Context& context) {
 }
 }  // namespace
 
-const Part gemm_part = {"gemm", "matrix products of a layer by token count and TP degree (cuBLASLt), burst and sustained", unsupported, run};
+const Part gemm_part = {"gemm",
+                        "matrix products of a layer by token count and TP degree (cuBLASLt), burst and sustained",
+                        unsupported, run};
 
 }  // namespace stowage::probe

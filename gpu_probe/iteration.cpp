@@ -26,11 +26,13 @@ class Pool {
       : row_(static_cast<std::int64_t>(shape.kv_heads) * shape.head_dim), tokens_(tokens / kBlock * kBlock) {
     for (int i = 0; i < 2 * layers; ++i) {
       tensors_.emplace_back(static_cast<std::size_t>(tokens_ * row_) * 2);
-      launch_fill_random(nullptr, tensors_.back().as<>(), tensors_.back().bytes(), seed + static_cast<std::uint64_t>(i), true);
+      launch_fill_random(nullptr, tensors_.back().as<>(), tensors_.back().bytes(), seed + static_cast<std::uint64_t>(i),
+                         true);
     }
     stride_ = kContextMax / kBlock;
     start_ = DeviceBuffer(kRequestsMax * sizeof(std::int64_t));
-    table_ = DeviceBuffer(static_cast<std::size_t>(kRequestsMax) * static_cast<std::size_t>(stride_) * sizeof(std::int32_t));
+    table_ =
+        DeviceBuffer(static_cast<std::size_t>(kRequestsMax) * static_cast<std::size_t>(stride_) * sizeof(std::int32_t));
     blocks_.resize(static_cast<std::size_t>(tokens_ / kBlock));
     for (std::size_t i = 0; i < blocks_.size(); ++i) blocks_[i] = static_cast<std::int32_t>(i);
     shuffle_blocks(blocks_, seed);
@@ -65,7 +67,8 @@ class Pool {
       if ((used + blocks) * kBlock > tokens_) return false;
       start[static_cast<std::size_t>(r.slot)] = used * kBlock * row_;
       for (std::int64_t b = 0; b < blocks; ++b)
-        table[static_cast<std::size_t>(r.slot * std::int64_t{stride_} + b)] = blocks_[static_cast<std::size_t>(used + b)];
+        table[static_cast<std::size_t>(r.slot * std::int64_t{stride_} + b)] =
+            blocks_[static_cast<std::size_t>(used + b)];
       used += blocks;
     }
     CUDA_CHECK(cudaDeviceSynchronize());
@@ -90,7 +93,8 @@ struct Point {
 
 void add_request(StepBatch& batch, int stored, int count, int vocab, Rng& rng) {
   batch.requests.push_back({static_cast<int>(batch.requests.size()), stored, count, true});
-  for (int t = 0; t < count; ++t) batch.tokens.push_back(static_cast<std::int32_t>(rng() % static_cast<std::uint64_t>(vocab)));
+  for (int t = 0; t < count; ++t)
+    batch.tokens.push_back(static_cast<std::int32_t>(rng() % static_cast<std::uint64_t>(vocab)));
 }
 
 Keys shape_keys(const StepBatch& batch) {
@@ -105,7 +109,11 @@ Keys shape_keys(const StepBatch& batch) {
       chunk_stored += r.stored;
     }
   }
-  return {{"decodes", decodes}, {"decode_kv_tokens", decode_kv}, {"chunks", chunks}, {"chunk_tokens", chunk_tokens}, {"chunk_stored_tokens", chunk_stored}};
+  return {{"decodes", decodes},
+          {"decode_kv_tokens", decode_kv},
+          {"chunks", chunks},
+          {"chunk_tokens", chunk_tokens},
+          {"chunk_stored_tokens", chunk_stored}};
 }
 
 Point uniform(const std::string& kind, int requests, int stored, int count, int vocab, Rng& rng) {
@@ -123,7 +131,8 @@ Point random_mixed(int vocab, Rng& rng) {
   const int decodes = between(1, 128);
   for (int r = 0; r < decodes; ++r) add_request(p.batch, between(32, 4096), 1, vocab, rng);
   const int chunks = 1 + static_cast<int>(rng() % 3);
-  for (int c = 0; c < chunks; ++c) add_request(p.batch, rng() % 2 == 0 ? 0 : between(64, 4096), std::max(2, between(32, 2048)), vocab, rng);
+  for (int c = 0; c < chunks; ++c)
+    add_request(p.batch, rng() % 2 == 0 ? 0 : between(64, 4096), std::max(2, between(32, 2048)), vocab, rng);
   p.keys = shape_keys(p.batch);
   return p;
 }
@@ -136,7 +145,9 @@ std::vector<Point> points_of(Context& context) {
   for (const int batch : quick ? std::vector{1, 16, 64} : std::vector{1, 2, 4, 8, 16, 32, 48, 64, 96, 128, 192, 256})
     for (const int stored : quick ? std::vector{511, 2047} : std::vector{127, 511, 1023, 2047, 4095, 8191})
       points.push_back(uniform("decode", batch, stored, 1, vocab, rng));
-  for (const int count : quick ? std::vector{512, 2048} : std::vector{64, 128, 200, 256, 384, 512, 768, 1000, 1024, 1536, 2048, 3000, 4096, 6000, 8192})
+  for (const int count :
+       quick ? std::vector{512, 2048}
+             : std::vector{64, 128, 200, 256, 384, 512, 768, 1000, 1024, 1536, 2048, 3000, 4096, 6000, 8192})
     points.push_back(uniform("prefill", 1, 0, count, vocab, rng));
   if (!quick) {
     for (const int requests : {2, 4, 8}) points.push_back(uniform("prefill", requests, 0, 1024, vocab, rng));
@@ -148,15 +159,20 @@ std::vector<Point> points_of(Context& context) {
 }
 
 void measure_point(Context& context, CudaTimer& timer, StepRunner& runner, const Point& point, bool paged) {
-  Keys keys = {{"kind", point.kind}, {"layout", std::string(paged ? "paged" : "contiguous")}, {"block_tokens", std::int64_t{paged ? kBlock : 0}},
+  Keys keys = {{"kind", point.kind},
+               {"layout", std::string(paged ? "paged" : "contiguous")},
+               {"block_tokens", std::int64_t{paged ? kBlock : 0}},
                {"layers", std::int64_t{runner.layers()}}};
   keys.insert(keys.end(), point.keys.begin(), point.keys.end());
   StepShape shape;
-  const auto step = [&](int) { shape = runner.run(point.batch, timer.stream(), true, paged ? PrefillLoader::gather : PrefillLoader::tensor); };
+  const auto step = [&](int) {
+    shape = runner.run(point.batch, timer.stream(), true, paged ? PrefillLoader::gather : PrefillLoader::tensor);
+  };
   for (int i = 0; i < 2; ++i) step(0);  // loads kernels, captures the graph
   CUDA_CHECK(cudaStreamSynchronize(timer.stream()));
   const Series series = measure(step, context.rule(0.4), timer, context.rng());
-  context.add(figure("iteration", keys, "us", series, {{"padded_rows", std::int64_t{shape.padded_rows}}, {"graph", shape.graph}}));
+  context.add(figure("iteration", keys, "us", series,
+                     {{"padded_rows", std::int64_t{shape.padded_rows}}, {"graph", shape.graph}}));
   if (point.kind != "decode") return;
   // As a host sees it: queue, wait, read the sampled tokens back.
   Series wall;
@@ -164,7 +180,8 @@ void measure_point(Context& context, CudaTimer& timer, StepRunner& runner, const
   for (int i = 0; i < (context.quick() ? 5 : 10) && !context.interrupted(); ++i) {
     const double start_s = timer.now_s();
     step(i);
-    CUDA_CHECK(cudaMemcpyAsync(tokens.data(), runner.sampled(), tokens.size() * sizeof tokens[0], cudaMemcpyDeviceToHost, timer.stream()));
+    CUDA_CHECK(cudaMemcpyAsync(tokens.data(), runner.sampled(), tokens.size() * sizeof tokens[0],
+                               cudaMemcpyDeviceToHost, timer.stream()));
     CUDA_CHECK(cudaStreamSynchronize(timer.stream()));
     wall.add((timer.now_s() - start_s) * 1e6);
   }
@@ -174,20 +191,25 @@ void measure_point(Context& context, CudaTimer& timer, StepRunner& runner, const
 std::optional<std::string> unsupported(const Context& context) {
   if (!gemm_missing().empty()) return gemm_missing();
   const ModelShape& m = context.model();
-  if ((m.head_dim != 64 && m.head_dim != 128) || m.heads / m.kv_heads > 8) return "no attention kernel for this model's heads";
+  if ((m.head_dim != 64 && m.head_dim != 128) || m.heads / m.kv_heads > 8)
+    return "no attention kernel for this model's heads";
   return std::nullopt;
 }
 
 void run(Context& context) {
   const ModelShape& m = context.model();
   const int layers = context.layers();
-  const StepLimits limits{.rows_max = 8192, .requests_max = kRequestsMax, .slots = kRequestsMax, .context_max = kContextMax};
+  const StepLimits limits{
+      .rows_max = 8192, .requests_max = kRequestsMax, .slots = kRequestsMax, .context_max = kContextMax};
   StepRunner runner(m, layers, limits, context.device().sms, context.options().seed);
   const auto per_token = static_cast<std::int64_t>(m.kv_bytes_per_token_layer()) * layers;
   const std::int64_t tokens = std::min(kTokensMax, static_cast<std::int64_t>(usable_device_bytes()) / per_token);
-  if (tokens < 8192) throw EnvironmentError(fmt::format("iteration: {} has room for {} tokens of KV beside its weights; --layers takes fewer layers", m.name, tokens));
+  if (tokens < 8192)
+    throw EnvironmentError(fmt::format(
+        "iteration: {} has room for {} tokens of KV beside its weights; --layers takes fewer layers", m.name, tokens));
   Pool pool(m, layers, tokens, context.options().seed);
-  context.note(fmt::format("weights {:.2f} GiB, KV for {} tokens", static_cast<double>(runner.weight_bytes()) / (1 << 30), tokens));
+  context.note(fmt::format("weights {:.2f} GiB, KV for {} tokens",
+                           static_cast<double>(runner.weight_bytes()) / (1 << 30), tokens));
   // With the gate all launches of a step wait in the stream's queue; many layers would not fit there.
   CudaTimer timer({.gate = layers <= 32});
   const auto points = points_of(context);
@@ -202,6 +224,7 @@ void run(Context& context) {
 }
 }  // namespace
 
-const Part iteration_part = {"iteration", "whole decode, prefill and mixed iterations at real depth with random weights", unsupported, run};
+const Part iteration_part = {
+    "iteration", "whole decode, prefill and mixed iterations at real depth with random weights", unsupported, run};
 
 }  // namespace stowage::probe

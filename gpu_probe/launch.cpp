@@ -40,7 +40,8 @@ void eager(Context& context, CudaTimer& timer) {
   context.add(figure("eager_cpu", {{"stream", std::string("idle")}}, "us", idle));
   context.add(figure("eager_cpu", {{"stream", std::string("busy")}}, "us", queued));
   context.add(figure("event_record_cpu", {}, "us", event));
-  context.add(figure("launch_to_sync_cpu", {}, "us", sync));  // launch returned, until the empty kernel is known to be done
+  context.add(
+      figure("launch_to_sync_cpu", {}, "us", sync));  // launch returned, until the empty kernel is known to be done
   for (const int kernels : {1, 100, 400}) {
     const Series gpu = measure(
         [&](int) {
@@ -67,7 +68,8 @@ void graphs(Context& context, CudaTimer& timer) {
     const Keys keys = {{"nodes", std::int64_t{nodes}}};
     const GraphExec graph = chain_of(nodes, timer.stream());
     Series make;  // capture and instantiate
-    for (int i = 0; i < (context.quick() ? 3 : 10); ++i) make.add(cpu_us([&] { const GraphExec one = chain_of(nodes, timer.stream()); }));
+    for (int i = 0; i < (context.quick() ? 3 : 10); ++i)
+      make.add(cpu_us([&] { const GraphExec one = chain_of(nodes, timer.stream()); }));
     const auto replay = [&](int) { CUDA_CHECK(cudaGraphLaunch(graph.get(), timer.stream())); };
     const Series gpu = measure(replay, context.rule(), timer, context.rng());
     Series cpu, whole;
@@ -95,7 +97,7 @@ void run(Context& context) {
 }
 }  // namespace
 
-const Part launch_part = {"launch", "kernel launch: CPU cost and GPU time, eager and CUDA graphs of 1, 100, 500 kernels", unsupported,
-                          run};
+const Part launch_part = {
+    "launch", "kernel launch: CPU cost and GPU time, eager and CUDA graphs of 1, 100, 500 kernels", unsupported, run};
 
 }  // namespace stowage::probe

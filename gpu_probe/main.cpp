@@ -29,9 +29,11 @@ class Canary {
   }
   Figure read(Rng& rng) {
     const StopRule rule{.rel_noise = 0.005, .samples_min = 20, .samples_max = 40, .timeout_s = 0.1};
-    const Series series = measure([&](int) { launch_read(timer_.stream(), data_.as<>(), bytes, sink_.as<std::uint32_t>(), sms_); },
-                                  rule, timer_, rng);
-    return figure("read", {{"bytes", std::int64_t{bytes}}}, "us", series, {{"gbps", gbps(double{bytes}, series.summary().median)}});
+    const Series series =
+        measure([&](int) { launch_read(timer_.stream(), data_.as<>(), bytes, sink_.as<std::uint32_t>(), sms_); }, rule,
+                timer_, rng);
+    return figure("read", {{"bytes", std::int64_t{bytes}}}, "us", series,
+                  {{"gbps", gbps(double{bytes}, series.summary().median)}});
   }
 
  private:
@@ -60,7 +62,8 @@ Outcome run_part(const Part& part, const DeviceInfo& device, const Options& opti
     result.status = Status::partial;
     result.reason = e.what();
     outcome = cudaDeviceSynchronize() == cudaSuccess ? Outcome::failed : Outcome::gpu_lost;
-    std::fprintf(stderr, "gpu_probe: error: %.*s: %s\n", static_cast<int>(part.name.size()), part.name.data(), e.what());
+    std::fprintf(stderr, "gpu_probe: error: %.*s: %s\n", static_cast<int>(part.name.size()), part.name.data(),
+                 e.what());
   }
   if (stop_signal() != 0 && result.status == Status::measured) {
     result.status = Status::partial;
@@ -74,7 +77,9 @@ Outcome run_part(const Part& part, const DeviceInfo& device, const Options& opti
 
 int run_checks() {
   const int failed = run_selftest([](const std::string& line) { std::fputs((line + '\n').c_str(), stdout); });
-  std::fputs(fmt::format("selftest: {}\n", failed == 0 ? "all checks passed" : fmt::format("{} checks FAILED", failed)).c_str(), stdout);
+  std::fputs(fmt::format("selftest: {}\n", failed == 0 ? "all checks passed" : fmt::format("{} checks FAILED", failed))
+                 .c_str(),
+             stdout);
   return failed == 0 ? 0 : 1;
 }
 
@@ -89,7 +94,12 @@ int run_parts(ProbeRun& run, std::chrono::steady_clock::time_point start) {
     if (options.command != "all" && options.command != part->name) continue;
     PartResult& result = run.parts.emplace_back();
     if (lost || stop_signal() != 0) {
-      result = {std::string(part->name), Status::waived, lost ? "an earlier part lost the GPU" : "interrupted before it began", 0, {}, {}};
+      result = {std::string(part->name),
+                Status::waived,
+                lost ? "an earlier part lost the GPU" : "interrupted before it began",
+                0,
+                {},
+                {}};
     } else {
       std::fprintf(stderr, "gpu_probe: %.*s …\n", static_cast<int>(part->name.size()), part->name.data());
       const Outcome outcome = run_part(*part, run.device, options, result);
@@ -129,8 +139,9 @@ int probe_main(int argc, char** argv) {
   run.host = read_host();
   if (!run.options.output.empty() && run.options.command != "selftest")
     write_file(run.options.output, to_json(run));  // better to fail now than in 8 minutes
-  std::fputs(fmt::format("{} · driver {} · CUDA {} · {:.1f} of {:.1f} GiB free · {}\n", run.device.name, run.device.driver_version,
-                         run.device.runtime_cuda, static_cast<double>(run.device.free_bytes) / (1 << 30),
+  std::fputs(fmt::format("{} · driver {} · CUDA {} · {:.1f} of {:.1f} GiB free · {}\n", run.device.name,
+                         run.device.driver_version, run.device.runtime_cuda,
+                         static_cast<double>(run.device.free_bytes) / (1 << 30),
                          static_cast<double>(run.device.memory_bytes) / (1 << 30), run.host.cpu)
                  .c_str(),
              stdout);

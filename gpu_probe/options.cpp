@@ -17,9 +17,7 @@ namespace stowage::probe {
 namespace {
 namespace po = boost::program_options;
 
-[[noreturn]] void bad_usage(const std::string& what) {
-  throw InputError(SourcePos{}, what + "; see gpu_probe --help");
-}
+[[noreturn]] void bad_usage(const std::string& what) { throw InputError(SourcePos{}, what + "; see gpu_probe --help"); }
 
 std::string part_list(std::span<const Part* const> parts) {
   std::string out;
@@ -29,17 +27,15 @@ std::string part_list(std::span<const Part* const> parts) {
 
 po::options_description describe(Options& o) {
   po::options_description d("Options");
-  d.add_options()
-      ("help,h", "print this and exit")
-      ("version", "print the version and exit")
-      ("list", "list the parts and the models and exit")
-      ("output,o", po::value(&o.output)->value_name("FILE"), "write the figures as JSON (all: probe.json by default)")
-      ("quick", po::bool_switch(&o.quick), "fewer points, 2 % noise instead of 0.5 %")
-      ("model", po::value(&o.model)->value_name("NAME")->default_value(o.model), "model whose shapes are measured")
-      ("device", po::value(&o.device)->value_name("N")->default_value(o.device), "GPU, as CUDA counts them")
-      ("layers", po::value(&o.layers)->value_name("N"), "layers of a whole iteration (all of the model's by default)")
-      ("seed", po::value(&o.seed)->value_name("N")->default_value(o.seed), "seed of data and orders")
-      ("shared", po::bool_switch(&o.shared), "measure although others use the GPU; the file says so");
+  d.add_options()("help,h", "print this and exit")("version", "print the version and exit")(
+      "list", "list the parts and the models and exit")("output,o", po::value(&o.output)->value_name("FILE"),
+                                                        "write the figures as JSON (all: probe.json by default)")(
+      "quick", po::bool_switch(&o.quick), "fewer points, 2 % noise instead of 0.5 %")(
+      "model", po::value(&o.model)->value_name("NAME")->default_value(o.model), "model whose shapes are measured")(
+      "device", po::value(&o.device)->value_name("N")->default_value(o.device), "GPU, as CUDA counts them")(
+      "layers", po::value(&o.layers)->value_name("N"), "layers of a whole iteration (all of the model's by default)")(
+      "seed", po::value(&o.seed)->value_name("N")->default_value(o.seed), "seed of data and orders")(
+      "shared", po::bool_switch(&o.shared), "measure although others use the GPU; the file says so");
   return d;
 }
 
@@ -73,18 +69,21 @@ Options parse_options(int argc, const char* const* argv, std::span<const Part* c
   po::variables_map values;
   try {
     using namespace po::command_line_style;
-    po::store(po::command_line_parser(argc, argv).options(all).positional(positional).style(unix_style & ~allow_guessing).run(),
+    po::store(po::command_line_parser(argc, argv)
+                  .options(all)
+                  .positional(positional)
+                  .style(unix_style & ~allow_guessing)
+                  .run(),
               values);
     po::notify(values);
-  } catch (const po::error& e) {
-    bad_usage(e.what());
-  }
+  } catch (const po::error& e) { bad_usage(e.what()); }
   if (values.count("help") != 0) {
     std::ostringstream help;
     help << "Usage: gpu_probe all|selftest|PART [options]\n"
             "Measures what a GPU's driver, memory and kernels cost, for `stowage calibrate`.\n"
             "selftest checks every kernel against a float64 reference.\n\nParts:\n"
-         << part_list(parts) << '\n' << visible
+         << part_list(parts) << '\n'
+         << visible
          << "\nExit codes: 0 measured (or waived, with the reason), 1 no usable GPU or a failure, 2 bad usage,\n"
             "130/143 interrupted (what was measured is kept).\n";
     text = help.str();
@@ -93,11 +92,12 @@ Options parse_options(int argc, const char* const* argv, std::span<const Part* c
   } else if (values.count("list") != 0) {
     text = "parts:\n" + part_list(parts) + "models:\n";
     for (const ModelShape& m : model_shapes())
-      text += fmt::format("  {:<12} {} layers, hidden {}, {}/{} heads of {}, ffn {}\n", m.name, m.layers, m.hidden, m.heads,
-                          m.kv_heads, m.head_dim, m.intermediate);
+      text += fmt::format("  {:<12} {} layers, hidden {}, {}/{} heads of {}, ffn {}\n", m.name, m.layers, m.hidden,
+                          m.heads, m.kv_heads, m.head_dim, m.intermediate);
   }
   if (!text.empty()) return o;
-  if (commands.size() > 1) bad_usage(fmt::format("one part at a time, or all; got '{}' and '{}'", commands[0], commands[1]));
+  if (commands.size() > 1)
+    bad_usage(fmt::format("one part at a time, or all; got '{}' and '{}'", commands[0], commands[1]));
   if (commands.empty()) bad_usage("which part? (gpu_probe all measures everything)");
   o.command = commands.front();
   check(o, parts);

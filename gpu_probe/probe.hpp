@@ -22,15 +22,15 @@ struct DeviceInfo {
   int count = 0;  // GPUs this process sees
   int sms = 0;
   int compute_major = 0, compute_minor = 0;
-  std::size_t memory_bytes = 0;       // as the driver reports it
-  std::size_t free_bytes = 0;         // when the probe started
+  std::size_t memory_bytes = 0;  // as the driver reports it
+  std::size_t free_bytes = 0;    // when the probe started
   std::size_t l2_bytes = 0;
   std::size_t shared_per_block_bytes = 0;  // opt-in limit
   int sm_clock_max_mhz = 0;
   int memory_clock_mhz = 0;
   int memory_bus_bits = 0;
-  int driver_cuda = 0;   // 13000: the CUDA version the driver supports
-  int runtime_cuda = 0;  // the one this binary was built with
+  int driver_cuda = 0;         // 13000: the CUDA version the driver supports
+  int runtime_cuda = 0;        // the one this binary was built with
   std::string driver_version;  // 580.159.04; empty when NVML is not there
   std::string pci_bus_id;
 };
@@ -60,7 +60,8 @@ struct Options {
 /// Set by SIGINT or SIGTERM (the signal's number); 0 while all is well.
 [[nodiscard]] int stop_signal();
 
-/// What a part is given, and where its figures go. Figures are kept as they come: an interrupted part keeps those it has.
+/// What a part is given, and where its figures go. Figures are kept as they come: an interrupted part keeps those it
+/// has.
 class Context {
  public:
   Context(const DeviceInfo& device, const Options& options, const ModelShape& model);

@@ -119,9 +119,12 @@ std::string first_line(const char* path) {
 
 std::string_view to_string(Status status) {
   switch (status) {
-    case Status::measured: return "measured";
-    case Status::waived: return "waived";
-    case Status::partial: return "partial";
+    case Status::measured:
+      return "measured";
+    case Status::waived:
+      return "waived";
+    case Status::partial:
+      return "partial";
   }
   return "?";
 }
@@ -132,7 +135,8 @@ HostInfo read_host() {
   bool virtualised = false;
   for (std::string line; std::getline(cpuinfo, line) && (host.cpu.empty() || !virtualised);) {
     const std::size_t colon = line.find(": ");
-    if (host.cpu.empty() && line.starts_with("model name") && colon != std::string::npos) host.cpu = line.substr(colon + 2);
+    if (host.cpu.empty() && line.starts_with("model name") && colon != std::string::npos)
+      host.cpu = line.substr(colon + 2);
     if (line.starts_with("flags")) virtualised = line.find(" hypervisor") != std::string::npos;
   }
   host.logical_cpus = static_cast<int>(std::thread::hardware_concurrency());
@@ -188,7 +192,8 @@ std::string to_json(const ProbeRun& run) {
   }
   const auto lines = [](const Json& list, const char* indent) {
     std::string s;
-    for (std::size_t i = 0; i < list.size(); ++i) s += fmt::format("{}\n{}{}", i == 0 ? "" : ",", indent, list[i].dump());
+    for (std::size_t i = 0; i < list.size(); ++i)
+      s += fmt::format("{}\n{}{}", i == 0 ? "" : ",", indent, list[i].dump());
     return s;
   };
   text += fmt::format(",\n \"canary\": [{}],\n \"parts\": {{", lines(out["canary"], "  "));
@@ -198,7 +203,8 @@ std::string to_json(const ProbeRun& run) {
     part.erase("figures");
     std::string head = part.dump();
     head.pop_back();
-    text += fmt::format("{}\n  {}: {},\n   \"figures\": [{}]}}", comma, Json(name).dump(), head, lines(figures, "    "));
+    text +=
+        fmt::format("{}\n  {}: {},\n   \"figures\": [{}]}}", comma, Json(name).dump(), head, lines(figures, "    "));
     comma = ",";
   }
   return text + "}\n}\n";
@@ -226,19 +232,21 @@ std::string to_text(const PartResult& part) {
     std::string keys;
     const auto append = [&](const Keys& list) {
       for (const auto& [key, value] : list)
-        std::visit([&, &name = key](const auto& v) {
-          if constexpr (std::is_same_v<std::decay_t<decltype(v)>, double>)
-            keys += fmt::format("{}{}={:.5g}", keys.empty() ? "" : " ", name, v);
-          else
-            keys += fmt::format("{}{}={}", keys.empty() ? "" : " ", name, v);
-        }, value);
+        std::visit(
+            [&, &name = key](const auto& v) {
+              if constexpr (std::is_same_v<std::decay_t<decltype(v)>, double>)
+                keys += fmt::format("{}{}={:.5g}", keys.empty() ? "" : " ", name, v);
+              else
+                keys += fmt::format("{}{}={}", keys.empty() ? "" : " ", name, v);
+            },
+            value);
     };
     append(f.keys);
     if (!f.extra.empty()) keys += " |";
     append(f.extra);
     const Summary& s = f.summary;
-    out += s.n > 1 ? fmt::format("  {:<22} {:>10.5g} {:<7} p5 {:.4g} p95 {:.4g} n {} {}  {}\n", f.name, s.median, f.unit, s.p5,
-                                 s.p95, s.n, to_string(f.stop), keys)
+    out += s.n > 1 ? fmt::format("  {:<22} {:>10.5g} {:<7} p5 {:.4g} p95 {:.4g} n {} {}  {}\n", f.name, s.median,
+                                 f.unit, s.p5, s.p95, s.n, to_string(f.stop), keys)
                    : fmt::format("  {:<22} {:>10.6g} {:<7}  {}\n", f.name, s.median, f.unit, keys);
   }
   for (const std::string& note : part.notes) out += "  note: " + note + '\n';

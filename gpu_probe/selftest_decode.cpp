@@ -77,7 +77,8 @@ void check_decode(Checks& checks) {
               std::span(q_host).subspan(static_cast<std::size_t>(r * (width + 8) + h * shape.head_dim),
                                         static_cast<std::size_t>(shape.head_dim)),
               shape.lengths[static_cast<std::size_t>(r)], 1.0 / std::sqrt(shape.head_dim),
-              [&](int t, int d) { return image.k(r, t, kv_head, d); }, [&](int t, int d) { return image.v(r, t, kv_head, d); });
+              [&](int t, int d) { return image.k(r, t, kv_head, d); },
+              [&](int t, int d) { return image.v(r, t, kv_head, d); });
           reference.insert(reference.end(), row.begin(), row.end());
         }
       }

@@ -61,8 +61,9 @@ class PrefillCase {
         for (int h = 0; h < shape_.heads; ++h) {
           const int kv_head = h / (shape_.heads / shape_.kv_heads);
           const auto row = attention_reference(
-              std::span(q_host_).subspan(static_cast<std::size_t>((chunk.first_row + t) * stride() + h * shape_.head_dim),
-                                         static_cast<std::size_t>(shape_.head_dim)),
+              std::span(q_host_).subspan(
+                  static_cast<std::size_t>((chunk.first_row + t) * stride() + h * shape_.head_dim),
+                  static_cast<std::size_t>(shape_.head_dim)),
               chunk.stored + t + 1, 1.0 / std::sqrt(shape_.head_dim),
               [&](int token, int d) { return image.k(chunk.request, token, kv_head, d); },
               [&](int token, int d) { return image.v(chunk.request, token, kv_head, d); });
@@ -107,7 +108,8 @@ void check_prefill(Checks& checks) {
       for (const PrefillLoader loader : {PrefillLoader::tensor, PrefillLoader::gather}) {
         const auto out = prefill.run(image.view(), loader);
         if (!expected.empty()) {
-          checks.add(fmt::format("{}, {} by {}: same bits as contiguous", name, layout.name(), name_of(loader)), out == expected);
+          checks.add(fmt::format("{}, {} by {}: same bits as contiguous", name, layout.name(), name_of(loader)),
+                     out == expected);
           continue;
         }
         expected = out;

@@ -23,13 +23,15 @@ class Reference {
 
   /// Logits after the last of `ids`.
   [[nodiscard]] std::vector<double> logits(const std::vector<std::int32_t>& ids) const {
-    const int d = shape_.head_dim, group = shape_.heads / shape_.kv_heads, q_width = shape_.heads * d, kv_width = shape_.kv_heads * d;
+    const int d = shape_.head_dim, group = shape_.heads / shape_.kv_heads, q_width = shape_.heads * d,
+              kv_width = shape_.kv_heads * d;
     const int n = static_cast<int>(ids.size());
     const bool head_norms = shape_.name.starts_with("qwen3");
     std::vector<std::vector<double>> x;
     for (const auto id : ids) {
       std::vector<double> row(static_cast<std::size_t>(shape_.hidden));
-      for (std::size_t i = 0; i < row.size(); ++i) row[i] = w(runner_.embedding_offset() + static_cast<std::size_t>(id) * row.size() + i);
+      for (std::size_t i = 0; i < row.size(); ++i)
+        row[i] = w(runner_.embedding_offset() + static_cast<std::size_t>(id) * row.size() + i);
       x.push_back(row);
     }
     for (int layer = 0; layer < runner_.layers(); ++layer) {
@@ -43,11 +45,14 @@ class Reference {
       }
       for (int t = 0; t < n; ++t) {
         std::vector<double> attended(static_cast<std::size_t>(q_width), 0.0);
-        for (int h = 0; h < shape_.heads; ++h) attend(qkv, t, h * d, q_width + h / group * d, q_width + kv_width + h / group * d, attended);
+        for (int h = 0; h < shape_.heads; ++h)
+          attend(qkv, t, h * d, q_width + h / group * d, q_width + kv_width + h / group * d, attended);
         add(x[static_cast<std::size_t>(t)], multiply(at.o, attended, shape_.hidden));
-        const auto gate_up = multiply(at.gate_up, norm(x[static_cast<std::size_t>(t)], at.mlp_norm), 2 * shape_.intermediate);
+        const auto gate_up =
+            multiply(at.gate_up, norm(x[static_cast<std::size_t>(t)], at.mlp_norm), 2 * shape_.intermediate);
         std::vector<double> inner(static_cast<std::size_t>(shape_.intermediate));
-        for (std::size_t i = 0; i < inner.size(); ++i) inner[i] = gate_up[i] / (1 + std::exp(-gate_up[i])) * gate_up[inner.size() + i];
+        for (std::size_t i = 0; i < inner.size(); ++i)
+          inner[i] = gate_up[i] / (1 + std::exp(-gate_up[i])) * gate_up[inner.size() + i];
         add(x[static_cast<std::size_t>(t)], multiply(at.down, inner, shape_.hidden));
       }
     }
@@ -88,13 +93,17 @@ class Reference {
     double top = -INFINITY, sum = 0;
     for (int j = 0; j <= t; ++j) {
       double dot = 0;
-      for (int d = 0; d < shape_.head_dim; ++d) dot += qkv[static_cast<std::size_t>(t)][static_cast<std::size_t>(q + d)] * qkv[static_cast<std::size_t>(j)][static_cast<std::size_t>(k + d)];
+      for (int d = 0; d < shape_.head_dim; ++d)
+        dot += qkv[static_cast<std::size_t>(t)][static_cast<std::size_t>(q + d)] *
+               qkv[static_cast<std::size_t>(j)][static_cast<std::size_t>(k + d)];
       weight.push_back(dot / std::sqrt(shape_.head_dim));
       top = std::max(top, weight.back());
     }
     for (double& x : weight) sum += x = std::exp(x - top);
     for (int j = 0; j <= t; ++j)
-      for (int d = 0; d < shape_.head_dim; ++d) out[static_cast<std::size_t>(q + d)] += weight[static_cast<std::size_t>(j)] / sum * qkv[static_cast<std::size_t>(j)][static_cast<std::size_t>(v + d)];
+      for (int d = 0; d < shape_.head_dim; ++d)
+        out[static_cast<std::size_t>(q + d)] += weight[static_cast<std::size_t>(j)] / sum *
+                                                qkv[static_cast<std::size_t>(j)][static_cast<std::size_t>(v + d)];
   }
   static void add(std::vector<double>& x, const std::vector<double>& y) {
     for (std::size_t i = 0; i < x.size(); ++i) x[i] += y[i];
@@ -116,7 +125,8 @@ class TinyKv {
     start_ = KvImage::upload(std::span<const std::int64_t>(start));
     const int blocks = block == 0 ? 0 : kSlots * ((kSlotTokens + block - 1) / block);
     BlockTable table;
-    if (block > 0) table = make_table(std::vector<std::int32_t>(kSlots, kSlotTokens), block, blocks, TableOrder::random, 1, 5);
+    if (block > 0)
+      table = make_table(std::vector<std::int32_t>(kSlots, kSlotTokens), block, blocks, TableOrder::random, 1, 5);
     table_ = KvImage::upload(std::span<const std::int32_t>(table.blocks));
     for (int layer = 0; layer < layers; ++layer) {
       KvView v;
@@ -164,7 +174,10 @@ Outcome serve(StepRunner& runner, const TinyKv& kv, bool graph, PrefillLoader lo
       const bool ends = stored[r] + count >= prompts[r];
       batch.requests.push_back({r + 1, stored[r], count, ends});
       // Prompt tokens from the host, sampled ones from the device: both ways are used.
-      for (int t = 0; t < count; ++t) batch.tokens.push_back(stored[r] >= prompts[r] ? -1 : out.ids[static_cast<std::size_t>(r)][static_cast<std::size_t>(stored[r] + t)]);
+      for (int t = 0; t < count; ++t)
+        batch.tokens.push_back(stored[r] >= prompts[r]
+                                   ? -1
+                                   : out.ids[static_cast<std::size_t>(r)][static_cast<std::size_t>(stored[r] + t)]);
       stored[r] += count;
     }
     runner.run(batch, stream.get(), graph, loader);
@@ -181,7 +194,8 @@ Outcome serve(StepRunner& runner, const TinyKv& kv, bool graph, PrefillLoader lo
   const std::size_t vocab = static_cast<std::size_t>(runner.shape().vocab);
   for (std::size_t r = 0; r < 3; ++r) {
     out.logits.emplace_back(vocab);
-    CUDA_CHECK(cudaMemcpy(out.logits.back().data(), static_cast<const Bf16*>(runner.logits()) + r * vocab, vocab * 2, cudaMemcpyDeviceToHost));
+    CUDA_CHECK(cudaMemcpy(out.logits.back().data(), static_cast<const Bf16*>(runner.logits()) + r * vocab, vocab * 2,
+                          cudaMemcpyDeviceToHost));
   }
   return out;
 }
@@ -207,7 +221,8 @@ void check_step(Checks& checks) {
                  relative_error(std::span<const Bf16>(expected.logits[r]), reference.logits(ids)), 2e-2);
     }
     const auto same = [&](const std::string& what, const Outcome& got) {
-      checks.add(fmt::format("step {}, {}: same tokens and logits as contiguous, eager", shape.name, what), got.ids == expected.ids && got.logits == expected.logits);
+      checks.add(fmt::format("step {}, {}: same tokens and logits as contiguous, eager", shape.name, what),
+                 got.ids == expected.ids && got.logits == expected.logits);
     };
     same("contiguous, graph", serve(runner, TinyKv(shape, shape.layers, 0), true, PrefillLoader::tensor));
     for (const int block : {16, 64}) {

@@ -21,11 +21,12 @@ DeviceBuffer activations(std::int64_t rows, std::int64_t width) {
 }
 }  // namespace
 
-/// Arrays of 32-bit words, each at a multiple of 16 bytes. A pure decode step's layout depends on its padded size alone, so
-/// that a captured graph finds everything where it was.
+/// Arrays of 32-bit words, each at a multiple of 16 bytes. A pure decode step's layout depends on its padded size
+/// alone, so that a captured graph finds everything where it was.
 struct StepRunner::Layout {
   int rows = 0, padded = 0, decodes = 0, padded_decodes = 0, tiles = 0, samples = 0;
-  std::size_t positions = 0, slots = 0, tokens = 0, first = 0, pieces = 0, tile = 0, sample_rows = 0, sample_slots = 0, words = 0;
+  std::size_t positions = 0, slots = 0, tokens = 0, first = 0, pieces = 0, tile = 0, sample_rows = 0, sample_slots = 0,
+              words = 0;
 };
 
 struct StepRunner::Staging {
@@ -67,7 +68,8 @@ StepRunner::StepRunner(const ModelShape& shape, int layers, const StepLimits& li
   head_ = add(z(shape.vocab) * hidden, hidden);
   weights_ = DeviceBuffer(total * bf16_bytes);
   for (const Tensor& t : tensors) {
-    // Uniform with variance 1 / fan_in keeps activations of order 1; norms scale by a little around zero mean otherwise.
+    // Uniform with variance 1 / fan_in keeps activations of order 1; norms scale by a little around zero mean
+    // otherwise.
     const float scale = t.fan_in == 0 ? 1.F : std::sqrt(3.F / static_cast<float>(t.fan_in));
     launch_fill_uniform(nullptr, weights_.as<std::uint16_t>() + t.offset, t.count, seed + t.offset, scale);
   }
@@ -135,7 +137,8 @@ StepRunner::Layout StepRunner::layout_of(int rows, int decodes, int tiles, int s
   return l;
 }
 
-void StepRunner::fill(const StepBatch& batch, const Layout& l, std::span<const PrefillTile> tiles, std::int32_t* words) const {
+void StepRunner::fill(const StepBatch& batch, const Layout& l, std::span<const PrefillTile> tiles,
+                      std::int32_t* words) const {
   std::fill_n(words, l.words, 0);
   std::fill_n(words + l.slots, l.padded, -1);
   std::fill_n(words + l.sample_slots, padded_rows(std::max(1, l.samples)), -1);
@@ -156,7 +159,8 @@ void StepRunner::fill(const StepBatch& batch, const Layout& l, std::span<const P
     words[l.sample_slots + static_cast<std::size_t>(sample++)] = r.slot;
   }
   if (l.padded_decodes > 0) {
-    const DecodePlan plan = plan_decode(lengths, shape_.kv_heads, decode_slots(sms_), pieces_max(l.padded_decodes), where);
+    const DecodePlan plan =
+        plan_decode(lengths, shape_.kv_heads, decode_slots(sms_), pieces_max(l.padded_decodes), where);
     std::copy(plan.first.begin(), plan.first.end(), words + l.first);
     std::memcpy(words + l.pieces, plan.pieces.data(), plan.pieces.size() * sizeof(DecodePiece));
   }
@@ -209,7 +213,8 @@ void StepRunner::queue(const Layout& l, cudaStream_t stream, PrefillLoader loade
   const int m = l.padded, hidden = shape_.hidden, q_width = shape_.heads * shape_.head_dim;
   const int qkv_width = q_width + 2 * shape_.kv_heads * shape_.head_dim;
   const bool head_norms = shape_.name.starts_with("qwen3");
-  launch_embed(stream, weight(embedding_), words + l.tokens, words + l.slots, last_token_.as<std::int32_t>(), residual_.as<>(), m, hidden);
+  launch_embed(stream, weight(embedding_), words + l.tokens, words + l.slots, last_token_.as<std::int32_t>(),
+               residual_.as<>(), m, hidden);
   RopeArgs rope;
   rope.qkv = qkv_.as<>();
   rope.positions = words + l.positions;
@@ -223,20 +228,23 @@ void StepRunner::queue(const Layout& l, cudaStream_t stream, PrefillLoader loade
   for (int layer = 0; layer < layers_; ++layer) {
     const LayerWeights& w = offsets_[static_cast<std::size_t>(layer)];
     // From the second layer on, the MLP's output of the layer before joins the residual here.
-    launch_rms_norm(stream, layer == 0 ? nullptr : projected_.as<>(), residual_.as<>(), weight(w.attention_norm), normed_.as<>(), m, hidden, kEpsilon);
+    launch_rms_norm(stream, layer == 0 ? nullptr : projected_.as<>(), residual_.as<>(), weight(w.attention_norm),
+                    normed_.as<>(), m, hidden, kEpsilon);
     gemm_.run(stream, normed_.as<>(), weight(w.qkv), qkv_.as<>(), m, qkv_width, hidden);
     rope.q_norm = head_norms ? weight(w.q_norm) : nullptr;
     rope.k_norm = head_norms ? weight(w.k_norm) : nullptr;
     launch_rope_append(stream, kv_[static_cast<std::size_t>(layer)], rope);
     attend(l, layer, stream, loader);
     gemm_.run(stream, attended_.as<>(), weight(w.o), projected_.as<>(), m, hidden, q_width);
-    launch_rms_norm(stream, projected_.as<>(), residual_.as<>(), weight(w.mlp_norm), normed_.as<>(), m, hidden, kEpsilon);
+    launch_rms_norm(stream, projected_.as<>(), residual_.as<>(), weight(w.mlp_norm), normed_.as<>(), m, hidden,
+                    kEpsilon);
     gemm_.run(stream, normed_.as<>(), weight(w.gate_up), gate_up_.as<>(), m, 2 * shape_.intermediate, hidden);
     launch_silu_mul(stream, gate_up_.as<>(), activated_.as<>(), m, shape_.intermediate);
     gemm_.run(stream, activated_.as<>(), weight(w.down), projected_.as<>(), m, hidden, shape_.intermediate);
   }
   if (l.samples == 0) return;
-  launch_rms_norm(stream, projected_.as<>(), residual_.as<>(), weight(final_norm_), normed_.as<>(), m, hidden, kEpsilon);
+  launch_rms_norm(stream, projected_.as<>(), residual_.as<>(), weight(final_norm_), normed_.as<>(), m, hidden,
+                  kEpsilon);
   const int samples = padded_rows(l.samples);
   launch_gather_rows(stream, normed_.as<>(), words + l.sample_rows, last_rows_.as<>(), samples, hidden);
   gemm_.run(stream, last_rows_.as<>(), weight(head_), logits_.as<>(), samples, shape_.vocab, hidden);
@@ -249,7 +257,8 @@ StepShape StepRunner::run(const StepBatch& batch, cudaStream_t stream, bool grap
   int rows = 0, decodes = 0, samples = 0;
   for (const StepRequest& r : batch.requests) {
     if (r.count < 1 || r.slot < 0 || r.slot >= limits_.slots || r.stored + r.count > limits_.context_max) {
-      throw std::invalid_argument(fmt::format("step: {} new tokens after {} in slot {} break the limits", r.count, r.stored, r.slot));
+      throw std::invalid_argument(
+          fmt::format("step: {} new tokens after {} in slot {} break the limits", r.count, r.stored, r.slot));
     }
     if (r.count == 1) {
       if (!chunks.empty()) throw std::invalid_argument("step: requests with one new token come first");
@@ -263,7 +272,8 @@ StepShape StepRunner::run(const StepBatch& batch, cudaStream_t stream, bool grap
   if (rows == 0) return {};
   if (rows > limits_.rows_max || static_cast<int>(batch.requests.size()) > limits_.requests_max ||
       batch.tokens.size() != static_cast<std::size_t>(rows)) {
-    throw std::invalid_argument(fmt::format("step: {} tokens of {} requests, {} ids", rows, batch.requests.size(), batch.tokens.size()));
+    throw std::invalid_argument(
+        fmt::format("step: {} tokens of {} requests, {} ids", rows, batch.requests.size(), batch.tokens.size()));
   }
   const auto tiles = plan_prefill(chunks, prefill_tile_tokens(shape_.heads, shape_.kv_heads));
   // Padded rows sample nothing: a graph is one for all batches of its padded size.
@@ -273,7 +283,8 @@ StepShape StepRunner::run(const StepBatch& batch, cudaStream_t stream, bool grap
   Staging& staging = staging_[next_staging_++ % staging_.size()];
   CUDA_CHECK(cudaEventSynchronize(staging.copied.get()));
   fill(batch, l, tiles, staging.words.as<std::int32_t>());
-  CUDA_CHECK(cudaMemcpyAsync(meta_.as<>(), staging.words.as<>(), l.words * sizeof(std::int32_t), cudaMemcpyHostToDevice, stream));
+  CUDA_CHECK(cudaMemcpyAsync(meta_.as<>(), staging.words.as<>(), l.words * sizeof(std::int32_t), cudaMemcpyHostToDevice,
+                             stream));
   CUDA_CHECK(cudaEventRecord(staging.copied.get(), stream));
   if (!graph) {
     queue(l, stream, loader);

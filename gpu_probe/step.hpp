@@ -1,10 +1,10 @@
 #pragma once
-// One iteration of a serving engine on the GPU: a whole dense transformer with random weights, from token ids to sampled
-// tokens, its KV wherever a memory manager put it. Used by part `iteration` and by `gpu_probe replay`.
+// One iteration of a serving engine on the GPU: a whole dense transformer with random weights, from token ids to
+// sampled tokens, its KV wherever a memory manager put it. Used by part `iteration` and by `gpu_probe replay`.
 //
 // Decoding requests (one new token) attend by the decode kernel, prompts and chunks by the prefill kernel; everything
-// else runs once over all tokens of the iteration. A pure decode iteration can run as a CUDA graph, captured once a batch
-// size: addresses stay, and what changes (block tables, start rows, work lists) is read from device memory.
+// else runs once over all tokens of the iteration. A pure decode iteration can run as a CUDA graph, captured once a
+// batch size: addresses stay, and what changes (block tables, start rows, work lists) is read from device memory.
 #include <array>
 #include <cstdint>
 #include <map>
@@ -21,17 +21,17 @@
 namespace stowage::probe {
 
 struct StepLimits {
-  int rows_max = 8192;      // tokens of one iteration
-  int requests_max = 256;   // requests of one iteration
-  int slots = 256;          // rows of the block table or of start[]
-  int context_max = 8192;   // tokens of one request, prompt and output
+  int rows_max = 8192;     // tokens of one iteration
+  int requests_max = 256;  // requests of one iteration
+  int slots = 256;         // rows of the block table or of start[]
+  int context_max = 8192;  // tokens of one request, prompt and output
 };
 
 struct StepRequest {
-  int slot = 0;         // where its KV is: row of the block table, or of start[]
-  int stored = 0;       // tokens whose KV is stored before this step
-  int count = 1;        // new tokens
-  bool sample = true;   // false for a chunk that does not end the prompt
+  int slot = 0;        // where its KV is: row of the block table, or of start[]
+  int stored = 0;      // tokens whose KV is stored before this step
+  int count = 1;       // new tokens
+  bool sample = true;  // false for a chunk that does not end the prompt
 };
 
 /// Requests with one new token first, then the longer ones. tokens: the ids of all new tokens in the order of the
@@ -60,9 +60,11 @@ class StepRunner {
   /// Where each layer's K and V are. Addresses must stay until the next bind(); drops the graphs captured before.
   void bind(std::span<const KvView> layers);
 
-  /// Queues one iteration. graph: replay a captured graph when all requests decode. Throws std::invalid_argument when the batch
-  /// breaks the limits or the order; reads no K or V past a request's tokens. stream: not the legacy one, which cannot be captured.
-  StepShape run(const StepBatch& batch, cudaStream_t stream, bool graph = true, PrefillLoader loader = PrefillLoader::tensor);
+  /// Queues one iteration. graph: replay a captured graph when all requests decode. Throws std::invalid_argument when
+  /// the batch breaks the limits or the order; reads no K or V past a request's tokens. stream: not the legacy one,
+  /// which cannot be captured.
+  StepShape run(const StepBatch& batch, cudaStream_t stream, bool graph = true,
+                PrefillLoader loader = PrefillLoader::tensor);
 
   /// On the device: the token last sampled for each slot.
   [[nodiscard]] const std::int32_t* sampled() const { return last_token_.as<std::int32_t>(); }
@@ -89,7 +91,8 @@ class StepRunner {
   struct Staging;  // pinned copy of the metadata, and the event that says when it may be written again
 
   Layout layout_of(int rows, int decodes, int tiles, int samples) const;
-  void fill(const StepBatch& batch, const Layout& layout, std::span<const PrefillTile> tiles, std::int32_t* words) const;
+  void fill(const StepBatch& batch, const Layout& layout, std::span<const PrefillTile> tiles,
+            std::int32_t* words) const;
   void queue(const Layout& layout, cudaStream_t stream, PrefillLoader loader);
   void attend(const Layout& layout, int layer, cudaStream_t stream, PrefillLoader loader);
   [[nodiscard]] const void* weight(std::size_t offset) const { return weights_.as<std::uint16_t>() + offset; }
@@ -103,7 +106,8 @@ class StepRunner {
   DeviceBuffer weights_, rope_;
   std::vector<LayerWeights> offsets_;
   std::size_t embedding_ = 0, head_ = 0, final_norm_ = 0;
-  DeviceBuffer residual_, normed_, qkv_, attended_, projected_, gate_up_, activated_, last_rows_, logits_, scratch_, meta_, last_token_;
+  DeviceBuffer residual_, normed_, qkv_, attended_, projected_, gate_up_, activated_, last_rows_, logits_, scratch_,
+      meta_, last_token_;
   std::vector<KvView> kv_;
   std::vector<PrefillMaps> maps_;
   std::map<std::pair<int, int>, GraphExec> graphs_;  // by (padded rows, samples)

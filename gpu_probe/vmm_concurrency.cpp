@@ -45,8 +45,11 @@ constexpr std::array phase_names = {"idle", "mapping", "unmapping"};
 class Mapper {
  public:
   Mapper(const Context& context, std::size_t pages, int maps_per_s)
-      : device_(context.device().index), maps_per_s_(maps_per_s), handles_(create_handles(context, pages, page_2mib)),
-        range_(device_, pages * page_2mib, page_2mib), thread_([this] { work(); }) {}
+      : device_(context.device().index),
+        maps_per_s_(maps_per_s),
+        handles_(create_handles(context, pages, page_2mib)),
+        range_(device_, pages * page_2mib, page_2mib),
+        thread_([this] { work(); }) {}
   Mapper(const Mapper&) = delete;
   Mapper& operator=(const Mapper&) = delete;
   ~Mapper() {
@@ -78,7 +81,8 @@ class Mapper {
         const auto start = Clock::now();
         for (; mapped < handles_.size() && !quit_; ++mapped) {
           if (maps_per_s_ > 0)
-            while (Clock::now() < start + std::chrono::microseconds(1'000'000LL * static_cast<std::int64_t>(mapped) / maps_per_s_))
+            while (Clock::now() <
+                   start + std::chrono::microseconds(1'000'000LL * static_cast<std::int64_t>(mapped) / maps_per_s_))
               std::this_thread::yield();
           times_.map.add(timed_us([&] { range_.map(mapped, handles_[mapped]); }));
           times_.set_access.add(timed_us([&] { range_.set_access(mapped, 1); }));
@@ -109,7 +113,8 @@ class Mapper {
 /// A decode step as the memory system sees it: 32 kernels that each read 128 MiB of one 4 GiB buffer.
 struct DecodeLoad {
   static constexpr std::size_t kernels = 32, bytes_each = 128 * mib;
-  explicit DecodeLoad(const Context& context) : data(kernels * bytes_each), sink(sizeof(std::uint32_t)), stream(make_stream()) {
+  explicit DecodeLoad(const Context& context)
+      : data(kernels * bytes_each), sink(sizeof(std::uint32_t)), stream(make_stream()) {
     launch_fill_random(stream.get(), data.as<>(), data.bytes(), 3, false);
     graph = capture_graph(stream.get(), [&](cudaStream_t s) {
       for (std::size_t k = 0; k < kernels; ++k)
@@ -187,8 +192,9 @@ void vmm_waits_for_kernels(Context& context) {
       CUDA_CHECK(cudaStreamSynchronize(stream.get()));
     }
   for (const Call& c : calls)
-    context.add(figure("call_beside_kernel", {{"call", std::string(c.name)}, {"kernel_ms", std::int64_t{spin_ns / 1'000'000}}}, "us",
-                       c.us, {{"waited_fraction", c.waited.summary().mean}}));
+    context.add(figure("call_beside_kernel",
+                       {{"call", std::string(c.name)}, {"kernel_ms", std::int64_t{spin_ns / 1'000'000}}}, "us", c.us,
+                       {{"waited_fraction", c.waited.summary().mean}}));
 }
 
 void vmm_threads(Context& context) {
@@ -214,9 +220,7 @@ void vmm_threads(Context& context) {
           try {
             CUDA_CHECK(cudaSetDevice(context.device().index));
             if (!errors[t]) round % 2 == 0 ? map_all(ranges[t], handles[t], times[t]) : unmap_all(ranges[t], times[t]);
-          } catch (...) {
-            errors[t] = std::current_exception();
-          }
+          } catch (...) { errors[t] = std::current_exception(); }
           together.arrive_and_wait();
         }
       });
@@ -259,7 +263,9 @@ void vmm_beside_decode(Context& context) {
     };
     while (!enough() && !context.interrupted() && !mapper.failed() && Clock::now() - start < std::chrono::seconds(8))
       sample_step(load, mapper, by_phase);
-    const StopReason stop = context.interrupted() ? StopReason::interrupted : enough() ? StopReason::samples : StopReason::timeout;
+    const StopReason stop = context.interrupted() ? StopReason::interrupted
+                            : enough()            ? StopReason::samples
+                                                  : StopReason::timeout;
     const MapTimes& times = mapper.finish();
     for (std::size_t p = 0; p < by_phase.size(); ++p) {
       const Keys keys = {{"mapper", std::string(phase_names[p])}, {"maps_per_s", std::int64_t{maps_per_s}}};
@@ -268,9 +274,11 @@ void vmm_beside_decode(Context& context) {
       context.add(figure("decode_graph_launch", keys, "us", by_phase[p].graph_launch));
       context.add(figure("decode_kernel_launch", keys, "us", by_phase[p].kernel_launch));
     }
-    add_times(context, "beside_decode", {{"maps_per_s", std::int64_t{maps_per_s}}, {"handle_bytes", std::int64_t{page_2mib}}}, times);
+    add_times(context, "beside_decode",
+              {{"maps_per_s", std::int64_t{maps_per_s}}, {"handle_bytes", std::int64_t{page_2mib}}}, times);
   }
-  context.note(fmt::format("decode load: a graph of {} kernels, each reading {} MiB", DecodeLoad::kernels, DecodeLoad::bytes_each / mib));
+  context.note(fmt::format("decode load: a graph of {} kernels, each reading {} MiB", DecodeLoad::kernels,
+                           DecodeLoad::bytes_each / mib));
 }
 
 }  // namespace stowage::probe

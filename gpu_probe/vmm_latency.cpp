@@ -120,7 +120,9 @@ void vmm_adjacent(Context& context) {
   }
   for (const auto& [n, t] : adjacent) {
     const Keys keys = {{"handles", i64(n)}, {"handle_bytes", i64(page_2mib)}};
-    const auto each = [&, k = static_cast<double>(n)](const Series& s) { return Keys{{"us_per_handle", s.summary().median / k}}; };
+    const auto each = [&, k = static_cast<double>(n)](const Series& s) {
+      return Keys{{"us_per_handle", s.summary().median / k}};
+    };
     context.add(figure("adjacent_map", keys, "us", t.map, each(t.map)));
     context.add(figure("adjacent_set_access", keys, "us", t.set_access, each(t.set_access)));
     context.add(figure("adjacent_unmap", keys, "us", t.unmap, each(t.unmap)));
@@ -159,7 +161,9 @@ void grow_scattered(Context& context, bool lonely) {
   }
   if (!lonely)
     for (std::size_t step = steps; step-- > 1;) unmap_step(step);  // the first page stays as the others' neighbour
-  const Keys keys = {{"handles", i64(tensors)}, {"handle_bytes", i64(page_2mib)}, {"neighbour", std::string(lonely ? "none" : "mapped")}};
+  const Keys keys = {{"handles", i64(tensors)},
+                     {"handle_bytes", i64(page_2mib)},
+                     {"neighbour", std::string(lonely ? "none" : "mapped")}};
   const auto each = [](const Series& s) { return Keys{{"us_per_handle", s.summary().median / double{tensors}}}; };
   context.add(figure("scattered_map", keys, "us", map, each(map)));
   context.add(figure("scattered_set_access", keys, "us", access, each(access)));
@@ -190,8 +194,7 @@ void vmm_after_pause(Context& context) {
         if (asleep)
           std::this_thread::sleep_for(wait);
         else
-          while (std::chrono::steady_clock::now() < until) {
-          }
+          while (std::chrono::steady_clock::now() < until) {}
         map.add(timed_us([&] { range.map(1, handle); }));
         access.add(timed_us([&] { range.set_access(1, 1); }));
         unmap.add(timed_us([&] { range.unmap(1, 1); }));
@@ -207,8 +210,8 @@ void vmm_by_live_handles(Context& context) {
   const std::size_t most = std::min<std::size_t>(usable_device_bytes() / page_2mib, context.quick() ? 4096 : 30 * 1024);
   constexpr std::size_t window = 128;  // calls just below each mark
   std::vector<std::size_t> marks;
-  for (const std::size_t m : {std::size_t{128}, std::size_t{1024}, std::size_t{4096}, std::size_t{8192}, std::size_t{16384},
-                              std::size_t{24576}, std::size_t{30720}})
+  for (const std::size_t m : {std::size_t{128}, std::size_t{1024}, std::size_t{4096}, std::size_t{8192},
+                              std::size_t{16384}, std::size_t{24576}, std::size_t{30720}})
     if (m <= most) marks.push_back(m);
   const std::size_t total = marks.back();
   std::map<std::size_t, Life> lives;
@@ -296,16 +299,19 @@ void vmm_read_by_backing(Context& context) {
   in_order.set_access(0, in_order.pages());
   shuffled.set_access(0, shuffled.pages());
   huge.set_access(0, huge.pages());
-  for (void* data : {plain.as<>(), in_order.as<>(), huge.as<>()}) launch_fill_random(timer.stream(), data, bytes, context.rng()(), false);
+  for (void* data : {plain.as<>(), in_order.as<>(), huge.as<>()})
+    launch_fill_random(timer.stream(), data, bytes, context.rng()(), false);
   CUDA_CHECK(cudaStreamSynchronize(timer.stream()));
   const auto read = [&](const void* data) {
     return [&timer, &sink, data, bytes, sms = context.device().sms](int) {
       launch_read(timer.stream(), data, bytes, sink.as<std::uint32_t>(), sms);
     };
   };
-  const std::array variants = {Variant{"cudaMalloc", read(plain.as<>())}, Variant{"2 MiB pages in order", read(in_order.as<>())},
-                               Variant{"2 MiB pages shuffled", read(shuffled.as<>())}, Variant{"1 GiB pages", read(huge.as<>())}};
-  const std::vector<Series> series = measure_interleaved(std::span<const Variant>(variants), context.rule(2.0), timer, context.rng());
+  const std::array variants = {
+      Variant{"cudaMalloc", read(plain.as<>())}, Variant{"2 MiB pages in order", read(in_order.as<>())},
+      Variant{"2 MiB pages shuffled", read(shuffled.as<>())}, Variant{"1 GiB pages", read(huge.as<>())}};
+  const std::vector<Series> series =
+      measure_interleaved(std::span<const Variant>(variants), context.rule(2.0), timer, context.rng());
   for (std::size_t v = 0; v < variants.size(); ++v) {
     const double median_us = series[v].summary().median;
     context.add(figure("read_by_backing", {{"backing", variants[v].name}, {"bytes", i64(bytes)}}, "us", series[v],

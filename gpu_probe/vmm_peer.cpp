@@ -46,7 +46,8 @@ class Peer {
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
     posix_spawn_file_actions_addclose(&actions, ends[0]);
-    std::string name = "gpu_probe", flag(vmm_peer_flag), on = fmt::format("{}", device), how_long = fmt::format("{}", seconds);
+    std::string name = "gpu_probe", flag(vmm_peer_flag), on = fmt::format("{}", device),
+                how_long = fmt::format("{}", seconds);
     char* argv[] = {name.data(), flag.data(), on.data(), how_long.data(), nullptr};
     const int status = posix_spawn(&pid_, "/proc/self/exe", &actions, nullptr, argv, environ);
     posix_spawn_file_actions_destroy(&actions);

@@ -10,7 +10,8 @@ namespace stowage::probe {
 namespace {
 
 template <class Address, int D>
-void launch_split(const Address& address, const KvView& kv, const DecodeArgs& args, int max_pieces, cudaStream_t stream) {
+void launch_split(const Address& address, const KvView& kv, const DecodeArgs& args, int max_pieces,
+                  cudaStream_t stream) {
   constexpr int kBytes = DecodeShape<D>::kSharedBytes;
   static const cudaError_t allowed =
       cudaFuncSetAttribute(decode_split<Address, D>, cudaFuncAttributeMaxDynamicSharedMemorySize, kBytes);
@@ -26,7 +27,8 @@ void launch_split(const Address& address, const KvView& kv, const DecodeArgs& ar
   if (rows <= args.blocks * 8) {  // all resident at once: spend more warps on each
     launch_after(decode_combine<D, 4>, dim3(rows), dim3(128), 0, stream, "decode combine", args, partial, partial_ml);
   } else {
-    launch_after(decode_combine<D, 1>, dim3((rows + 3) / 4), dim3(128), 0, stream, "decode combine", args, partial, partial_ml);
+    launch_after(decode_combine<D, 1>, dim3((rows + 3) / 4), dim3(128), 0, stream, "decode combine", args, partial,
+                 partial_ml);
   }
 }
 
@@ -47,7 +49,8 @@ void launch_decode(const KvView& kv, const DecodeArgs& args, int max_pieces, cud
       launch_split<std::decay_t<decltype(address)>, 64>(address, kv, args, max_pieces, stream);
     }
   });
-  if (!known) throw std::invalid_argument("decode attention: no kernel for blocks of " + std::to_string(kv.block) + " tokens");
+  if (!known)
+    throw std::invalid_argument("decode attention: no kernel for blocks of " + std::to_string(kv.block) + " tokens");
 }
 
 }  // namespace stowage::probe

@@ -2,9 +2,9 @@
 // The decode kernel itself; decode.cu instantiates it.
 //
 // A warp takes one piece of one request and one KV head at a time and needs no other warp: a ring of K and V tiles (16
-// tokens each) in its own shared memory, filled by cp.async, so that over 100 KB an SM are under way; the query heads of
-// the group are the rows of the tensor-core tiles, so K and V are read once per KV head. Warps of one block take
-// the KV heads of the same tokens, whose rows are neighbours in memory.
+// tokens each) in its own shared memory, filled by cp.async, so that over 100 KB an SM are under way; the query heads
+// of the group are the rows of the tensor-core tiles, so K and V are read once per KV head. Warps of one block take the
+// KV heads of the same tokens, whose rows are neighbours in memory.
 #include "gpu_probe/kernels/decode.hpp"
 #include "gpu_probe/kernels/ptx.cuh"
 
@@ -22,10 +22,11 @@ struct DecodeShape {
 template <class Address, int D>
 __global__ void __launch_bounds__(kDecodeWarps * 32, 1)
     decode_split(const Address address, const ptx::bf16* __restrict__ k, const ptx::bf16* __restrict__ v,
-                 const DecodeArgs args, float* __restrict__ partial, float2* __restrict__ partial_ml, float scale_log2) {
+                 const DecodeArgs args, float* __restrict__ partial, float2* __restrict__ partial_ml,
+                 float scale_log2) {
   using Shape = DecodeShape<D>;
   constexpr int kSteps = D / 16;
-  constexpr int kChunks = D / 8;            // 16-byte chunks in a row
+  constexpr int kChunks = D / 8;              // 16-byte chunks in a row
   constexpr int kRowsPerPass = 32 / kChunks;  // rows that one warp-wide copy covers
   constexpr int kPasses = kTileTokens / kRowsPerPass;
   extern __shared__ __align__(1024) std::uint8_t shared[];
@@ -88,7 +89,8 @@ __global__ void __launch_bounds__(kDecodeWarps * 32, 1)
     }
     // The query comes in while the first tiles do.
     std::uint32_t q[kSteps][2];
-    const ptx::bf16* query = static_cast<const ptx::bf16*>(args.q) + query_row * args.q_stride + (head * group + g) * D + c2;
+    const ptx::bf16* query =
+        static_cast<const ptx::bf16*>(args.q) + query_row * args.q_stride + (head * group + g) * D + c2;
 #pragma unroll
     for (int step = 0; step < kSteps; ++step) {
       q[step][0] = q[step][1] = 0;
@@ -168,7 +170,8 @@ __global__ void __launch_bounds__(kDecodeWarps * 32, 1)
 }
 
 /// The weighted sum of the pieces of one (request, head), in an order that depends on nothing but their number: zeros
-/// without pieces. kWarps = 1: a warp a row, for many rows; 4: four warps share a row's pieces, for few rows of many pieces.
+/// without pieces. kWarps = 1: a warp a row, for many rows; 4: four warps share a row's pieces, for few rows of many
+/// pieces.
 template <int D, int kWarps>
 __global__ void __launch_bounds__(128)
     decode_combine(const DecodeArgs args, const float* __restrict__ partial, const float2* __restrict__ partial_ml) {
@@ -187,7 +190,8 @@ __global__ void __launch_bounds__(128)
   const int from = args.first[request];
   const int to = args.first[request + 1];
   float m = -INFINITY;
-  for (int i = from + lane; i < to; i += 32) m = fmaxf(m, partial_ml[static_cast<std::int64_t>(i) * args.heads + head].x);
+  for (int i = from + lane; i < to; i += 32)
+    m = fmaxf(m, partial_ml[static_cast<std::int64_t>(i) * args.heads + head].x);
 #pragma unroll
   for (int mask = 16; mask > 0; mask >>= 1) m = fmaxf(m, __shfl_xor_sync(~0u, m, mask));
   float sum[kPerLane] = {};

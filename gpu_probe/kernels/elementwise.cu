@@ -44,13 +44,14 @@ __global__ void embed_kernel(const Eight* embedding, const std::int32_t* tokens,
   int id = tokens[row];
   if (id < 0 && slot >= 0) id = last_token[slot];
   for (int i = threadIdx.x; i < width; i += blockDim.x) {
-    out[static_cast<std::int64_t>(row) * width + i] = slot >= 0 ? embedding[static_cast<std::int64_t>(id) * width + i] : Eight{};
+    out[static_cast<std::int64_t>(row) * width + i] =
+        slot >= 0 ? embedding[static_cast<std::int64_t>(id) * width + i] : Eight{};
   }
 }
 
 /// One block a row; the row stays in registers between the two passes (hidden <= 8 x 4 x blockDim).
-__global__ void __launch_bounds__(1024) rms_norm_kernel(const Eight* x, Eight* residual, const Eight* weight, Eight* out,
-                                                        int width, float inverse_hidden, float epsilon) {
+__global__ void __launch_bounds__(1024) rms_norm_kernel(const Eight* x, Eight* residual, const Eight* weight,
+                                                        Eight* out, int width, float inverse_hidden, float epsilon) {
   constexpr int kMax = 4;
   ptx::wait_for_previous_grid();
   const std::int64_t base = static_cast<std::int64_t>(blockIdx.x) * width;
@@ -92,13 +93,15 @@ __global__ void __launch_bounds__(1024) rms_norm_kernel(const Eight* x, Eight* r
 __global__ void rope_table_kernel(float2* table, int positions, int half, float log2_theta) {
   const int i = blockIdx.x * blockDim.x + threadIdx.x;
   if (i >= positions * half) return;
-  const float angle = static_cast<float>(i / half) * exp2f(-log2_theta * static_cast<float>(i % half) / static_cast<float>(half));
+  const float angle =
+      static_cast<float>(i / half) * exp2f(-log2_theta * static_cast<float>(i % half) / static_cast<float>(half));
   table[i] = make_float2(cosf(angle), sinf(angle));
 }
 
 /// One warp a (row, head) of Q, K or V. Lane l holds elements 2l, 2l+1 (+64 a turn) of each half.
 template <class Address, int D>
-__global__ void __launch_bounds__(256) rope_append_kernel(const Address address, bf16* k, bf16* v, const RopeArgs args) {
+__global__ void __launch_bounds__(256)
+    rope_append_kernel(const Address address, bf16* k, bf16* v, const RopeArgs args) {
   constexpr int kHalf = D / 2;
   constexpr int kPairs = kHalf / 32;  // rotated pairs a lane: 2 for 128, 1 for 64
   ptx::wait_for_previous_grid();
@@ -115,7 +118,8 @@ __global__ void __launch_bounds__(256) rope_append_kernel(const Address address,
     bf16* from = qkv + head * D;
     if (head >= args.heads + args.kv_heads) {
       bf16* to = v + at + (head - args.heads - args.kv_heads) * D;
-      for (int i = lane * 2; i < D; i += 64) *reinterpret_cast<std::uint32_t*>(to + i) = *reinterpret_cast<const std::uint32_t*>(from + i);
+      for (int i = lane * 2; i < D; i += 64)
+        *reinterpret_cast<std::uint32_t*>(to + i) = *reinterpret_cast<const std::uint32_t*>(from + i);
       continue;
     }
     const bool is_q = head < args.heads;
@@ -169,7 +173,8 @@ __global__ void __launch_bounds__(256) silu_mul_kernel(const Eight* in, Eight* o
 __global__ void gather_rows_kernel(const Eight* in, const std::int32_t* index, Eight* out, int width) {
   ptx::wait_for_previous_grid();
   const Eight* from = in + static_cast<std::int64_t>(index[blockIdx.x]) * width;
-  for (int i = threadIdx.x; i < width; i += blockDim.x) out[static_cast<std::int64_t>(blockIdx.x) * width + i] = from[i];
+  for (int i = threadIdx.x; i < width; i += blockDim.x)
+    out[static_cast<std::int64_t>(blockIdx.x) * width + i] = from[i];
 }
 
 /// (value, index) packed so that the larger wins and, among equals, the lower index: order-preserving float bits above
@@ -180,8 +185,8 @@ __device__ __forceinline__ unsigned long long ranked(float value, int index) {
   return static_cast<unsigned long long>(bits) << 32 | static_cast<std::uint32_t>(~index);
 }
 
-__global__ void __launch_bounds__(1024) argmax_kernel(const Eight* logits, const std::int32_t* slots, std::int32_t* last_token,
-                                                      int width) {
+__global__ void __launch_bounds__(1024)
+    argmax_kernel(const Eight* logits, const std::int32_t* slots, std::int32_t* last_token, int width) {
   __shared__ unsigned long long best;
   ptx::wait_for_previous_grid();
   const int slot = slots[blockIdx.x];
@@ -205,7 +210,8 @@ __global__ void __launch_bounds__(1024) argmax_kernel(const Eight* logits, const
 }
 
 void require_eights(int width, const char* what) {
-  if (width % 8 != 0) throw std::invalid_argument(std::string(what) + ": " + std::to_string(width) + " is not a multiple of 8");
+  if (width % 8 != 0)
+    throw std::invalid_argument(std::string(what) + ": " + std::to_string(width) + " is not a multiple of 8");
 }
 }  // namespace
 
@@ -217,12 +223,12 @@ void launch_fill_uniform(cudaStream_t stream, void* data, std::size_t count, std
 void launch_embed(cudaStream_t stream, const void* embedding, const std::int32_t* tokens, const std::int32_t* slots,
                   const std::int32_t* last_token, void* out, int rows, int hidden) {
   require_eights(hidden, "embedding width");
-  launch_after(embed_kernel, dim3(rows), dim3(256), 0, stream, "embed", static_cast<const Eight*>(embedding), tokens, slots,
-               last_token, static_cast<Eight*>(out), hidden / 8);
+  launch_after(embed_kernel, dim3(rows), dim3(256), 0, stream, "embed", static_cast<const Eight*>(embedding), tokens,
+               slots, last_token, static_cast<Eight*>(out), hidden / 8);
 }
 
-void launch_rms_norm(cudaStream_t stream, const void* x, void* residual, const void* weight, void* out, int rows, int hidden,
-                     float epsilon) {
+void launch_rms_norm(cudaStream_t stream, const void* x, void* residual, const void* weight, void* out, int rows,
+                     int hidden, float epsilon) {
   require_eights(hidden, "hidden size");
   const int width = hidden / 8;
   const int threads = width <= 1024 ? (width + 31) / 32 * 32 : 1024;
@@ -238,7 +244,8 @@ void launch_rope_append(cudaStream_t stream, const KvView& kv, const RopeArgs& a
     auto* k = static_cast<bf16*>(kv.k);
     auto* v = static_cast<bf16*>(kv.v);
     if (args.head_dim == 128) {
-      launch_after(rope_append_kernel<Address, 128>, dim3(args.rows), dim3(256), 0, stream, "rope", address, k, v, args);
+      launch_after(rope_append_kernel<Address, 128>, dim3(args.rows), dim3(256), 0, stream, "rope", address, k, v,
+                   args);
     } else if (args.head_dim == 64) {
       launch_after(rope_append_kernel<Address, 64>, dim3(args.rows), dim3(256), 0, stream, "rope", address, k, v, args);
     } else {
@@ -249,7 +256,8 @@ void launch_rope_append(cudaStream_t stream, const KvView& kv, const RopeArgs& a
 
 void launch_rope_table(cudaStream_t stream, void* cos_sin, int positions, int head_dim, float theta) {
   const int count = positions * (head_dim / 2);
-  rope_table_kernel<<<(count + 255) / 256, 256, 0, stream>>>(static_cast<float2*>(cos_sin), positions, head_dim / 2, log2f(theta));
+  rope_table_kernel<<<(count + 255) / 256, 256, 0, stream>>>(static_cast<float2*>(cos_sin), positions, head_dim / 2,
+                                                             log2f(theta));
   check_launch(cudaGetLastError(), "rope table");
 }
 
@@ -260,17 +268,18 @@ void launch_silu_mul(cudaStream_t stream, const void* in, void* out, int rows, i
                static_cast<Eight*>(out), width / 8);
 }
 
-void launch_gather_rows(cudaStream_t stream, const void* in, const std::int32_t* index, void* out, int rows, int width) {
+void launch_gather_rows(cudaStream_t stream, const void* in, const std::int32_t* index, void* out, int rows,
+                        int width) {
   require_eights(width, "row width");
-  launch_after(gather_rows_kernel, dim3(rows), dim3(256), 0, stream, "gather rows", static_cast<const Eight*>(in), index,
-               static_cast<Eight*>(out), width / 8);
+  launch_after(gather_rows_kernel, dim3(rows), dim3(256), 0, stream, "gather rows", static_cast<const Eight*>(in),
+               index, static_cast<Eight*>(out), width / 8);
 }
 
-void launch_argmax(cudaStream_t stream, const void* logits, const std::int32_t* slots, std::int32_t* last_token, int rows,
-                   int vocab) {
+void launch_argmax(cudaStream_t stream, const void* logits, const std::int32_t* slots, std::int32_t* last_token,
+                   int rows, int vocab) {
   require_eights(vocab, "vocabulary");
-  launch_after(argmax_kernel, dim3(rows), dim3(1024), 0, stream, "argmax", static_cast<const Eight*>(logits), slots, last_token,
-               vocab / 8);
+  launch_after(argmax_kernel, dim3(rows), dim3(1024), 0, stream, "argmax", static_cast<const Eight*>(logits), slots,
+               last_token, vocab / 8);
 }
 
 }  // namespace stowage::probe

@@ -19,15 +19,15 @@ void launch_embed(cudaStream_t stream, const void* embedding, const std::int32_t
 
 /// residual += x (x may be null), then out = residual / rms(residual) * weight. All [rows][hidden] (LLaMA; vLLM's
 /// fused_add_rms_norm). hidden: a multiple of 8.
-void launch_rms_norm(cudaStream_t stream, const void* x, void* residual, const void* weight, void* out, int rows, int hidden,
-                     float epsilon);
+void launch_rms_norm(cudaStream_t stream, const void* x, void* residual, const void* weight, void* out, int rows,
+                     int hidden, float epsilon);
 
 struct RopeArgs {
   void* qkv = nullptr;  // [rows][(heads + 2 kv_heads) head_dim]; Q is rotated in place
   const std::int32_t* positions = nullptr;
   const std::int32_t* slots = nullptr;  // row of the block table or of start[]; < 0: padding, nothing is written
   const void* cos_sin = nullptr;        // float2 [max position][head_dim / 2], launch_rope_table()
-  const void* q_norm = nullptr;         // bf16 [head_dim]: RMS norm of each head before the rotation (Qwen3); null: none
+  const void* q_norm = nullptr;  // bf16 [head_dim]: RMS norm of each head before the rotation (Qwen3); null: none
   const void* k_norm = nullptr;
   int rows = 0, heads = 0, kv_heads = 0, head_dim = 0;
   float epsilon = 1e-5F;
@@ -43,8 +43,9 @@ void launch_silu_mul(cudaStream_t stream, const void* in, void* out, int rows, i
 /// out[i] = in[index[i]], rows of `width` bf16 (a multiple of 8).
 void launch_gather_rows(cudaStream_t stream, const void* in, const std::int32_t* index, void* out, int rows, int width);
 
-/// Greedy sampling: the lowest index of the largest logit, to last_token[slots[row]]; rows with slots[row] < 0 are left out.
-void launch_argmax(cudaStream_t stream, const void* logits, const std::int32_t* slots, std::int32_t* last_token, int rows,
-                   int vocab);
+/// Greedy sampling: the lowest index of the largest logit, to last_token[slots[row]]; rows with slots[row] < 0 are left
+/// out.
+void launch_argmax(cudaStream_t stream, const void* logits, const std::int32_t* slots, std::int32_t* last_token,
+                   int rows, int vocab);
 
 }  // namespace stowage::probe

@@ -29,7 +29,7 @@ struct Layout {
 struct KvGeometry {
   std::int64_t token_stride = 0;
   std::int64_t block_stride = 0;
-  std::int64_t v_offset = 0;     // from a layer's K to its V when interleaved
+  std::int64_t v_offset = 0;      // from a layer's K to its V when interleaved
   std::int64_t layer_offset = 0;  // from a layer's K to the next one's when interleaved
   std::int64_t elements_per_token = 0;
 
@@ -49,8 +49,11 @@ struct KvGeometry {
 class KvImage {
  public:
   KvImage(const Layout& layout, std::span<const std::int32_t> lengths, int kv_heads, int head_dim, std::uint64_t seed)
-      : geometry_(layout, kv_heads, head_dim), lengths_(lengths.begin(), lengths.end()), kv_heads_(kv_heads),
-        head_dim_(head_dim), seed_(seed) {
+      : geometry_(layout, kv_heads, head_dim),
+        lengths_(lengths.begin(), lengths.end()),
+        kv_heads_(kv_heads),
+        head_dim_(head_dim),
+        seed_(seed) {
     std::int64_t tokens = 0;
     if (layout.block == 0) {
       std::vector<std::int64_t> start;
@@ -84,8 +87,12 @@ class KvImage {
   }
 
   [[nodiscard]] const KvView& view() const { return view_; }
-  [[nodiscard]] double k(int request, int token, int head, int d) const { return to_float(value(0, request, token, head, d)); }
-  [[nodiscard]] double v(int request, int token, int head, int d) const { return to_float(value(1, request, token, head, d)); }
+  [[nodiscard]] double k(int request, int token, int head, int d) const {
+    return to_float(value(0, request, token, head, d));
+  }
+  [[nodiscard]] double v(int request, int token, int head, int d) const {
+    return to_float(value(1, request, token, head, d));
+  }
 
   template <class T>
   [[nodiscard]] static DeviceBuffer upload(std::span<const T> values) {
@@ -97,8 +104,9 @@ class KvImage {
  private:
   [[nodiscard]] Bf16 value(int which, int request, int token, int head, int d) const {
     const auto place = ((static_cast<std::uint64_t>(request) * 1000003 + static_cast<std::uint64_t>(token)) * 128 +
-                        static_cast<std::uint64_t>(head)) * 256 + static_cast<std::uint64_t>(d) * 2 +
-                       static_cast<std::uint64_t>(which);
+                        static_cast<std::uint64_t>(head)) *
+                           256 +
+                       static_cast<std::uint64_t>(d) * 2 + static_cast<std::uint64_t>(which);
     return random_bf16(seed_, place);
   }
 

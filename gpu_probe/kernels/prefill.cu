@@ -15,8 +15,9 @@ Encode tensor_map_encoder() {
   static const Encode encode = [] {
     void* function = nullptr;
     cudaDriverEntryPointQueryResult found = cudaDriverEntryPointSymbolNotFound;
-    check_launch(cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &function, 12000, cudaEnableDefault, &found),
-                 "cuTensorMapEncodeTiled");
+    check_launch(
+        cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &function, 12000, cudaEnableDefault, &found),
+        "cuTensorMapEncodeTiled");
     if (found != cudaDriverEntryPointSuccess) throw std::runtime_error("the driver has no cuTensorMapEncodeTiled");
     return reinterpret_cast<Encode>(function);
   }();
@@ -24,13 +25,14 @@ Encode tensor_map_encoder() {
 }
 
 /// bf16, 128-byte swizzle, boxes 64 columns wide. dims and strides from the innermost; the innermost stride is implied.
-CUtensorMap encode(const void* base, int rank, const cuuint64_t* dims, const cuuint64_t* strides, const cuuint32_t* box) {
+CUtensorMap encode(const void* base, int rank, const cuuint64_t* dims, const cuuint64_t* strides,
+                   const cuuint32_t* box) {
   CUtensorMap map;
   const cuuint32_t ones[5] = {1, 1, 1, 1, 1};
-  const CUresult status = tensor_map_encoder()(
-      &map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, static_cast<cuuint32_t>(rank), const_cast<void*>(base), dims, strides, box, ones,
-      CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
-      CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+  const CUresult status = tensor_map_encoder()(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, static_cast<cuuint32_t>(rank),
+                                               const_cast<void*>(base), dims, strides, box, ones,
+                                               CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
+                                               CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
   if (status != CUDA_SUCCESS) throw std::runtime_error("cuTensorMapEncodeTiled: error " + std::to_string(status));
   return map;
 }
@@ -38,9 +40,11 @@ CUtensorMap encode(const void* base, int rank, const cuuint64_t* dims, const cuu
 CUtensorMap encode_kv(const void* base, const KvView& kv, int kv_heads, int head_dim, int box_rows) {
   const auto u = [](std::int64_t x) { return static_cast<cuuint64_t>(x); };
   const bool paged = kv.block > 0;
-  const cuuint64_t dims[4] = {u(head_dim), u(kv_heads), u(paged ? kv.block : kv.extent_rows), u(paged ? kv.extent_rows : 1)};
+  const cuuint64_t dims[4] = {u(head_dim), u(kv_heads), u(paged ? kv.block : kv.extent_rows),
+                              u(paged ? kv.extent_rows : 1)};
   // A dimension of size 1 needs a stride all the same; any multiple of 16 does.
-  const cuuint64_t strides[3] = {u(head_dim * 2), u(kv.token_stride * 2), u((paged ? kv.block_stride : kv.token_stride) * 2)};
+  const cuuint64_t strides[3] = {u(head_dim * 2), u(kv.token_stride * 2),
+                                 u((paged ? kv.block_stride : kv.token_stride) * 2)};
   const cuuint32_t box[4] = {64, 1, static_cast<cuuint32_t>(box_rows), 1};
   return encode(base, 4, dims, strides, box);
 }
@@ -57,11 +61,13 @@ void launch_one(const Address& address, const PrefillParams& params, int blocks,
   static const cudaError_t allowed =
       cudaFuncSetAttribute(prefill_kernel<Address, kLoader, D>, cudaFuncAttributeMaxDynamicSharedMemorySize, kBytes);
   check_launch(allowed, "prefill: shared memory");
-  launch_after(prefill_kernel<Address, kLoader, D>, dim3(blocks), dim3(384), kBytes, stream, "prefill", address, params);
+  launch_after(prefill_kernel<Address, kLoader, D>, dim3(blocks), dim3(384), kBytes, stream, "prefill", address,
+               params);
 }
 
 template <int D>
-void launch_shape(const KvView& kv, const PrefillParams& params, PrefillLoader loader, int blocks, cudaStream_t stream) {
+void launch_shape(const KvView& kv, const PrefillParams& params, PrefillLoader loader, int blocks,
+                  cudaStream_t stream) {
   with_any_policy(kv, [&](const auto& address) {
     using Address = std::decay_t<decltype(address)>;
     if (loader == PrefillLoader::tensor) {

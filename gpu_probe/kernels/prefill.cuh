@@ -1,7 +1,8 @@
 #pragma once
-// The prefill kernel; prefill.cu instantiates it. Shape after FlashAttention-3 (Shah et al. 2024, algorithms 1 and 2): a
-// producer warpgroup fills rings of K and V tiles, two consumer warpgroups of 64 query rows each take turns on the tensor
-// cores (one multiplies while the other does its softmax), and within a warpgroup Q K of the next tile runs beside P V of this one.
+// The prefill kernel; prefill.cu instantiates it. Shape after FlashAttention-3 (Shah et al. 2024, algorithms 1 and 2):
+// a producer warpgroup fills rings of K and V tiles, two consumer warpgroups of 64 query rows each take turns on the
+// tensor cores (one multiplies while the other does its softmax), and within a warpgroup Q K of the next tile runs
+// beside P V of this one.
 #include "gpu_probe/kernels/prefill.hpp"
 #include "gpu_probe/kernels/ptx.cuh"
 
@@ -89,14 +90,14 @@ __device__ __forceinline__ void load_by_threads(const ptx::bf16* from, std::uint
     const int within = pass * kRowsPerPass + lane / kChunks;
     const std::int64_t at = __shfl_sync(~0u, row_at, within);
     const int row = warp * 32 + within;
-    ptx::copy16(to + (chunk >> 3) * Shape::kHalfBytes + row * 128 + (((chunk & 7) ^ (row & 7)) << 4), from + at + chunk * 8,
-                row < rows);
+    ptx::copy16(to + (chunk >> 3) * Shape::kHalfBytes + row * 128 + (((chunk & 7) ^ (row & 7)) << 4),
+                from + at + chunk * 8, row < rows);
   }
 }
 
 template <class Address, PrefillLoader kLoader, int D>
-__device__ __forceinline__ void produce(const Address& address, const PrefillParams& params, std::uint32_t base, int items,
-                                        int units) {
+__device__ __forceinline__ void produce(const Address& address, const PrefillParams& params, std::uint32_t base,
+                                        int items, int units) {
   using Shape = PrefillShape<D>;
   const std::uint32_t bar = base + Shape::kBarriers;
   const int warp = threadIdx.x >> 5;
@@ -135,8 +136,8 @@ __device__ __forceinline__ void produce(const Address& address, const PrefillPar
         ptx::barrier_wait(bar + kKEmpty + stage * 8, ((count / Shape::kStages) & 1) ^ 1);
         const std::uint32_t to = base + Shape::kK + stage * Shape::kTileBytes;
         if constexpr (kLoader == PrefillLoader::tensor) {
-          load_by_tensor<Address, D>(address, params.kv.k, to, bar + kKFull + stage * 8, tile.x, token, rows, head, first_row,
-                                     lane);
+          load_by_tensor<Address, D>(address, params.kv.k, to, bar + kKFull + stage * 8, tile.x, token, rows, head,
+                                     first_row, lane);
         } else {
           rows_at[1] = rows_at[0];
           const int mine = min(warp * 32 + lane, rows - 1);
@@ -153,8 +154,8 @@ __device__ __forceinline__ void produce(const Address& address, const PrefillPar
         ptx::barrier_wait(bar + kVEmpty + stage * 8, ((v_count / Shape::kStages) & 1) ^ 1);
         const std::uint32_t to = base + Shape::kV + stage * Shape::kTileBytes;
         if constexpr (kLoader == PrefillLoader::tensor) {
-          load_by_tensor<Address, D>(address, params.kv.v, to, bar + kVFull + stage * 8, tile.x, token, rows, head, first_row,
-                                     lane);
+          load_by_tensor<Address, D>(address, params.kv.v, to, bar + kVFull + stage * 8, tile.x, token, rows, head,
+                                     first_row, lane);
         } else {
           load_by_threads<D>(params.v, to, rows_at[step < n ? 1 : 0], rows, warp, lane);
           ptx::barrier_arrive_after_copies(bar + kVFull + stage * 8);
@@ -334,7 +335,8 @@ __device__ __forceinline__ void consume(const PrefillParams& params, std::uint32
     const auto store = [&](int r, int offset, float inverse) {
       const int token = r >> params.pack_log2;
       if (token >= tile.w) return;
-      ptx::bf16* out = params.out + (tile.y + token) * params.out_stride + ((unit << params.pack_log2) + (r & mask)) * D + column;
+      ptx::bf16* out =
+          params.out + (tile.y + token) * params.out_stride + ((unit << params.pack_log2) + (r & mask)) * D + column;
 #pragma unroll
       for (int i = 0; i < D / 8; ++i) {
         *reinterpret_cast<std::uint32_t*>(out + i * 8) =
@@ -347,7 +349,8 @@ __device__ __forceinline__ void consume(const PrefillParams& params, std::uint32
 }
 
 template <class Address, PrefillLoader kLoader, int D>
-__global__ void __launch_bounds__(384, 1) prefill_kernel(const Address address, const __grid_constant__ PrefillParams params) {
+__global__ void __launch_bounds__(384, 1)
+    prefill_kernel(const Address address, const __grid_constant__ PrefillParams params) {
   using Shape = PrefillShape<D>;
   extern __shared__ std::uint8_t shared[];
   const std::uint32_t base = (ptx::shared_address(shared) + 1023) & ~1023u;
@@ -375,7 +378,8 @@ __global__ void __launch_bounds__(384, 1) prefill_kernel(const Address address, 
   ptx::wait_for_previous_grid();
   if (threadIdx.x < 128) {
     ptx::registers_shrink<kLoader == PrefillLoader::tensor ? 40 : 56>();
-    if (kLoader == PrefillLoader::gather || threadIdx.x < 32) produce<Address, kLoader, D>(address, params, base, items, units);
+    if (kLoader == PrefillLoader::gather || threadIdx.x < 32)
+      produce<Address, kLoader, D>(address, params, base, items, units);
   } else {
     ptx::registers_grow<kLoader == PrefillLoader::tensor ? 232 : 224>();
     consume<kLoader, D>(params, base, items, units);

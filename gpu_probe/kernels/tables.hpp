@@ -50,8 +50,8 @@ struct BlockTable {
     std::iota(first.begin(), first.end(), 0);
     shuffle_blocks(first, seed);
     for (std::int64_t i = 0; i < groups * group_blocks; ++i) {
-      pool[static_cast<std::size_t>(i)] =
-          first[static_cast<std::size_t>(i / group_blocks)] * group_blocks + static_cast<std::int32_t>(i % group_blocks);
+      pool[static_cast<std::size_t>(i)] = first[static_cast<std::size_t>(i / group_blocks)] * group_blocks +
+                                          static_cast<std::int32_t>(i % group_blocks);
     }
   }
   BlockTable table;

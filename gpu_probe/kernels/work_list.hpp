@@ -8,14 +8,15 @@
 
 namespace stowage::probe {
 
-inline constexpr int kTileTokens = 16;           // decode reads K and V in tiles of 16 tokens
-inline constexpr int kPieceOverheadTokens = 24;  // what starting and ending a piece costs, in tokens read (fill of the ring)
+inline constexpr int kTileTokens = 16;  // decode reads K and V in tiles of 16 tokens
+inline constexpr int kPieceOverheadTokens =
+    24;  // what starting and ending a piece costs, in tokens read (fill of the ring)
 
 [[nodiscard]] inline int ceil_div(int a, int b) { return (a + b - 1) / b; }
 
-/// One piece of one request's context: every stride-th tile of 16 tokens from `begin` on; a warp works on (piece, KV head).
-/// The pieces of a request walk through its memory side by side, so that fewer pages are in use at a time than if each
-/// took a stretch of its own. 16 bytes, read by the kernel as an int4.
+/// One piece of one request's context: every stride-th tile of 16 tokens from `begin` on; a warp works on (piece, KV
+/// head). The pieces of a request walk through its memory side by side, so that fewer pages are in use at a time than
+/// if each took a stretch of its own. 16 bytes, read by the kernel as an int4.
 struct DecodePiece {
   std::int32_t request = 0;  // where its K and V are: row of the block table, or of start[]
   std::int32_t begin = 0;    // token, a multiple of 16
@@ -44,12 +45,12 @@ struct DecodePlan {
   return n;
 }
 
-/// Splits each request into equal pieces (to within a tile). The chunk minimises waves x (chunk + overhead) over `slots` warps; among
-/// equals the longest chunk, which combines least. Never more than max_pieces pieces (>= number of requests).
-/// Requests of length 0 (padded graph rows) get none, so that nothing is read for them. requests[i]: where the K and V
-/// of row i are; i itself when left out.
-[[nodiscard]] inline DecodePlan plan_decode(std::span<const std::int32_t> lengths, int kv_heads, int slots, int max_pieces,
-                                            std::span<const std::int32_t> requests = {}) {
+/// Splits each request into equal pieces (to within a tile). The chunk minimises waves x (chunk + overhead) over
+/// `slots` warps; among equals the longest chunk, which combines least. Never more than max_pieces pieces (>= number of
+/// requests). Requests of length 0 (padded graph rows) get none, so that nothing is read for them. requests[i]: where
+/// the K and V of row i are; i itself when left out.
+[[nodiscard]] inline DecodePlan plan_decode(std::span<const std::int32_t> lengths, int kv_heads, int slots,
+                                            int max_pieces, std::span<const std::int32_t> requests = {}) {
   DecodePlan plan;
   int longest = kTileTokens;
   for (const auto length : lengths) longest = std::max(longest, static_cast<int>(length));
@@ -83,7 +84,7 @@ struct DecodePlan {
 
 /// One request's part of a prefill batch: `count` new tokens whose K and V are already stored, after `stored` others.
 struct PrefillChunk {
-  std::int32_t request = 0;  // row of the block table, or of start[]
+  std::int32_t request = 0;    // row of the block table, or of start[]
   std::int32_t first_row = 0;  // row of the first new token in the flat token buffer
   std::int32_t count = 0;
   std::int32_t stored = 0;
@@ -92,9 +93,9 @@ struct PrefillChunk {
 /// One tile of query rows of one request: what a block of threads works on, for each KV head (or query head).
 struct PrefillTile {
   std::int32_t request = 0;
-  std::int32_t q_row = 0;    // row of the tile's first token in the flat token buffer
-  std::int32_t q_pos = 0;    // position of that token in its sequence
-  std::int32_t q_count = 0;  // tokens of this tile, <= tile_tokens
+  std::int32_t q_row = 0;      // row of the tile's first token in the flat token buffer
+  std::int32_t q_pos = 0;      // position of that token in its sequence
+  std::int32_t q_count = 0;    // tokens of this tile, <= tile_tokens
   std::int32_t kv_tokens = 0;  // of the whole sequence once this chunk is stored: what may be read
   std::int32_t unused[3] = {};
 };
@@ -105,7 +106,8 @@ static_assert(sizeof(PrefillTile) == 32);
   std::vector<PrefillTile> tiles;
   for (const auto& c : chunks) {
     for (int t = 0; t < c.count; t += tile_tokens) {
-      tiles.push_back({c.request, c.first_row + t, c.stored + t, std::min(tile_tokens, c.count - t), c.stored + c.count, {}});
+      tiles.push_back(
+          {c.request, c.first_row + t, c.stored + t, std::min(tile_tokens, c.count - t), c.stored + c.count, {}});
     }
   }
   std::stable_sort(tiles.begin(), tiles.end(), [](const PrefillTile& a, const PrefillTile& b) {

@@ -38,7 +38,9 @@ class DriverLock {
   [[nodiscard]] bool busy() const { return left_ns_ > 0 || now_maps_ > 0 || now_unmaps_ > 0; }
   /// Totals, counting what is asked for but never waited for.
   [[nodiscard]] std::uint64_t map_pages() const { return static_cast<std::uint64_t>((maps_ + now_maps_) * pages_); }
-  [[nodiscard]] std::uint64_t unmap_pages() const { return static_cast<std::uint64_t>((unmaps_ + now_unmaps_) * pages_); }
+  [[nodiscard]] std::uint64_t unmap_pages() const {
+    return static_cast<std::uint64_t>((unmaps_ + now_unmaps_) * pages_);
+  }
 
  private:
   void count(std::int64_t maps, std::int64_t unmaps) {

@@ -21,7 +21,9 @@ template <KvPolicy Kv>
 class ManagerCalls final : public KvManager {
  public:
   explicit ManagerCalls(const RunConfig& config)
-      : table_(config.scheduler.max_batch), kv_(config, table_), account_(config.kv.pool.count(), kv_.rounding_bytes()) {
+      : table_(config.scheduler.max_batch),
+        kv_(config, table_),
+        account_(config.kv.pool.count(), kv_.rounding_bytes()) {
     account_.start(0);
   }
   Sid admit(std::int32_t prompt, std::int32_t output, std::int64_t tokens) override {

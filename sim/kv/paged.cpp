@@ -111,7 +111,8 @@ class Paged final {
     if (table_[s].decoding) {
       // The last block came at the boundary whose iteration stored the block's first token, if that was a decode.
       const std::int64_t first_token = (blocks - 1) * size_;
-      if (blocks > st.blocks) since = boundary_ns_[static_cast<std::uint64_t>(first_token - table_[s].anchor) & time_mask_];
+      if (blocks > st.blocks)
+        since = boundary_ns_[static_cast<std::uint64_t>(first_token - table_[s].anchor) & time_mask_];
       leave_class(st);
     } else {
       STOWAGE_ASSERT(blocks == st.blocks);
@@ -149,8 +150,8 @@ class Paged final {
     [[nodiscard]] std::int64_t held_units() const { return blocks - free; }
   };
   [[nodiscard]] Stretch stretch() {
-    return {count_.data(), count_.size(), phase_, free_, blocks_, boundary_ns_.data(), time_mask_,
-            static_cast<std::uint64_t>(table_.iteration())};
+    return {count_.data(), count_.size(),       phase_,     free_,
+            blocks_,       boundary_ns_.data(), time_mask_, static_cast<std::uint64_t>(table_.iteration())};
   }
   void end_stretch(const Stretch& s) {
     phase_ = s.phase;
@@ -209,7 +210,13 @@ void check(const RunConfig& config) {
 }  // namespace
 
 ManagerRow paged_row() {
-  return {"paged", "block pool and block tables (PagedAttention, vLLM)", "vllm, trt-llm",
-          params,  default_name, check, run_replica<Paged>, make_calls<Paged>};
+  return {"paged",
+          "block pool and block tables (PagedAttention, vLLM)",
+          "vllm, trt-llm",
+          params,
+          default_name,
+          check,
+          run_replica<Paged>,
+          make_calls<Paged>};
 }
 }  // namespace stowage

@@ -30,8 +30,10 @@ struct DriverCalls {
 
 template <class S>
 concept DecodeStretch = requires(S s, const S c, std::int64_t now_ns) {
-  { s.advance() } -> std::same_as<void>;       // the iteration ends
-  { s.extend(now_ns) } -> std::same_as<bool>;  // at its boundary all decoders get room for one token, or nothing changes
+  { s.advance() } -> std::same_as<void>;  // the iteration ends
+  {
+    s.extend(now_ns)
+    } -> std::same_as<bool>;  // at its boundary all decoders get room for one token, or nothing changes
   { c.held_units() } -> std::same_as<std::int64_t>;
 };
 

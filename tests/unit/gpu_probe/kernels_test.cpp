@@ -46,8 +46,12 @@ TEST(Address, AnyBlockSizeAgreesWithTheCompiledOnes) {
     view.token_stride = 256;
     view.block_stride = std::int64_t{block} * 256;
     std::vector<std::int64_t> compiled, any;
-    ASSERT_TRUE(with_policy(view, [&](const auto& a) { for (int t = 0; t < 4 * block; t += 7) compiled.push_back(a.row(3, t)); }));
-    with_any_policy(view, [&](const auto& a) { for (int t = 0; t < 4 * block; t += 7) any.push_back(a.row(3, t)); });
+    ASSERT_TRUE(with_policy(view, [&](const auto& a) {
+      for (int t = 0; t < 4 * block; t += 7) compiled.push_back(a.row(3, t));
+    }));
+    with_any_policy(view, [&](const auto& a) {
+      for (int t = 0; t < 4 * block; t += 7) any.push_back(a.row(3, t));
+    });
     EXPECT_EQ(compiled, any) << block;
   }
 }
@@ -191,9 +195,9 @@ TEST(PrefillPlan, TilesCoverTheChunksLongestContextFirst) {
 
 TEST(Bf16, RoundsToNearestEven) {
   EXPECT_EQ(to_bf16(1.F), 0x3f80);
-  EXPECT_EQ(to_bf16(1.F + 0x1p-8F), 0x3f80);            // half-way, to even
+  EXPECT_EQ(to_bf16(1.F + 0x1p-8F), 0x3f80);  // half-way, to even
   EXPECT_EQ(to_bf16(1.F + 0x1p-8F + 0x1p-20F), 0x3f81);
-  EXPECT_EQ(to_bf16(1.F + 3 * 0x1p-8F), 0x3f82);        // half-way, to even
+  EXPECT_EQ(to_bf16(1.F + 3 * 0x1p-8F), 0x3f82);  // half-way, to even
   EXPECT_FLOAT_EQ(to_float(0xc000), -2.F);
 }
 
@@ -201,7 +205,8 @@ TEST(Reference, TwoTokensByHand) {
   // q = (1, 0), keys (ln 3, 0) and (0, 0), scale 1: weights 3/4 and 1/4; values (4, 0) and (0, 8) give (3, 2).
   const std::vector<Bf16> q = {to_bf16(1.F), to_bf16(0.F)};
   const double k[2][2] = {{std::log(3.0), 0}, {0, 0}}, v[2][2] = {{4, 0}, {0, 8}};
-  const auto out = attention_reference(q, 2, 1.0, [&](int t, int d) { return k[t][d]; }, [&](int t, int d) { return v[t][d]; });
+  const auto out = attention_reference(
+      q, 2, 1.0, [&](int t, int d) { return k[t][d]; }, [&](int t, int d) { return v[t][d]; });
   EXPECT_NEAR(out[0], 3, 1e-12);
   EXPECT_NEAR(out[1], 2, 1e-12);
 }

@@ -90,7 +90,8 @@ TEST(Series, MergeKeepsValuesAndCounts) {
 TEST(Measure, StopsAtTheNoiseAndSaysSo) {
   FakeTimer timer;
   Rng rng(1);
-  const Series s = measure([&](int i) { timer.next_us = 100 + i % 2; }, {.rel_noise = 0.01, .samples_min = 10}, timer, rng);
+  const Series s =
+      measure([&](int i) { timer.next_us = 100 + i % 2; }, {.rel_noise = 0.01, .samples_min = 10}, timer, rng);
   EXPECT_EQ(s.size(), 10U);  // 0.5 % of spread is below 1 % at once: the least number of samples
   EXPECT_EQ(s.stop, StopReason::noise);
   EXPECT_EQ(timer.warm_ups, 2);
@@ -99,7 +100,8 @@ TEST(Measure, StopsAtTheNoiseAndSaysSo) {
 TEST(Measure, StopsAtTheTimeOutAndSaysSo) {
   FakeTimer timer;
   Rng rng(1);
-  // 1 ms and 3 ms in turn, noise 50 % / root n: 0.1 % would need 250 000 samples. 2 ms each: 50 in 0.1 s, one more to see it.
+  // 1 ms and 3 ms in turn, noise 50 % / root n: 0.1 % would need 250 000 samples. 2 ms each: 50 in 0.1 s, one more to
+  // see it.
   const StopRule rule{.rel_noise = 0.001, .samples_min = 10, .samples_max = 1000, .timeout_s = 0.1};
   const Series s = measure([&](int i) { timer.next_us = i % 2 == 0 ? 1000 : 3000; }, rule, timer, rng);
   EXPECT_EQ(s.stop, StopReason::timeout);
@@ -153,7 +155,8 @@ TEST(MeasureInterleaved, EveryRoundTakesEachVariantOnceInVaryingOrder) {
   ASSERT_EQ(order.size(), 300U);
   std::map<std::vector<int>, int> seen;
   for (std::size_t i = 0; i < order.size(); i += 3) {
-    std::vector<int> round(order.begin() + static_cast<std::ptrdiff_t>(i), order.begin() + static_cast<std::ptrdiff_t>(i) + 3);
+    std::vector<int> round(order.begin() + static_cast<std::ptrdiff_t>(i),
+                           order.begin() + static_cast<std::ptrdiff_t>(i) + 3);
     ++seen[round];
     std::sort(round.begin(), round.end());
     EXPECT_EQ(round, (std::vector<int>{0, 1, 2}));
@@ -178,8 +181,8 @@ TEST(MeasureInterleaved, SamplesOfOneRoundShareTheIndexSoThatPairsStayPaired) {
 }
 
 TEST(Rates, FromBytesAndMicroseconds) {
-  EXPECT_DOUBLE_EQ(gbps(3e9, 1e6), 3);        // 3 GB in a second
-  EXPECT_DOUBLE_EQ(tflops(2e12, 1e6), 2);     // 2 Tflop in a second
+  EXPECT_DOUBLE_EQ(gbps(3e9, 1e6), 3);     // 3 GB in a second
+  EXPECT_DOUBLE_EQ(tflops(2e12, 1e6), 2);  // 2 Tflop in a second
   EXPECT_DOUBLE_EQ(gbps(1, 0), 0);
 }
 

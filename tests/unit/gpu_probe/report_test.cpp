@@ -29,9 +29,7 @@ Options parse(std::vector<const char*> arguments, std::string* text = nullptr) {
 std::string why(const std::vector<const char*>& arguments) {
   try {
     static_cast<void>(parse(arguments));
-  } catch (const InputError& e) {
-    return e.what();
-  }
+  } catch (const InputError& e) { return e.what(); }
   return "no error";
 }
 
@@ -42,7 +40,8 @@ TEST(Options, AllWritesProbeJsonUnlessToldOtherwise) {
 }
 
 TEST(Options, AreRead) {
-  const Options o = parse({"second", "--quick", "--model", "llama-3-70b", "--device", "1", "--layers=4", "--seed", "9", "--shared"});
+  const Options o =
+      parse({"second", "--quick", "--model", "llama-3-70b", "--device", "1", "--layers=4", "--seed", "9", "--shared"});
   EXPECT_EQ(o.command, "second");
   EXPECT_TRUE(o.quick);
   EXPECT_TRUE(o.shared);
@@ -53,7 +52,8 @@ TEST(Options, AreRead) {
 }
 
 TEST(Options, BadUsageNamesWhatIsWrongAndWhatThereIs) {
-  EXPECT_NE(why({"vmn"}).find("no part 'vmn'; there are all, selftest, first, second"), std::string::npos) << why({"vmn"});
+  EXPECT_NE(why({"vmn"}).find("no part 'vmn'; there are all, selftest, first, second"), std::string::npos)
+      << why({"vmn"});
   EXPECT_NE(why({"all", "--model", "gpt-9"}).find("'gpt-9'; there are llama-2-13b"), std::string::npos);
   EXPECT_NE(why({"all", "--device", "-1"}).find("--device"), std::string::npos);
   EXPECT_NE(why({"all", "--layers", "0"}).find("--layers 0"), std::string::npos);
@@ -86,8 +86,8 @@ ProbeRun example() {
   for (const double us : {30.123456789, 28.0, 29.0}) series.add({us, 1755, false});
   series.stop = StopReason::noise;
   PartResult measured{"vmm", Status::measured, "", 1.5, {}, {"a note with \"quotes\""}};
-  measured.figures.push_back(figure("map", {{"handle_bytes", std::int64_t{2097152}}, {"load", std::string("idle")}}, "us", series,
-                                    {{"gbps", 3.25}}));
+  measured.figures.push_back(figure("map", {{"handle_bytes", std::int64_t{2097152}}, {"load", std::string("idle")}},
+                                    "us", series, {{"gbps", 3.25}}));
   measured.figures.push_back(fact("granularity", {}, "bytes", 2097152));
   run.parts.push_back(measured);
   run.parts.push_back({"collective", Status::waived, "needs 2 GPUs, there is 1", 0, {}, {}});
@@ -133,9 +133,7 @@ TEST(ProbeFile, SaysThatItWasInterrupted) {
   EXPECT_EQ(json["parts"]["vmm"]["figures"].size(), 2U);
 }
 
-TEST(ProbeFile, IsValidWithNoPartYet) {
-  EXPECT_TRUE(nlohmann::json::accept(to_json(ProbeRun{})));
-}
+TEST(ProbeFile, IsValidWithNoPartYet) { EXPECT_TRUE(nlohmann::json::accept(to_json(ProbeRun{}))); }
 
 TEST(WriteFile, ReplacesTheFileAndLeavesNothingBeside) {
   const auto folder = std::filesystem::temp_directory_path() / ("stowage_probe_" + std::to_string(getpid()));
