@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <regex>
-
 #include "reports/json.hpp"
 #include "sample.hpp"
 
@@ -57,7 +55,8 @@ TEST(Html, EveryPartIsThere) {
 TEST(Html, AsksForNothing) {
   const std::string page = to_html(sample_input());
   EXPECT_NE(page.find("default-src 'none'"), std::string::npos);
-  EXPECT_FALSE(std::regex_search(visible(page), std::regex("(src|href)\\s*=\\s*[\"']?(https?:|//)")));
+  EXPECT_EQ(count(visible(page), "href="), count(visible(page), "href=\"#")) << "links stay in the page";
+  EXPECT_EQ(count(visible(page), "src="), 0U);
   EXPECT_EQ(count(visible(page), "url("), 0U);
   EXPECT_EQ(count(page, "<link"), 0U);
   EXPECT_EQ(count(page, "<script src"), 0U);
