@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <memory>
 #include <optional>
@@ -73,7 +74,10 @@ std::vector<RunResult> simulate(const Scenario& scenario, const Options& options
     check_interrupted();
     const ManagerRow* manager = find_manager(scenario.runs[i].manager.kind);
     STOWAGE_ASSERT(manager != nullptr);
+    const auto began = std::chrono::steady_clock::now();
     results[i] = manager->run(scenario.runs[i], hooks);
+    using std::chrono::nanoseconds;
+    results[i].wall_ns = std::chrono::duration_cast<nanoseconds>(std::chrono::steady_clock::now() - began).count();
   };
   const int cores = tbb::info::default_concurrency();
   tbb::task_arena arena(options.jobs > 0 ? std::min(options.jobs, cores) : cores);
