@@ -18,6 +18,7 @@ namespace stowage::probe {
 
 struct HeadShape {
   int heads = 0, kv_heads = 0, head_dim = 0;
+  bool operator==(const HeadShape&) const = default;
 };
 
 /// A layout of one batch in the pool, ready to launch: region i of the pool holds the whole batch once, so that a

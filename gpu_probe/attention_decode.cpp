@@ -186,7 +186,13 @@ void measure_point(Context& context, CudaTimer& timer, const Pools& pools, const
     const Series ratio = paired_ratio(series[v], series[0]);
     if (ratio.size() > 0) context.add(figure("decode_over_contiguous", keys, "ratio", ratio));
   }
-  context.add(figure("read", {{"bytes", static_cast<std::int64_t>(read_bytes)}}, "us", series.back(),
+  context.add(figure("read",
+                     {{"bytes", static_cast<std::int64_t>(read_bytes)},
+                      {"beside_heads", std::int64_t{point.shape.heads}},
+                      {"beside_batch", std::int64_t{point.batch}},
+                      {"beside_context", std::int64_t{point.context}},
+                      {"ragged", point.ragged}},
+                     "us", series.back(),
                      {{"gbps", gbps(static_cast<double>(read_bytes), series.back().summary().median)}}));
 }
 
@@ -212,7 +218,7 @@ std::vector<Point> points_of(const Context& context) {
   // Other groups and head sizes, at a size where bandwidth counts.
   for (const HeadShape& shape :
        {HeadShape{8, 8, 128}, HeadShape{32, 8, 128}, HeadShape{64, 8, 128}, HeadShape{32, 8, 64}}) {
-    points.push_back({shape, 64, 4096, true, false});
+    if (!(shape == own)) points.push_back({shape, 64, 4096, true, false});
   }
   return points;
 }

@@ -143,7 +143,7 @@ std::vector<Point> points_of(const Context& context) {
       points.push_back({own, 1, count, 0, false});  // between tile edges
   }
   for (const HeadShape& shape : {HeadShape{32, 32, 128}, HeadShape{64, 8, 128}, HeadShape{32, 8, 64}}) {
-    points.push_back({shape, 1, 4096, 0, false});
+    if (!(shape == own)) points.push_back({shape, 1, 4096, 0, false});
   }
   return points;
 }
