@@ -78,7 +78,7 @@ double lost_fraction(const RunResult& run) {
   return part(run, Part::reserved) + part(run, Part::internal) + part(run, Part::external);
 }
 
-Ranking rank(std::span<const double> values, Better better) {
+Ranking rank(std::span<const double> values, Better better, double tolerance) {
   Ranking out;
   std::vector<double> known;
   std::ranges::copy_if(values, std::back_inserter(known), [](double v) { return std::isfinite(v); });
@@ -86,7 +86,9 @@ Ranking rank(std::span<const double> values, Better better) {
   const auto [low, high] = std::ranges::minmax(known);
   out.best = better == Better::lower ? low : high;
   out.worst = better == Better::lower ? high : low;
-  const auto near = [](double a, double b) { return std::abs(a - b) <= 0.01 * std::max(std::abs(a), std::abs(b)); };
+  const auto near = [tolerance](double a, double b) {
+    return std::abs(a - b) <= tolerance * std::max(std::abs(a), std::abs(b));
+  };
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (near(values[i], out.best)) out.best_runs.push_back(i);
     if (near(values[i], out.worst)) out.worst_runs.push_back(i);

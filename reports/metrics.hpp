@@ -25,11 +25,11 @@ struct MetricRow {
 /// Held but not by a token, on average: reserved + internal + external, a fraction of the pool.
 [[nodiscard]] double lost_fraction(const RunResult& run);
 
-/// Of several runs, which do best and worst in one number; two within 1 % of each other count as equal.
+/// Of several runs, which do best and worst in one number; two within `tolerance` of each other count as equal.
 struct Ranking {
-  bool alike = true;  // all within 1 %
+  bool alike = true;  // all within the tolerance
   double best = 0, worst = 0;
   std::vector<std::size_t> best_runs, worst_runs;  // indices
 };
-[[nodiscard]] Ranking rank(std::span<const double> values, Better better);
+[[nodiscard]] Ranking rank(std::span<const double> values, Better better, double tolerance = 0.01);
 }  // namespace stowage

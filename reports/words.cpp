@@ -22,11 +22,15 @@ std::vector<std::string> names(const ReportInput& input, const std::vector<std::
   return out;
 }
 
+/// A p99 rests on one request in a hundred: over six seeds of the shipped conversation scenario it spread over 9 %, and
+/// the order of managers 1 % apart changed. Below this no manager is said to answer first.
+constexpr double p99_tolerance = 0.05;
+
 template <class Value>
-Ranking rank_runs(const ReportInput& input, Value value, Better better) {
+Ranking rank_runs(const ReportInput& input, Value value, Better better, double tolerance = 0.01) {
   std::vector<double> values;
   for (const RunResult& run : input.runs) values.push_back(value(run));
-  return rank(values, better);
+  return rank(values, better, tolerance);
 }
 
 std::string all(const ReportInput& input) {
@@ -53,7 +57,7 @@ std::string single(const RunResult& run) {
 /// Throughput first; where it is alike, the first token decides; where that is alike too, they are alike.
 std::string comparison(const ReportInput& input) {
   const Ranking rate = rank_runs(input, requests_per_s, Better::higher);
-  const Ranking first = rank_runs(input, ttft_p99, Better::lower);
+  const Ranking first = rank_runs(input, ttft_p99, Better::lower, p99_tolerance);
   if (!rate.alike) {
     const std::string more = rate.worst > 0 ? text::times(rate.best / rate.worst) + " " : "against ";
     return fmt::format("{}: {} requests/s, {}{} ({}).", subject(input, rate.best_runs, "serves most", "serve most"),
@@ -66,12 +70,12 @@ std::string comparison(const ReportInput& input) {
                        text::duration(first.best), text::duration(first.worst),
                        text::list(names(input, first.worst_runs)));
   }
-  return fmt::format("{} serve this traffic alike: {} requests/s, p99 TTFT {}, each within 1 %.", all(input),
+  return fmt::format("{} serve this traffic alike: {} requests/s within 1 %, p99 TTFT {} within 5 %.", all(input),
                      text::number(rate.best), text::duration(first.best));
 }
 
 std::string first_token(const ReportInput& input) {
-  const Ranking first = rank_runs(input, ttft_p99, Better::lower);
+  const Ranking first = rank_runs(input, ttft_p99, Better::lower, p99_tolerance);
   if (first.alike) return fmt::format("p99 TTFT is alike: {}.", text::duration(first.best));
   return fmt::format("p99 TTFT is lowest under {} ({}) and highest under {} ({}).",
                      text::list(names(input, first.best_runs)), text::duration(first.best),

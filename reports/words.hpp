@@ -16,7 +16,7 @@ struct Headline {
   std::string sentence;              // the first thing anyone reads
   std::vector<std::string> reasons;  // at most three more
 };
-/// Managers whose numbers lie within 1 % of each other are called alike.
+/// Managers whose numbers lie within 1 % of each other are called alike; of a p99, 5 %.
 [[nodiscard]] Headline headline(const ReportInput& input);
 
 [[nodiscard]] std::string memory_over_time(const RunResult& run);
