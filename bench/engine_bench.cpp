@@ -84,15 +84,19 @@ void conversations(benchmark::State& state) {
 }
 BENCHMARK(conversations)->ArgsProduct({{0, 1, 2}, {5, 22}})->Unit(benchmark::kMillisecond);
 
-/// The same load with a pool of 12,800 tokens: a preemption every few iterations.
+/// 2,000 requests at once, growing over several blocks (paged) or over one page's edge (vattention) in a pool of
+/// `range(1)` tokens; the last is ample.
 void tight_pool(benchmark::State& state) {
-  RunConfig config = replica(static_cast<int>(state.range(0)), Bytes{12'800LL * 131072});
-  config.scheduler.max_model_len = 8192;
+  RunConfig config = replica(static_cast<int>(state.range(0)), Bytes{state.range(1) * 131072});
+  config.scheduler.max_model_len = 2048;
   config.scheduler.admit_full = false;
-  config.workload = conversation(8.0, 50'000);
+  const Request r = state.range(0) == 1 ? Request{0, 100, 800, 0} : Request{0, 1'000, 300, 0};
+  config.workload = inline_workload(std::vector<Request>(2'000, r));
   run(state, config);
 }
-BENCHMARK(tight_pool)->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond);
+BENCHMARK(tight_pool)
+    ->ArgsProduct({{1, 2}, {20'480, 40'960, 1'048'576}})
+    ->Unit(benchmark::kMillisecond);
 
 /// Ten requests: what a run costs before and after its loop.
 void setup(benchmark::State& state) {
