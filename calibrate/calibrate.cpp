@@ -121,6 +121,8 @@ Calibration calibrate(std::span<const ProbeFile> probes, const CalibrateOptions&
   const ModelSpec model = load_model(whole.model, {whole.path, 0, 0});
   const detail::LaunchCosts launch = detail::launch_costs(probes, p);
   const detail::StepClock clock = detail::step_clock(out.iterations);
+  p.slowdown_rows = clock.rows;
+  for (const double mhz : clock.mhz) p.slowdown.push_back(clock.reference() / mhz);
   out.parts.push_back(detail::fit_gemm(anchor_of(probes, "gemm", "gemm"), launch, clock, p));
   const ProbeFile& attention = anchor_of(probes, "attention", "decode");
   out.parts.push_back(detail::fit_decode(attention, launch, p));

@@ -22,23 +22,37 @@ bool is_base(const ProbeFigure& f, std::int64_t heads, std::int64_t kv_heads, st
          f.integer("interleaved_layers") == 0;
 }
 
-/// What the batches next to `batch` take for as many tokens: the time depends on the tokens and little on how many
-/// requests hold them. Beyond the last batch the trend in log2 batch goes on.
-std::optional<double> across(const std::map<double, Row>& rows, double batch, double tokens) {
-  std::vector<std::pair<double, double>> below, above;
-  for (const auto& [b, row] : rows) {
-    const auto it = row.find(tokens);
-    if (b == batch || it == row.end()) continue;
-    (b < batch ? below : above).emplace_back(std::log2(b), it->second);
-  }
-  std::reverse(below.begin(), below.end());
-  const auto line = [&](const auto& p, const auto& q) {
-    return p.second + (q.second - p.second) * (std::log2(batch) - p.first) / (q.first - p.first);
+/// What the cells around (batch, tokens) say of it. The time depends on the tokens, and little on how many requests hold
+/// them: neighbours are compared with what all other batches take on average for as many tokens.
+std::optional<double> from_neighbours(const std::map<double, Row>& rows, double batch, double tokens) {
+  const auto level = [&](double size) -> std::optional<double> {
+    double sum = 0, count = 0;
+    for (const auto& [b, row] : rows) {
+      const auto it = row.find(size);
+      if (it == row.end() || (b == batch && size == tokens)) continue;
+      sum += std::log(it->second);
+      count += 1;
+    }
+    return count > 0 ? std::optional(std::exp(sum / count)) : std::nullopt;
   };
-  if (!below.empty() && !above.empty()) return line(below.front(), above.front());
-  const auto& side = below.empty() ? above : below;
-  if (side.empty()) return std::nullopt;
-  return side.size() == 1 ? side[0].second : line(side[0], side[1]);
+  const auto base = level(tokens);
+  if (!base) return std::nullopt;
+  std::vector<double> ratios;
+  const auto add = [&](const Row& row, double size) {
+    const auto it = row.find(size);
+    const auto there = level(size);
+    if (it != row.end() && there) ratios.push_back(it->second / *there);
+  };
+  const auto own = rows.find(batch);
+  if (own != rows.begin()) add(std::prev(own)->second, tokens);
+  if (std::next(own) != rows.end()) add(std::next(own)->second, tokens);
+  const auto here = own->second.find(tokens);
+  if (here != own->second.begin()) add(own->second, std::prev(here)->first);
+  if (std::next(here) != own->second.end()) add(own->second, std::next(here)->first);
+  if (ratios.empty()) return base;
+  double mean = 0;
+  for (const double r : ratios) mean += r / static_cast<double>(ratios.size());
+  return *base * mean;
 }
 
 /// Cells nobody measured: from the next batch at the nearest size both have.
@@ -114,14 +128,14 @@ PartFit fit_decode(const ProbeFile& probe, const LaunchCosts& launch, Profile& p
   std::vector<double> residuals;
   for (const auto& [batch, row] : measured) {
     for (const auto& [tokens, ns] : row) {
-      const auto predicted = across(measured, batch, tokens);
+      const auto predicted = from_neighbours(measured, batch, tokens);
       if (!predicted) continue;
       fit.points.push_back({fmt::format("{} requests, {} tokens", batch, tokens), fmt::format("{} requests", batch), tokens,
                             ns, *predicted});
       residuals.push_back(fit.points.back().residual());
     }
   }
-  fit.error = error_of("decode", residuals, "decode attention, contiguous, left out one at a time, against other batches");
+  fit.error = error_of("decode", residuals, "decode attention, contiguous, cells left out one at a time, from those around them");
 
   fill(measured, sizes);
   d.kv_tokens.assign(sizes.begin(), sizes.end());

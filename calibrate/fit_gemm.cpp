@@ -27,6 +27,7 @@ PartFit fit_gemm(const ProbeFile& probe, const LaunchCosts& launch, const StepCl
   for (const ProbeFigure* f : probe.find("gemm", "gemm")) {
     const std::int64_t m = f->integer("m"), n = f->integer("n"), k = f->integer("k");
     if (m < 1 || n < 1 || k < 1 || !(f->median > 0)) continue;
+    if (padded_rows(m) != m) continue;  // no step runs at such rows: what the probe shows there is the tile's edge
     const auto rows = static_cast<double>(m);
     const double bytes = 2.0 * (static_cast<double>(n) * static_cast<double>(k) + rows * static_cast<double>(n + k));
     const double alone = launch.in_graph(f->median * 1e3);

@@ -1,6 +1,7 @@
 // Prefill attention: tiles going round the SMs, and a smooth correction by new tokens and context.
 #include <fmt/format.h>
 
+#include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
 
@@ -9,9 +10,12 @@
 
 namespace stowage::detail {
 namespace {
+constexpr double reach = 0.7;          // of a measured ratio, in powers of two
+constexpr double slope_damping = 0.1;
+
 struct Point {
   std::int64_t batch = 1, q = 0, stored = 0;
-  double ns = 0;                  // in a graph, at the clock of a step
+  double ns = 0;                  // in a graph, at the reference clock
   double tile_count = 0, items = 0;  // of the busiest SM
 };
 
@@ -34,18 +38,21 @@ void count(Point& p, const Profile& profile) {
   p.items = longest.second;
 }
 
-/// Mean of the residual ratios near (q, kv), by distance in log2; `skip` is left out.
+/// The residual ratio at (q, kv): a plane through the ratios near by in log2, weighted by distance, its slopes damped;
+/// `skip` is left out.
 double smooth(const std::vector<Point>& points, const std::vector<double>& ratio, double q, double kv, std::size_t skip) {
-  double weights = 0, sum = 0;
+  Eigen::Matrix3d a = Eigen::Vector3d(0.02, slope_damping, slope_damping).asDiagonal();
+  Eigen::Vector3d b(0.02, 0, 0);  // far from all points there is no correction
   for (std::size_t i = 0; i < points.size(); ++i) {
-    if (i == skip || points[i].batch != 1) continue;
-    const double dq = std::log2(q / static_cast<double>(points[i].q));
-    const double dkv = std::log2(kv / static_cast<double>(points[i].q + points[i].stored));
-    const double w = 1 / std::pow(dq * dq + dkv * dkv + 0.1, 2);
-    weights += w;
-    sum += w * ratio[i];
+    if (i == skip) continue;
+    const Eigen::Vector3d x(1, std::log2(static_cast<double>(points[i].q) / q),
+                            std::log2(static_cast<double>(points[i].q + points[i].stored) / kv));
+    const double distance = x[1] * x[1] + x[2] * x[2];
+    const double w = std::exp(-distance / (2 * reach * reach)) / static_cast<double>(points[i].batch);
+    a += w * x * x.transpose();
+    b += w * ratio[i] * x;
   }
-  return weights > 0 ? sum / weights : 1.0;
+  return a.ldlt().solve(b)[0];
 }
 
 std::vector<Point> points_of(const ProbeFile& probe, const std::string& loader, std::int64_t block,
@@ -58,7 +65,9 @@ std::vector<Point> points_of(const ProbeFile& probe, const std::string& loader, 
       continue;
     Point p{f->integer("batch", 1), f->integer("new_tokens"), f->integer("stored_tokens"), 0, 0, 0};
     const double ns = launch.in_graph(f->median * 1e3);
-    p.ns = clock.slowed(ns, f->clock_mhz, static_cast<double>(p.batch * p.q), 0);
+    // Cycles are what stays the same; launches too short for their clock to be seen are not slowed.
+    const bool clocked = f->clock_mhz > 0 && clock.reference() > 0;
+    p.ns = clocked ? ns * f->clock_mhz / clock.reference() : ns;
     count(p, profile);
     points.push_back(p);
   }

@@ -20,6 +20,8 @@ struct LaunchCosts {
 struct StepClock {
   std::vector<double> rows, mhz;  // empty = nothing known
   [[nodiscard]] double at(double step_rows) const;
+  /// That of the smallest steps, 0 when nothing is known: prefill attention is fitted at it.
+  [[nodiscard]] double reference() const { return mhz.empty() ? 0 : mhz.front(); }
   /// A burst's time at the step's clock. `memory_ns`: what its traffic takes in any case; the nearer, the less it moves.
   [[nodiscard]] double slowed(double burst_ns, double burst_mhz, double step_rows, double memory_ns) const;
 };

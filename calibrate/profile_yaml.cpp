@@ -98,6 +98,9 @@ std::string profile_yaml(const Profile& p) {
                      time_text(p.eager_kernel_ns));
   out += fmt::format("elementwise: {{kernel: {}, bandwidth: {:.5g}GB/s}}\n", time_text(p.elementwise_kernel_ns),
                      std::min(p.elementwise_bytes_per_s / 1e9, 1e6));
+  if (!p.slowdown.empty())
+    out += fmt::format("power:  # computing under the power limit, by rows of the step\n  rows: {}\n  slowdown: {}\n",
+                       counts(p.slowdown_rows, 9), ratios(p.slowdown, 13));
   out += fmt::format("host: {{graph_step: {}, eager_step: {}}}\n", time_text(p.host_graph_ns), time_text(p.host_eager_ns));
   if (!p.errors.empty()) {
     out += "errors:  # relative\n";

@@ -60,14 +60,16 @@ const PrefillPrices& prefill_of(const Profile& p, const KvLayout& layout) {
   return *best;
 }
 
+/// Cell and fraction in log2, held at both ends.
+std::pair<std::size_t, double> log_cell(const std::vector<double>& grid, double x) {
+  if (grid.size() < 2) return {0, 0.0};
+  const auto [i, unused] = cell(grid, x);
+  const double f = std::log2(std::max(x, 1.0) / grid[i]) / std::log2(grid[i + 1] / grid[i]);
+  return {i, std::clamp(f, 0.0, 1.0)};
+}
+
 double correction_at(const PrefillPrices& p, double q, double kv) {
   if (p.correction.empty()) return 1.0;
-  const auto log_cell = [](const std::vector<double>& grid, double x) {
-    if (grid.size() < 2) return std::pair<std::size_t, double>{0, 0.0};
-    const auto [i, unused] = cell(grid, x);
-    const double f = std::log2(std::max(x, 1.0) / grid[i]) / std::log2(grid[i + 1] / grid[i]);
-    return std::pair<std::size_t, double>{i, std::clamp(f, 0.0, 1.0)};
-  };
   const auto [i, fi] = log_cell(p.new_tokens, q);
   const auto [j, fj] = log_cell(p.kv_tokens, kv);
   const std::size_t columns = p.kv_tokens.size();
@@ -168,6 +170,12 @@ double Profile::decode_attention_ns(std::int64_t kv_heads, std::int64_t head_dim
   return price * ratio;
 }
 
+double Profile::slowdown_at(double rows) const {
+  if (slowdown.empty()) return 1.0;
+  const auto [i, f] = log_cell(slowdown_rows, rows);
+  return slowdown.size() == 1 ? slowdown.front() : std::lerp(slowdown[i], slowdown[i + 1], f);
+}
+
 std::int64_t Profile::prefill_tile_tokens(std::int64_t heads, std::int64_t kv_heads) const {
   const std::int64_t group = heads / std::max<std::int64_t>(1, kv_heads);
   const std::int64_t pack = group == 2 || group == 4 || group == 8 ? group : 1;
@@ -193,7 +201,8 @@ PrefillChunk Profile::prefill_attention(std::int64_t heads, std::int64_t kv_head
     busy[static_cast<std::size_t>(round % 2 == 0 ? place : sms - 1 - place)] += ns;
     work += ns;
   }
-  const double factor = correction_at(p, static_cast<double>(q), static_cast<double>(stored + q));
+  const auto n = static_cast<double>(q);
+  const double factor = correction_at(p, n, n + static_cast<double>(stored)) * slowdown_at(n);
   const double longest = *std::max_element(busy.begin(), busy.end());
   // The correction is one of the whole launch, its fixed part included.
   return {work / static_cast<double>(sms) * factor,

@@ -96,6 +96,9 @@ struct Profile {
   std::int64_t sms = 0;
   double graph_kernel_ns = 0, eager_kernel_ns = 0;            // a kernel with nothing to do, one of many
   double elementwise_kernel_ns = 0, elementwise_bytes_per_s = 0;  // norms, rotation, activation, sampling
+  /// Under the power limit: how much longer work that computes takes in a step of so many rows than at the clock that
+  /// single kernels are priced at. In gemm it is included; interpolated in log2, held at both ends; empty = 1.
+  std::vector<double> slowdown_rows, slowdown;
   double host_graph_ns = 0, host_eager_ns = 0;                // a step's host work that the GPU waits for
   std::vector<GemmTable> gemm;
   DecodePrices decode;
@@ -121,6 +124,7 @@ struct Profile {
   /// One layer's decode attention. Other head counts and sizes are priced by streams (requests x KV heads) and bytes.
   [[nodiscard]] double decode_attention_ns(std::int64_t kv_heads, std::int64_t head_dim, double batch,
                                            double kv_tokens, const KvLayout& layout) const;
+  [[nodiscard]] double slowdown_at(double rows) const;
   /// One layer's prefill attention of one chunk, without prefill_fixed_ns().
   [[nodiscard]] PrefillChunk prefill_attention(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,
                                                std::int64_t q, std::int64_t stored, const KvLayout& layout) const;

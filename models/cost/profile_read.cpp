@@ -116,6 +116,7 @@ class Reader {
     p.sms = in.integer("sms", 1, 100'000);
     read_launch(in.node("launch", true), p);
     read_elementwise(in.node("elementwise", true), p);
+    read_power(in.node("power"), p);
     read_host(in.node("host", true), p);
     for (const auto& entry : items(in.node("gemm", true))) p.gemm.push_back(read_gemm(entry));
     p.decode = read_decode(in.node("decode", true));
@@ -156,6 +157,17 @@ class Reader {
     p.elementwise_kernel_ns = in.duration_ns("kernel");
     p.elementwise_bytes_per_s = in.bytes_per_s("bandwidth");
     positive(in, "bandwidth", p.elementwise_bytes_per_s);
+    in.finish();
+  }
+  void read_power(const ConfigNode& map, Profile& p) {
+    if (!map) return;
+    MapReader in(map, problems_);
+    const ConfigNode rows = in.node("rows", true), slowdown = in.node("slowdown", true);
+    p.slowdown_rows = lists_.counts(rows);
+    p.slowdown = lists_.ratios(slowdown);
+    lists_.ascending(rows, p.slowdown_rows, 1);
+    lists_.positive(slowdown, p.slowdown, factor_max);
+    lists_.same_length(slowdown, p.slowdown.size(), p.slowdown_rows.size());
     in.finish();
   }
   void read_host(const ConfigNode& map, Profile& p) {
