@@ -105,14 +105,14 @@ Keys keys_of(const Point& point, int layout, const StepRunner& runner) {
 /// How long a step is also run back to back, as a loaded server does, at the clocks that its power allows.
 double sustained_s(const Point& point, int layout) {
   if (layout == paged && !point.sustained_both) return 0;
-  return point.kind == "prefill" ? 1.2 : point.kind == "mixed" ? 0.8 : point.sustained_both ? 0.8 : 0;
+  return point.kind == "prefill" ? 0.6 : point.kind == "mixed" || point.sustained_both ? 0.4 : 0;
 }
 
 /// As a host sees a step: queue, wait, read the sampled tokens back.
 Series wall_of(Context& context, CudaTimer& timer, StepRunner& runner, const Point& point, int layout) {
   Series wall;
   std::vector<std::int32_t> tokens(kIterationRequestsMax);
-  for (int i = 0; i < 5 && !context.interrupted(); ++i) {
+  for (int i = 0; i < (point.kind == "decode" ? 5 : 3) && !context.interrupted(); ++i) {
     const double start_s = timer.now_s();
     runner.run(point.batch, timer.stream(), options_of(layout));
     CUDA_CHECK(cudaMemcpyAsync(tokens.data(), runner.sampled(), tokens.size() * sizeof tokens[0],

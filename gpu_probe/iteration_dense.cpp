@@ -27,7 +27,7 @@ void measure_rows(Context& context, CudaTimer& timer, StepRunner& runner, int ro
   const Keys extra = {{"padded_rows", std::int64_t{shape.padded_rows}}, {"graph", shape.graph}};
   context.add(figure("dense", keys, "us", series, extra));
   if (!decode && rows >= 256 && !context.quick())
-    context.add(figure("dense_sustained", keys, "us", timer.sustained(launch, 0.6), extra));
+    context.add(figure("dense_sustained", keys, "us", timer.sustained(launch, 0.4), extra));
 }
 }  // namespace
 
