@@ -69,6 +69,8 @@ class StepCost {
   [[nodiscard]] DecodeLine decode_line(std::int64_t decode_seqs) const;
   /// What one prefill chunk of `q` tokens after `stored` tokens adds to StepShape::prefill_attention_ns.
   [[nodiscard]] double chunk_ns(std::int64_t q, std::int64_t stored) const;
+  /// No step with a token in it costs less.
+  [[nodiscard]] double least_step_ns() const;
   [[nodiscard]] const Linear& linear() const { return linear_; }
   [[nodiscard]] const Table& table() const { return *table_; }
 
