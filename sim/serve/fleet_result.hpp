@@ -1,6 +1,6 @@
 #pragma once
-// The result of a fleet from those of its replicas: counts, pools and peaks summed, distributions merged, means weighted
-// by what they are means of.
+// The result of a fleet from those of its replicas: counts, pools and peaks summed, distributions merged, means
+// weighted by what they are means of.
 #include <cstdint>
 #include <span>
 #include <string>

@@ -14,10 +14,14 @@ struct Heard {
   std::vector<std::vector<RequestRecord>> requests;
   RunResult result;
 
-  Heard(const ManagerRow& row, const RunConfig& config, std::size_t replicas) : iterations(replicas), requests(replicas) {
+  Heard(const ManagerRow& row, const RunConfig& config, std::size_t replicas)
+      : iterations(replicas), requests(replicas) {
+    const auto of = [](auto& lists, const auto& record) {
+      lists.at(static_cast<std::size_t>(record.replica)).push_back(record);
+    };
     RunHooks hooks;
-    hooks.on_iteration = [&](const IterationRecord& r) { iterations.at(static_cast<std::size_t>(r.replica)).push_back(r); };
-    hooks.on_request = [&](const RequestRecord& r) { requests.at(static_cast<std::size_t>(r.replica)).push_back(r); };
+    hooks.on_iteration = [&](const IterationRecord& r) { of(iterations, r); };
+    hooks.on_request = [&](const RequestRecord& r) { of(requests, r); };
     result = row.run(config, hooks);
   }
 };

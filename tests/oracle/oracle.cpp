@@ -12,9 +12,7 @@
 //  8. The driver's time is page counts times prices: map_pages x (map + set_access) + unmap_pages x unmap, for each lot
 //     of work that is rounded together; what is left of the mapper is its unrounded work less the time since it began.
 //  9. Rejections (too long first, then never fits) happen when the request arrives; a rejected arrival is a boundary.
-// 10. Several GPUs: pool and bytes a token are all GPUs' together, T x page is one GPU's, and map_calls counts the
-// calls
-//     of one GPU (all act alike, at the same time).
+// 10. Several GPUs: pool and bytes a token are all GPUs' together, T x page is one GPU's, map_calls those of one GPU.
 // 11. In a fleet a request that this replica will reject is never counted as outstanding, nor is its prompt as wanted.
 // 12. peak_committed takes iterations only; an idle replica has nothing committed anyway.
 #include "tests/oracle/oracle.hpp"
