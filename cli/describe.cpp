@@ -76,9 +76,7 @@ Card model_card(const Scenario& scenario) {
           {{"Name", m.name},
            {"Parameters", count(m.parameters())},
            {"Weights", fmt::format("{} ({})", size(m.weights_bytes()), dtype_name(m.dtype))},
-           {"KV per token", fmt::format("{} B = 2 x {} layers x {} heads x {} x {} B",
-                                        count(m.kv_bytes_per_token().count()), m.layers, m.kv_heads, m.head_dim,
-                                        dtype_bytes(m.kv_dtype))},
+           {"KV per token", fmt::format("{} B = {}", count(m.kv_bytes_per_token().count()), m.kv_formula())},
            {"Source", m.source}}};
 }
 

@@ -19,36 +19,48 @@ std::string grouped(std::int64_t n) {
 }
 }  // namespace
 
-Bytes activation_peak(const ModelSpec& model, int tensor, std::int64_t max_batched_tokens, std::int64_t max_batch) {
+Bytes activation_peak(const ModelSpec& model, int tensor, std::int64_t max_batched_tokens, std::int64_t max_batch,
+                      std::int64_t sampler_bytes) {
   const std::int64_t element = dtype_bytes(model.dtype);
   // Gated: the gate-and-up output (2 I) and the activation (I). Plain: up's output and the activation.
-  const std::int64_t mlp_width = (model.mlp == Mlp::gated ? 3 : 2) * (model.intermediate / tensor);
+  const std::int64_t mlp_width = (model.mlp == Mlp::gated ? 3 : 2) * (model.widest_mlp() / tensor);
   const std::int64_t streams = max_batched_tokens * 2 * model.hidden * element;
   const std::int64_t mlp = streams + max_batched_tokens * mlp_width * element;
   // Logits are gathered over the whole vocabulary on the GPU that samples.
   const std::int64_t sampler =
-      streams + std::min(max_batch, max_batched_tokens) * model.vocab * (element + std::int64_t{12});
+      streams + std::min(max_batch, max_batched_tokens) * model.vocab * (element + sampler_bytes);
   return Bytes{std::max(mlp, sampler)};
 }
 
-Bytes runtime_overhead(int gpus) { return Bytes{static_cast<std::int64_t>((gpus == 1 ? 0.25 : 2.1) * gib)}; }
+Bytes runtime_overhead(int gpus, const EngineSpec* engine) {
+  const EngineSpec row = engine == nullptr ? EngineSpec{} : *engine;
+  return Bytes{static_cast<std::int64_t>((gpus == 1 ? row.overhead_one_gib : row.overhead_many_gib) * gib)};
+}
 
 MemoryBudget memory_budget(const ModelSpec& model, const HardwareSpec& hardware, const MemoryOptions& options) {
   const auto stages = pipeline_layers(model.layers, options.pipeline);
+  const EngineSpec* const engine = options.engine;
+  const Bytes activations = options.activations.value_or(
+      activation_peak(model, options.tensor, options.max_batched_tokens, options.max_batch,
+                      engine == nullptr ? EngineSpec{}.sampler_bytes : engine->sampler_bytes));
+  const Bytes graphs =
+      options.graphs.value_or(engine == nullptr ? Bytes{} : engine_graph_memory(*engine, options.max_batch));
   const std::int64_t layer_bytes = model.kv_bytes_per_token_per_gpu(options.tensor).count() / model.layers;
   MemoryBudget worst;
   for (int stage = 0; stage < options.pipeline; ++stage) {
     const std::int64_t layers = stages[static_cast<std::size_t>(stage)];
     MemoryBudget b;
     b.stage = stage;
-    b.device = hardware.driver_memory;
+    b.device = options.device.value_or(hardware.driver_memory);
     b.usable = Bytes{static_cast<std::int64_t>(static_cast<double>(b.device.count()) * options.utilization)};
-    b.weights = model.weights_bytes_per_gpu(options.tensor, options.pipeline, stage);
-    b.activations = options.activations.value_or(
-        activation_peak(model, options.tensor, options.max_batched_tokens, options.max_batch));
-    b.overhead = options.overhead.value_or(runtime_overhead(options.tensor * options.pipeline));
-    b.kv_pool = b.usable - b.weights - b.activations - b.overhead;
+    b.weights = options.weights.value_or(
+        model.weights_bytes_per_gpu(options.tensor, options.pipeline, stage, options.expert));
+    b.activations = activations;
+    b.overhead = options.overhead.value_or(runtime_overhead(options.tensor * options.pipeline, engine));
+    b.graphs = graphs;
     b.kv_bytes_per_token = Bytes{layer_bytes * layers};
+    if (engine != nullptr) b.null_block = b.kv_bytes_per_token * (engine->null_blocks * engine->block_size);
+    b.kv_pool = b.usable - b.weights - b.activations - b.overhead - b.graphs - b.null_block;
     b.pool_tokens = std::max<std::int64_t>(0, floor_div(b.kv_pool, b.kv_bytes_per_token));
     // Other stages keep the same number of tokens, in proportion to their layers.
     b.replica_kv_pool = Bytes{b.kv_pool.count() * options.tensor * model.layers / layers};
@@ -67,7 +79,7 @@ void require_fits(const MemoryBudget& b, const ModelSpec& model, const HardwareS
       "{} does not fit {}: of {:.2f} GiB a GPU, {:.2f} GiB may be used; weights {:.2f}, activations {:.2f} and runtime "
       "{:.2f} GiB leave {:.2f} GiB for the KV cache; use a larger tensor, a larger GPU or a smaller model",
       model.name, hardware.name, in_gib(b.device), in_gib(b.usable), in_gib(b.weights), in_gib(b.activations),
-      in_gib(b.overhead), in_gib(b.kv_pool)));
+      in_gib(b.overhead + b.graphs), in_gib(b.kv_pool)));
 }
 
 std::string vllm_line(std::int64_t kv_tokens, std::int64_t max_model_len) {

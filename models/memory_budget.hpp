@@ -1,12 +1,13 @@
 #pragma once
 // How much of a GPU's memory is left for the KV cache, derived as vLLM derives it at start-up
 // (determine_available_memory in vllm/v1/worker/gpu_worker.py): device x utilization - weights - activation peak -
-// non-torch memory, per GPU, the pipeline stage with room for the fewest tokens deciding.
+// non-torch memory - CUDA graphs (since 0.21), per GPU, the pipeline stage with room for the fewest tokens deciding.
 #include <cstdint>
 #include <optional>
 #include <string>
 
 #include "base/units.hpp"
+#include "models/engine.hpp"
 #include "models/hardware/hardware.hpp"
 #include "models/llm/model.hpp"
 
@@ -17,7 +18,10 @@ struct MemoryOptions {
   int tensor = 1, pipeline = 1;
   std::int64_t max_batched_tokens = 8192;
   std::int64_t max_batch = 256;
-  std::optional<Bytes> activations, overhead;  // measured values instead of the estimates below
+  int expert = 1;  // GPUs the experts are spread over, instead of being split by tensor (models/llm/model.hpp)
+  const EngineSpec* engine = nullptr;  // nothing: as vllm-0.19, without its null block
+  // Measured values instead of the estimates below, of one GPU. `device` is what the driver reports.
+  std::optional<Bytes> device, weights, activations, overhead, graphs;
 };
 
 /// One GPU of the deciding stage, and the replica that follows from it.
@@ -25,6 +29,8 @@ struct MemoryBudget {
   Bytes device;  // what the driver reports
   Bytes usable;  // device x utilization
   Bytes weights, activations, overhead;
+  Bytes graphs;                  // set aside for CUDA graphs
+  Bytes null_block;              // the engine's blocks that never hold a token
   Bytes kv_pool;                 // what is left; zero or negative when the model does not fit
   Bytes kv_bytes_per_token;      // on this GPU
   int stage = 0;                 // which pipeline stage decides
@@ -36,16 +42,16 @@ struct MemoryBudget {
 
 /// The peak of a forward pass of max_batched_tokens with the sampler's buffers for max_batch sequences: the greater of
 ///   MLP:     tokens x (2 hidden + widest two intermediates / tensor) x element
-///   sampler: min(max_batch, tokens) x vocab x (element + 3 x 4) + tokens x 2 hidden x element
-///            [logits, their float32 copy, probabilities and sorted copy; hidden states and residual]
+///   sampler: min(max_batch, tokens) x vocab x (element + sampler_bytes) + tokens x 2 hidden x element
+///            [logits and what the sampler makes of them (EngineSpec::sampler_bytes); hidden states and residual]
 /// Within 0.15 GiB of vLLM 0.19's own peaks on an H100 at 8,192 tokens and 1,024 sequences (Llama-3.1-8B 1.89,
-/// Qwen3-14B 2.2 GiB). Releases before 0.17 needed up to 3.5 GiB more; give `activations` then.
-/// Every pipeline stage is charged the same.
+/// Qwen3-14B 2.2 GiB), and of 0.15's (4.8 and 5.64 GiB). In a mixture of experts a token's intermediates are those of
+/// its k experts and the shared ones. Every pipeline stage is charged the same.
 [[nodiscard]] Bytes activation_peak(const ModelSpec& model, int tensor, std::int64_t max_batched_tokens,
-                                    std::int64_t max_batch);
+                                    std::int64_t max_batch, std::int64_t sampler_bytes = 12);
 /// CUDA context, cuBLAS workspaces and, with several GPUs in a replica, NCCL buffers: 0.25 GiB alone, 2.1 GiB
-/// each together (vLLM 0.19 on H100).
-[[nodiscard]] Bytes runtime_overhead(int gpus);
+/// each together (vLLM 0.19 on H100); by the engine's own row where one is given.
+[[nodiscard]] Bytes runtime_overhead(int gpus, const EngineSpec* engine = nullptr);
 
 /// Never throws for a model too large: kv_pool shows it. Call parallel_problem() first.
 [[nodiscard]] MemoryBudget memory_budget(const ModelSpec& model, const HardwareSpec& hardware,

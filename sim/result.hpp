@@ -31,6 +31,27 @@ struct RejectedRequest {
   std::string reason;  // "longer than max_model_len", "larger than the KV pool"
 };
 
+/// One replica of a fleet, in short. Times, means and fractions as in RunResult, over the fleet's whole run.
+struct ReplicaSummary {
+  std::string group;  // ReplicaGroup::name
+  std::uint64_t submitted = 0, completed = 0, rejected = 0, unfinished = 0, preemptions = 0;
+  std::uint64_t iterations = 0, prompt_tokens = 0, output_tokens = 0;
+  std::int64_t busy_ns = 0;  // with requests running
+  double batch_mean = 0;
+  std::int64_t batch_max = 0;
+  std::int64_t pool_bytes = 0, pool_tokens = 0, peak_committed_bytes = 0;
+  std::int64_t stall_ns = 0;
+  std::array<double, part_count> mean_fraction{};
+  Summary ttft_ns, tbt_ns, e2e_ns;
+};
+
+/// How unevenly something is spread over n replicas x_i.
+struct Imbalance {
+  double max_over_mean = 1;  // 1 = even
+  double cov = 0;            // standard deviation (over n) / mean; 0 = even
+  double jain = 1;           // (sum x)^2 / (n x sum x^2), Jain, Chiu, Hawe 1984: 1 = even, 1/n = all on one
+};
+
 struct RunResult {
   std::string name;  // of the manager, as the scenario calls it
   ManagerSpec manager;
@@ -44,9 +65,15 @@ struct RunResult {
   LogHistogram ttft_ns, tbt_ns, e2e_ns, queue_ns;  // tbt: one entry per gap; the others one per request
   LogHistogram tpot_ps;  // picoseconds: a mean over tokens is no whole number of ns
 
-  double batch_mean = 0;
-  std::int64_t batch_max = 0;
+  /// As the client sees them, front end included; empty without one.
+  LogHistogram client_ttft_ns, client_e2e_ns;
 
+  double batch_mean = 0;       // of a fleet: of one replica, weighted by busy time
+  std::int64_t batch_max = 0;  // of a fleet: of any one replica
+  std::int64_t busy_ns = 0;    // with requests running; of a fleet: summed
+
+  /// Of a fleet pools and peaks are summed over the replicas (whose peaks need not coincide), and bytes a token are
+  /// those of the first.
   std::int64_t pool_bytes = 0, pool_tokens = 0, bytes_per_token = 0;
   std::int64_t peak_committed_bytes = 0, peak_live_bytes = 0;
   std::array<double, part_count> mean_fraction{};  // of the pool, time-weighted, first arrival to last completion
@@ -58,6 +85,9 @@ struct RunResult {
     std::int64_t stall_ns = 0, stall_max_ns = 0;
     std::uint64_t stalled_iterations = 0;
   } vmm;
+
+  std::vector<ReplicaSummary> replicas;                            // of a fleet of more than one
+  Imbalance requests_imbalance, tokens_imbalance, busy_imbalance;  // submitted; prompt + output; busy time
 
   std::int64_t wall_ns = 0;  // real time of the simulation; the only field that differs between two runs
 
@@ -71,6 +101,9 @@ struct RequestRecord {
   std::uint64_t id = 0;
   std::int64_t arrival_ns = 0, first_scheduled_ns = 0, first_token_ns = 0, finished_ns = 0;
   std::int32_t prompt_tokens = 0, output_tokens = 0, preemptions = 0;
+  std::int32_t replica = 0;
+  /// The same at the client, front end included.
+  std::int64_t client_arrival_ns = 0, client_first_token_ns = 0, client_finished_ns = 0;
 };
 
 /// One iteration (iterations.csv, differential tests). Memory is as it stands during the iteration.
@@ -79,6 +112,7 @@ struct IterationRecord {
   std::int64_t start_ns = 0, stall_ns = 0, step_ns = 0;
   std::int64_t prefill_tokens = 0, decode_seqs = 0, decode_kv_tokens = 0, running = 0, waiting = 0;
   std::int64_t live_bytes = 0, held_bytes = 0, cached_bytes = 0, external_bytes = 0, free_bytes = 0;
+  std::int32_t replica = 0;
 };
 
 /// Optional listeners of a run; empty = not called, and then the engine takes its fastest path.

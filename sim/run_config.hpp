@@ -2,6 +2,8 @@
 // Everything one simulated run needs, resolved: no defaults left to fill, no files left to read.
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "base/request.hpp"
 #include "base/units.hpp"
@@ -27,6 +29,40 @@ struct KvGeometry {
   std::int64_t gpus = 1;  // of the replica; pool and bytes_per_token are spread over them evenly, all act alike
 };
 
+/// The API server before and after the engine, of each replica. Tokenising, HTTP and the hand-over to the engine of
+/// different requests overlap: a pure delay (as one server, 15.6 ms a request would cap vLLM at 64 requests/s).
+/// Detokenising and streaming share one event loop: a single server, which takes the tokens of a step together and in
+/// order (46 us a token cap one vLLM API server at 22 k tokens/s). BLIS's fit to vLLM on H100s gives both figures.
+struct FrontendCost {
+  double per_request_ns = 0, per_prompt_token_ns = 0, per_output_token_ns = 0;
+  [[nodiscard]] bool any() const { return per_request_ns > 0 || per_prompt_token_ns > 0 || per_output_token_ns > 0; }
+  /// From the client's arrival to the engine's.
+  [[nodiscard]] std::int64_t delay_ns(std::int32_t prompt_tokens) const {
+    return round_ns(per_request_ns + per_prompt_token_ns * static_cast<double>(prompt_tokens));
+  }
+  /// Work of one step's tokens.
+  [[nodiscard]] std::int64_t output_ns(std::int64_t tokens) const {
+    return round_ns(per_output_token_ns * static_cast<double>(tokens));
+  }
+};
+
+/// Replicas that are alike. The scheduler's settings are the same for all of a fleet.
+struct ReplicaGroup {
+  std::string name;  // "4 x h100-sxm-80gb", for reports
+  std::int64_t replicas = 1;
+  std::int64_t weight = 1;  // of each: a router counts one of weight 2 as two of weight 1; 1 ... 1,000
+  KvGeometry kv;
+  StepCost cost;
+  VmmCost vmm;
+};
+
+/// Replicas behind a router. No groups = a bare replica, with RunConfig's own kv, cost and vmm.
+struct FleetConfig {
+  std::string router = "round-robin";  // a row of sim/serve/router.hpp
+  std::uint64_t seed = 0;              // of routers that draw
+  std::vector<ReplicaGroup> groups;
+};
+
 struct RunConfig {
   SchedulerConfig scheduler;
   KvGeometry kv;
@@ -34,5 +70,7 @@ struct RunConfig {
   StepCost cost;
   VmmCost vmm;  // already looked up for the manager's page size; zeros for managers that never map
   std::shared_ptr<const Workload> workload;
+  FrontendCost frontend;
+  FleetConfig fleet;
 };
 }  // namespace stowage

@@ -75,6 +75,14 @@ double StepCost::ns(const StepShape& shape) const {
   return ns + table_->tiles.fixed_ns + std::max(shape.prefill_attention_ns, shape.prefill_alone_ns);
 }
 
+double StepCost::least_step_ns() const {
+  if (kind_ == Kind::linear) return linear_.base_ns;
+  const auto& t = *table_;
+  double least = *std::min_element(t.dense_ns.begin(), t.dense_ns.end());
+  for (const double ns : t.decode_dense_ns) least = std::min(least, ns);
+  return least;  // attention adds to it, whatever the shape
+}
+
 PrefillChunk StepCost::chunk(std::int64_t q, std::int64_t stored) const {
   if (kind_ == Kind::linear) return {};
   if (const auto& tiles = table_->tiles; tiles.tile_tokens > 0) {

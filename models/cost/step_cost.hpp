@@ -127,6 +127,8 @@ class StepCost {
   [[nodiscard]] PrefillChunk chunk(std::int64_t q, std::int64_t stored) const;
   /// The attention of a chunk that is the only one of its step.
   [[nodiscard]] double chunk_ns(std::int64_t q, std::int64_t stored) const;
+  /// No step with a token in it costs less.
+  [[nodiscard]] double least_step_ns() const;
   [[nodiscard]] const Linear& linear() const { return linear_; }
   [[nodiscard]] const Table& table() const { return *table_; }
 

@@ -19,31 +19,68 @@ constexpr std::array<std::string_view, 2> dtypes = {"bfloat16", "float16"};
 constexpr std::array<std::string_view, 3> kv_dtypes = {"bfloat16", "float16", "float8"};
 constexpr std::array<std::string_view, 2> mlps = {"gated", "plain"};
 constexpr std::array<std::string_view, 2> norms = {"rms", "layer"};
+constexpr std::array<std::string_view, 5> quants = {"none", "fp8", "fp8-block", "int4", "mxfp4"};
 
-ModelSpec read_yaml(const ConfigNode& root, Problems& problems) {
+/// A description in YAML. With `huggingface: FILE` (relative to this one's folder) the file's shapes are what the keys
+/// given here override, read as `family:` whatever its model_type says.
+ModelSpec read_yaml(const ConfigNode& root, const std::string& file, Problems& problems) {
   MapReader in(root, problems);
   ModelSpec m;
-  m.name = in.text("name");
-  m.source = in.text("source", "");
-  m.layers = in.integer("layers", 1, 4096);
-  m.hidden = in.integer("hidden", 1, size_max);
-  m.heads = in.integer("heads", 1, 65536);
-  m.kv_heads = in.integer("kv_heads", 1, 65536, m.heads);
-  m.head_dim = in.integer("head_dim", 1, 65536, m.heads > 0 ? m.hidden / m.heads : 1);
-  m.intermediate = in.integer("intermediate", 1, size_max);
-  m.vocab = in.integer("vocab", 1, size_max);
-  m.max_positions = in.integer("max_positions", 1, std::int64_t{1} << 31);
-  m.learned_positions = in.integer("learned_positions", 0, std::int64_t{1} << 31, 0);
-  m.tied_embeddings = in.flag("tied_embeddings", false);
-  m.qkv_bias = in.flag("qkv_bias", false);
-  m.o_bias = in.flag("o_bias", false);
-  m.mlp_bias = in.flag("mlp_bias", false);
-  m.qk_norm = in.flag("qk_norm", false);
-  m.mlp = static_cast<Mlp>(in.choice("mlp", mlps, 0));
-  m.norm = static_cast<Norm>(in.choice("norm", norms, 0));
-  const auto dtype = in.choice("dtype", dtypes, 0);
-  m.dtype = static_cast<Dtype>(dtype);
-  m.kv_dtype = static_cast<Dtype>(in.choice("kv_dtype", kv_dtypes, dtype));
+  const bool import = in.has("huggingface");
+  const std::string from = in.text("huggingface", "");
+  const std::string family = in.text("family", "");
+  if (!import && in.has("family")) in.problem("family", "'family' goes with 'huggingface: FILE' only; remove it");
+  if (import) {
+    const auto path = std::filesystem::path(file).parent_path() / from;
+    const auto document = ConfigDocument::load(path.string());
+    m = read_huggingface(document.root(), document.file(), problems, family);
+    if (!problems.empty()) return m;
+  }
+  /// Required, unless imported.
+  const auto size = [&](std::string_view key, std::int64_t& value, std::int64_t max = size_max) {
+    value = import ? in.integer(key, 1, max, value) : in.integer(key, 1, max);
+  };
+  const auto count = [&](std::string_view key, std::int64_t& value) { value = in.integer(key, 0, size_max, value); };
+  const auto flag = [&](std::string_view key, bool& value) { value = in.flag(key, value); };
+  m.name = import ? in.text("name", m.name) : in.text("name");
+  m.source = in.text("source", m.source);
+  size("layers", m.layers, 4096);
+  size("hidden", m.hidden);
+  size("heads", m.heads, 65536);
+  m.kv_heads = in.integer("kv_heads", 1, 65536, import ? m.kv_heads : m.heads);
+  m.head_dim = in.integer("head_dim", 1, 65536, import ? m.head_dim : m.heads > 0 ? m.hidden / m.heads : 1);
+  size("intermediate", m.intermediate);
+  size("vocab", m.vocab);
+  size("max_positions", m.max_positions, std::int64_t{1} << 31);
+  m.learned_positions = in.integer("learned_positions", 0, std::int64_t{1} << 31, m.learned_positions);
+  flag("tied_embeddings", m.tied_embeddings);
+  flag("qkv_bias", m.qkv_bias);
+  flag("o_bias", m.o_bias);
+  flag("mlp_bias", m.mlp_bias);
+  flag("qk_norm", m.qk_norm);
+  flag("sandwich_norms", m.sandwich_norms);
+  flag("sinks", m.sinks);
+  m.mlp = static_cast<Mlp>(in.choice("mlp", mlps, static_cast<std::size_t>(m.mlp)));
+  m.norm = static_cast<Norm>(in.choice("norm", norms, static_cast<std::size_t>(m.norm)));
+  m.dtype = static_cast<Dtype>(in.choice("dtype", dtypes, static_cast<std::size_t>(m.dtype)));
+  m.kv_dtype = static_cast<Dtype>(
+      in.choice("kv_dtype", kv_dtypes, static_cast<std::size_t>(import ? m.kv_dtype : m.dtype)));
+  m.quant = static_cast<Quant>(in.choice("quantization", quants, static_cast<std::size_t>(m.quant)));
+  count("experts", m.experts);
+  count("experts_per_token", m.experts_per_token);
+  m.expert_intermediate = in.integer("expert_intermediate", 0, size_max,
+                                     m.moe() && m.expert_intermediate == 0 ? m.intermediate : m.expert_intermediate);
+  count("shared_experts", m.shared_experts);
+  count("dense_layers", m.dense_layers);
+  flag("router_bias", m.router_bias);
+  flag("expert_bias", m.expert_bias);
+  count("q_rank", m.q_rank);
+  count("kv_rank", m.kv_rank);
+  count("nope_dim", m.nope_dim);
+  count("rope_dim", m.rope_dim);
+  count("v_dim", m.v_dim);
+  count("window", m.window);
+  count("window_layers", m.window_layers);
   in.finish();
   return m;
 }
@@ -54,9 +91,26 @@ void check_shapes(const ModelSpec& m, const ConfigNode& root, Problems& problems
                                         m.heads, m.kv_heads));
   if (m.head_dim < 1)
     problems.add(root.at(), fmt::format("hidden {} is less than {} heads; give head_dim", m.hidden, m.heads));
+  if (m.moe() && (m.experts_per_token < 1 || m.experts_per_token > m.experts))
+    problems.add(root.at(), fmt::format("experts_per_token must be 1 to {} (experts), not {}", m.experts,
+                                        m.experts_per_token));
+  if (!m.moe() && (m.experts_per_token > 0 || m.shared_experts > 0 || m.dense_layers > 0 || m.quant == Quant::mxfp4))
+    problems.add(root.at(), "experts_per_token, shared_experts, dense_layers and mxfp4 go with 'experts'; give that "
+                            "too, or remove them");
+  if (m.moe() && m.dense_layers >= m.layers)
+    problems.add(root.at(), fmt::format("dense_layers {} leaves no layer of {} for the experts", m.dense_layers,
+                                        m.layers));
+  if (m.latent() && (m.nope_dim < 1 || m.rope_dim < 1 || m.v_dim < 1))
+    problems.add(root.at(), "latent attention (kv_rank) also needs nope_dim, rope_dim and v_dim");
+  if ((m.window > 0) != (m.window_layers > 0) || m.window_layers > m.layers)
+    problems.add(root.at(), fmt::format("window and window_layers go together, and at most {} layers can have one",
+                                        m.layers));
   // In floating point, so that the exact sums in int64 are known to be safe.
-  const double widths =
-      4.0 * static_cast<double>(m.heads) * static_cast<double>(m.head_dim) + 3.0 * static_cast<double>(m.intermediate);
+  const double latent = static_cast<double>(m.q_rank + m.kv_rank + m.nope_dim + m.rope_dim + m.v_dim);
+  const double widths = 4.0 * static_cast<double>(m.heads) * (static_cast<double>(m.head_dim) + latent) +
+                        3.0 * static_cast<double>(m.intermediate) +
+                        3.0 * static_cast<double>(m.experts + m.shared_experts) *
+                            static_cast<double>(m.expert_intermediate + 1) + latent;
   const double tables = 2.0 * static_cast<double>(m.vocab) + static_cast<double>(m.learned_positions);
   if (static_cast<double>(m.hidden) * (static_cast<double>(m.layers) * widths + tables) > 1e15)
     problems.add(root.at(), "these shapes make more than 10^15 parameters; check them");
@@ -71,7 +125,7 @@ ModelSpec from_document(const ConfigDocument& document) {
   const auto root = document.root();
   Problems problems;
   const bool huggingface = root.kind() == ConfigNode::Kind::map && root.get("model_type");
-  auto model = huggingface ? read_huggingface(root, document.file(), problems) : read_yaml(root, problems);
+  auto model = huggingface ? read_huggingface(root, document.file(), problems) : read_yaml(root, document.file(), problems);
   if (problems.empty()) check_shapes(model, root, problems);
   problems.throw_if_any();
   return model;

@@ -1,6 +1,7 @@
 #pragma once
 // What a language model is, as far as memory and arithmetic go, and the byte-exact sums that follow from it.
-// Dense decoder-only transformers with multi-head or grouped-query attention over the whole context.
+// Decoder-only transformers: multi-head, grouped-query or latent attention, over the whole context or a window; plain
+// or gated MLPs, or mixtures of experts; 16-bit or quantized weights.
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -20,6 +21,12 @@ enum class Dtype : std::uint8_t { bfloat16, float16, float8 };  // float8 only f
 enum class Norm : std::uint8_t { rms, layer };
 /// gated: down(act(gate(x)) * up(x)), three matrices; plain: down(act(up(x))), two.
 enum class Mlp : std::uint8_t { gated, plain };
+/// How the layers' matrices are stored; embeddings, head, router, norms and biases stay 16-bit. Bytes a parameter:
+///   fp8 1; fp8_block 1 + 4 / 128^2 (a float32 scale a 128 x 128 block: DeepSeek-V3);
+///   int4 (64 + 2.5) / 128 (groups of 128: a 16-bit scale and a 4-bit zero: AWQ, GPTQ);
+///   mxfp4 17 / 32 (32 values share an 8-bit scale), experts only, all else 16-bit: gpt-oss.
+enum class Quant : std::uint8_t { none, fp8, fp8_block, int4, mxfp4 };
+[[nodiscard]] std::string_view quant_name(Quant quant);
 
 struct ModelSpec {
   std::string name;
@@ -29,43 +36,101 @@ struct ModelSpec {
   std::int64_t learned_positions = 0;  // rows of a learned position table (OPT: max_positions + 2); 0 = rotary
   bool tied_embeddings = false;        // the head is the transposed input embedding
   bool qkv_bias = false, o_bias = false, mlp_bias = false;
-  bool qk_norm = false;  // RMS norm over head_dim on queries and keys (Qwen3)
+  bool qk_norm = false;        // RMS norm over head_dim on queries and keys (Qwen3, Gemma 3)
+  bool sandwich_norms = false; // norms after the sublayers too: four a layer (Gemma 2, 3)
+  bool sinks = false;          // a learned logit a head (gpt-oss)
   Mlp mlp = Mlp::gated;
   Norm norm = Norm::rms;
   Dtype dtype = Dtype::bfloat16, kv_dtype = Dtype::bfloat16;
+  Quant quant = Quant::none;
 
-  /// Parameters of one layer, split as tensor parallelism splits them.
+  // Mixture of experts: all layers but the first `dense_layers`, which have an MLP of `intermediate`.
+  std::int64_t experts = 0, experts_per_token = 0, expert_intermediate = 0;  // 0 experts = dense
+  std::int64_t shared_experts = 0;  // every token goes through these too; as wide as the others
+  std::int64_t dense_layers = 0;
+  bool router_bias = false, expert_bias = false;
+
+  // Latent attention (DeepSeek-V2, -V3): queries through `q_rank` (0 = directly), keys and values through `kv_rank`,
+  // of which the cache keeps kv_rank + rope_dim elements a token and layer.
+  std::int64_t q_rank = 0, kv_rank = 0, nope_dim = 0, rope_dim = 0, v_dim = 0;
+
+  // Sliding window: `window_layers` of the layers see only the last `window` tokens.
+  std::int64_t window = 0, window_layers = 0;
+
+  [[nodiscard]] bool moe() const { return experts > 0; }
+  [[nodiscard]] bool latent() const { return kv_rank > 0; }
+  [[nodiscard]] bool dense_layer(std::int64_t layer) const { return !moe() || layer < dense_layers; }
+  [[nodiscard]] std::int64_t moe_layers() const { return moe() ? layers - dense_layers : 0; }
+  /// A token's widest row of MLP intermediates: of the dense layers, or of its experts and the shared ones.
+  [[nodiscard]] std::int64_t widest_mlp() const;
+  /// "32 query heads, 8 KV heads of 128; 18 of 36 layers see 128 tokens"
+  [[nodiscard]] std::string attention_text() const;
+  /// "2 x 32 layers x 8 heads x 128 x 2 B": how kv_bytes_per_token comes about.
+  [[nodiscard]] std::string kv_formula() const;
+
+  /// Parameters of one layer, split as parallelism splits them.
   struct LayerParameters {
-    std::int64_t qkv = 0, o = 0, mlp = 0, norms = 0;
-    [[nodiscard]] std::int64_t total() const { return qkv + o + mlp + norms; }
+    std::int64_t qkv = 0, o = 0, mlp = 0, norms = 0;  // mlp: the dense layer's, or the shared experts
+    std::int64_t experts = 0, router = 0;
+    std::int64_t biases = 0;  // how many of qkv, o, mlp and experts are biases and sinks: never quantized
+    [[nodiscard]] std::int64_t total() const { return qkv + o + mlp + norms + experts + router; }
   };
-  [[nodiscard]] LayerParameters layer_parameters() const;
+  [[nodiscard]] LayerParameters layer_parameters(std::int64_t layer = 0) const;
 
-  /// All weights, each stored matrix once. Equals the published checkpoints' tensor sizes / dtype bytes.
+  /// All weights, each stored matrix once. Equals the published checkpoints' tensor sizes / dtype bytes. Layers for
+  /// predicting several tokens (DeepSeek's MTP) and vision towers are not counted.
   [[nodiscard]] std::int64_t parameters() const;
   /// Those that take part in computing one token: all but the tables that are only looked up (input embedding unless
-  /// it is also the head; learned positions).
+  /// it is also the head; learned positions) and the experts it is not sent to.
   [[nodiscard]] std::int64_t active_parameters() const;
   [[nodiscard]] Bytes weights_bytes() const;
-  /// K and V of one token over all layers, stored once: layers x 2 x kv_heads x head_dim x element.
+  /// Of an expert's matrices, and of the other matrices of a layer, as stored.
+  [[nodiscard]] double bytes_per_expert_weight() const;
+  [[nodiscard]] double bytes_per_weight() const;
+
+  /// What one token stores over all layers while every layer keeps it: layers x 2 x kv_heads x head_dim x element, or
+  /// layers x (kv_rank + rope_dim) x element. Memory managers charge this for every token: windows are not exploited.
   [[nodiscard]] Bytes kv_bytes_per_token() const;
+  /// The part of it that window layers could drop once the window has passed.
+  [[nodiscard]] Bytes kv_window_bytes_per_token() const;
+  /// What a request of `tokens` needs at least: full layers all of them, window layers min(tokens, window).
+  [[nodiscard]] Bytes kv_bytes_of_request(std::int64_t tokens) const;
 
   // --- Tensor parallelism over `tensor` GPUs (Megatron: attention by heads, MLP by columns then rows, embedding and
-  // head by vocabulary). Norms and learned positions are on every GPU. Call parallel_problem() first.
+  // head by vocabulary). Norms, router, learned positions and latent attention's down-projections are on every GPU.
+  // Experts are split by `tensor` too, or, with expert > 1, spread whole over `expert` GPUs.
+  // Call parallel_problem() first.
   /// KV heads kept by each GPU: heads are replicated when there are more GPUs than KV heads.
   [[nodiscard]] std::int64_t kv_heads_per_gpu(int tensor) const;
+  /// Latent attention's cache is whole on every GPU.
   [[nodiscard]] Bytes kv_bytes_per_token_per_gpu(int tensor) const;
   /// One token's bytes over all GPUs of a replica, replicas of KV heads counted: what a KV pool is divided by.
   [[nodiscard]] Bytes kv_bytes_per_token_replica(int tensor) const;
+  [[nodiscard]] LayerParameters layer_on_gpu(int tensor, std::int64_t layer, int expert = 1) const;
   /// Weights on one GPU of pipeline stage `stage` of `pipeline`.
-  [[nodiscard]] Bytes weights_bytes_per_gpu(int tensor, int pipeline = 1, int stage = 0) const;
+  [[nodiscard]] Bytes weights_bytes_per_gpu(int tensor, int pipeline = 1, int stage = 0, int expert = 1) const;
 };
 
 /// Layers of each pipeline stage, as vLLM splits them (vllm/distributed/utils.py get_pp_indices): equal shares, what
 /// is left over one each to the last stages but the very last, which already has the head.
 [[nodiscard]] std::vector<std::int64_t> pipeline_layers(std::int64_t layers, int pipeline);
 
-/// Why this model cannot be laid out on tensor x pipeline GPUs, or nothing when it can.
+/// How a model is laid out on the GPUs of one replica.
+struct Layout {
+  int tensor = 1, pipeline = 1;
+  int expert = 1;  // 1: experts are split by tensor; else tensor x data: spread whole over these GPUs
+  int data = 1;    // replicas that share the experts; attention and KV pool are each one's own
+  [[nodiscard]] int gpus() const { return tensor * pipeline; }  // of one replica
+  bool operator==(const Layout&) const = default;
+};
+
+/// Why this model cannot be laid out so, or nothing when it can. `key` names the degree at fault.
+struct LayoutProblem {
+  std::string_view key;
+  std::string why;
+};
+[[nodiscard]] std::optional<LayoutProblem> layout_problem(const ModelSpec& model, const Layout& layout);
+/// The same for tensor x pipeline alone.
 [[nodiscard]] std::optional<std::string> parallel_problem(const ModelSpec& model, int tensor, int pipeline);
 
 /// A zoo name ("llama-3-8b"), or a path (it has a '/' or ends in .yaml, .yml or .json): to a YAML description, a

@@ -9,7 +9,7 @@
 #include "sim/kv/manager_calls.hpp"
 #include "sim/kv/policy.hpp"
 #include "sim/kv/rows.hpp"
-#include "sim/serve/replica.hpp"
+#include "sim/serve/cluster.hpp"
 
 namespace stowage {
 namespace {
@@ -216,7 +216,7 @@ ManagerRow paged_row() {
           params,
           default_name,
           check,
-          run_replica<Paged>,
+          run_serving<Paged>,
           make_calls<Paged>};
 }
 }  // namespace stowage

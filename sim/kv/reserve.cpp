@@ -9,7 +9,7 @@
 #include "sim/kv/manager_calls.hpp"
 #include "sim/kv/policy.hpp"
 #include "sim/kv/rows.hpp"
-#include "sim/serve/replica.hpp"
+#include "sim/serve/cluster.hpp"
 
 namespace stowage {
 namespace {
@@ -130,6 +130,6 @@ void check(const RunConfig& config) {
 
 ManagerRow reserve_row() {
   return {"reserve", "contiguous region for a request's whole life (FasterTransformer, Orca)", "none",
-          params,    default_name, check, run_replica<Reserve>, make_calls<Reserve>};
+          params,    default_name, check, run_serving<Reserve>, make_calls<Reserve>};
 }
 }  // namespace stowage

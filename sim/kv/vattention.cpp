@@ -16,7 +16,7 @@
 #include "sim/kv/policy.hpp"
 #include "sim/kv/rows.hpp"
 #include "sim/kv/slot_set.hpp"
-#include "sim/serve/replica.hpp"
+#include "sim/serve/cluster.hpp"
 
 namespace stowage {
 namespace {
@@ -395,6 +395,6 @@ void check(const RunConfig& config) {
 
 ManagerRow vattention_row() {
   return {"vattention", "contiguous virtual memory, physical pages mapped on demand (vAttention)", "none",
-          params,       default_name, check, run_replica<VAttention>, make_calls<VAttention>};
+          params,       default_name, check, run_serving<VAttention>, make_calls<VAttention>};
 }
 }  // namespace stowage

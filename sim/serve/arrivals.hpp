@@ -1,5 +1,7 @@
 #pragma once
-// The trace cursor and the queue of waiting requests. Arrivals are merged from the cursor, never put in a heap.
+// The trace cursor, or a fleet's inbox, and the queue of waiting requests. Arrivals are merged from the cursor, never
+// put in a heap.
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -15,9 +17,14 @@ class Arrivals {
  public:
   static constexpr std::int64_t none = std::numeric_limits<std::int64_t>::max();
 
-  explicit Arrivals(std::unique_ptr<RequestStream> stream) : stream_(std::move(stream)), rows_(2048) { refill(); }
+  static constexpr std::size_t batch = 2048;
 
-  /// When the next request arrives; `none` at the end of the workload.
+  /// Without a workload the requests are pushed.
+  explicit Arrivals(const Workload* workload) : stream_(workload ? workload->open() : nullptr), rows_(batch) {
+    refill();
+  }
+
+  /// When the next request arrives; `none` at the end of the workload, or when nothing was pushed.
   [[nodiscard]] std::int64_t next_ns() const { return next_ns_; }
   Request take() {
     const Request r = rows_[at_++];
@@ -26,10 +33,28 @@ class Arrivals {
     STOWAGE_ASSERT(next_ns_ >= r.arrival_ns);
     return r;
   }
+  /// In order of arrival but for what a front end's delays change: such a request moves up, behind its equals.
+  void push(const Request& r) {
+    if (size_ == rows_.size()) make_room();
+    std::size_t i = size_++;
+    for (; i > at_ && rows_[i - 1].arrival_ns > r.arrival_ns; --i) rows_[i] = rows_[i - 1];
+    rows_[i] = r;
+    next_ns_ = rows_[at_].arrival_ns;
+  }
+  [[nodiscard]] std::size_t pushed() const { return size_ - at_; }
 
  private:
+  void make_room() {
+    if (at_ < rows_.size() / 2) {
+      rows_.resize(rows_.size() * 2);
+      return;
+    }
+    std::copy(rows_.begin() + static_cast<std::ptrdiff_t>(at_), rows_.end(), rows_.begin());
+    size_ -= at_;
+    at_ = 0;
+  }
   void refill() {
-    size_ = stream_->read(rows_);
+    size_ = stream_ ? stream_->read(rows_) : 0;
     at_ = 0;
     next_ns_ = size_ == 0 ? none : rows_[0].arrival_ns;
   }

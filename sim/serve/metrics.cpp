@@ -9,7 +9,7 @@ void Metrics::reject(const Request& r, const char* reason) {
   if (first_rejected_.size() < 100) first_rejected_.push_back({r.id, r.prompt_tokens, r.output_tokens, reason});
 }
 
-void Metrics::finish(const Sequence& q, std::int64_t now_ns) {
+void Metrics::finish(const Sequence& q, std::int64_t now_ns, std::int64_t client_ns) {
   const Request& r = q.request;
   ++completed_;
   prompt_tokens_ += static_cast<std::uint64_t>(r.prompt_tokens);
@@ -25,9 +25,15 @@ void Metrics::finish(const Sequence& q, std::int64_t now_ns) {
     tpot_ps_.add(span < narrow ? (span * 1000 + gaps / 2) / gaps
                                : static_cast<std::int64_t>((static_cast<Int128>(span) * 1000 + gaps / 2) / gaps));
   }
+  const std::int64_t client_arrival_ns = frontend_.any() ? r.arrival_ns - frontend_.delay_ns(r.prompt_tokens)
+                                                         : r.arrival_ns;
+  if (frontend_.any()) {
+    client_ttft_ns_.add(q.client_first_ns - client_arrival_ns);
+    client_e2e_ns_.add(client_ns - client_arrival_ns);
+  }
   if (hooks_.on_request)
     hooks_.on_request({r.id, r.arrival_ns, q.first_scheduled_ns, q.first_token_ns, now_ns, r.prompt_tokens,
-                       r.output_tokens, q.preemptions});
+                       r.output_tokens, q.preemptions, replica_, client_arrival_ns, q.client_first_ns, client_ns});
 }
 
 void Metrics::write(RunResult& result, std::int64_t first_arrival_ns) const {
@@ -46,8 +52,11 @@ void Metrics::write(RunResult& result, std::int64_t first_arrival_ns) const {
   result.tpot_ps = tpot_ps_;
   result.e2e_ns = e2e_ns_;
   result.queue_ns = queue_ns_;
+  result.client_ttft_ns = client_ttft_ns_;
+  result.client_e2e_ns = client_e2e_ns_;
   result.batch_mean = busy_ns > 0 ? static_cast<double>(running_ns) / static_cast<double>(busy_ns) : 0.0;
   result.batch_max = batch_max;
+  result.busy_ns = busy_ns;
   result.vmm.stall_ns = stall_ns;
   result.vmm.stall_max_ns = stall_max_ns;
   result.vmm.stalled_iterations = stalled_iterations;

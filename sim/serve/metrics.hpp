@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "sim/result.hpp"
+#include "sim/run_config.hpp"
 #include "sim/serve/memory_account.hpp"
 #include "sim/serve/sequence.hpp"
 
@@ -10,10 +11,12 @@ namespace stowage {
 
 class Metrics {
  public:
-  explicit Metrics(const RunHooks& hooks) : hooks_(hooks) {}
+  Metrics(const RunHooks& hooks, const FrontendCost& frontend, std::int32_t replica)
+      : hooks_(hooks), frontend_(frontend), replica_(replica) {}
 
   void reject(const Request& r, const char* reason);
-  void finish(const Sequence& q, std::int64_t now_ns);
+  /// `client_ns`: when the client has the last token.
+  void finish(const Sequence& q, std::int64_t now_ns, std::int64_t client_ns);
   /// Writes everything kept here into `result`.
   void write(RunResult& result, std::int64_t first_arrival_ns) const;
 
@@ -25,10 +28,14 @@ class Metrics {
   std::uint64_t stalled_iterations = 0;
   std::int64_t peak_held_bytes = 0, peak_live_tokens = 0;
   [[nodiscard]] std::uint64_t completed() const { return completed_; }
+  [[nodiscard]] std::int32_t replica() const { return replica_; }
 
  private:
   const RunHooks& hooks_;
+  const FrontendCost& frontend_;
+  std::int32_t replica_;
   LogHistogram ttft_ns_, tpot_ps_, e2e_ns_, queue_ns_;
+  LogHistogram client_ttft_ns_, client_e2e_ns_;  // with a front end only
   std::uint64_t completed_ = 0, rejected_ = 0, prompt_tokens_ = 0, output_tokens_ = 0;
   std::int64_t last_completion_ns_ = 0;
   std::vector<RejectedRequest> first_rejected_;

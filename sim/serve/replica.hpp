@@ -20,32 +20,62 @@
 #include "sim/serve/memory_account.hpp"
 #include "sim/serve/metrics.hpp"
 #include "sim/serve/sequence.hpp"
+#include "sim/serve/token_server.hpp"
 
 namespace stowage {
 
 template <KvPolicy Kv>
 class Replica {
  public:
-  Replica(const RunConfig& config, const RunHooks& hooks)
+  /// Without a workload its requests are delivered by a fleet, in which it is number `index`.
+  Replica(const RunConfig& config, const RunHooks& hooks, std::int32_t index = 0)
       : config_(config),
         hooks_(hooks),
         table_(config.scheduler.max_batch),
         kv_(config, table_),
         account_(config.kv.pool.count(), kv_.rounding_bytes()),
-        metrics_(hooks),
-        arrivals_(config.workload->open()),
+        metrics_(hooks, config.frontend, index),
+        server_(config.frontend),
+        arrivals_(config.workload.get()),
         finish_at_(config.scheduler.max_model_len + 2, table_.capacity()),
         bpt_(config.kv.bytes_per_token.count()) {}
 
   RunResult run() {
-    first_arrival_ns_ = now_ = arrivals_.next_ns() == Arrivals::none ? 0 : arrivals_.next_ns();
+    start(arrivals_.next_ns() == Arrivals::none ? 0 : arrivals_.next_ns());
+    run_until(Arrivals::none);
+    return result();
+  }
+
+  /// Nothing happens before the first arrival of all.
+  void start(std::int64_t first_arrival_ns) {
+    first_arrival_ns_ = now_ = first_arrival_ns;
     account_.start(now_);
+  }
+  /// To be taken up at the first boundary at or after r.arrival_ns, which run_until has not passed yet.
+  void deliver(const Request& r) {
+    if (refusal(r) == nullptr) {
+      ++accepted_;
+      unadmitted_tokens_ += r.prompt_tokens;
+    }
+    arrivals_.push(r);
+  }
+  /// Runs every boundary before `horizon_ns`, and of one at it only what ends there: what arrives at the horizon may
+  /// still join it. Everything that arrives earlier has been delivered.
+  void run_until(std::int64_t horizon_ns) {
+    horizon_ = horizon_ns;
     for (;;) {
+      if (in_flight_) {
+        if (now_ > horizon_ns) return;
+        retire_finished();
+        in_flight_ = false;
+        report_progress();
+      }
+      if (now_ >= horizon_ns) return;
       take_arrivals();
       form_batch();
       if (table_.running() == 0) {
         STOWAGE_ASSERT(waiting_.empty());  // a request that fits an empty pool was refused by one
-        if (arrivals_.next_ns() == Arrivals::none) break;
+        if (arrivals_.next_ns() >= horizon_ns) return;  // one with less delay may still come before it
         idle_cached_ = kv_.occupancy().cached;
         kv_.idle(arrivals_.next_ns() - now_);
         now_ = arrivals_.next_ns();
@@ -53,11 +83,36 @@ class Replica {
       }
       catch_up_idle();
       const std::int64_t quiet_until = kv_.quiet_until();
-      if (chunks_.empty() && quiet_until >= table_.iteration() && !hooks_.on_iteration) decode_stretch(quiet_until);
+      if (chunks_.empty() && quiet_until >= table_.iteration() && !hooks_.on_iteration) run_decodes(quiet_until);
       else run_iteration();
-      retire_finished();
-      report_progress();
+      in_flight_ = true;
     }
+  }
+
+  // --- What a router may look at, as of the horizon run to.
+  /// Requests delivered, accepted and not yet finished.
+  [[nodiscard]] std::int64_t outstanding() const {
+    return accepted_ - static_cast<std::int64_t>(metrics_.completed());
+  }
+  /// Held by running requests, and the prompts (and recomputed outputs) of those not admitted.
+  [[nodiscard]] std::int64_t wanted_bytes() const { return kv_.occupancy().held + unadmitted_tokens_ * bpt_; }
+  [[nodiscard]] std::int64_t pool_bytes() const { return config_.kv.pool.count(); }
+  /// A time before which outstanding() stands still unless something is delivered; `step_ns` = no step is shorter.
+  [[nodiscard]] std::int64_t steady_until(std::int64_t step_ns) const {
+    const bool may_admit = !waiting_.empty() || arrivals_.next_ns() != Arrivals::none || partial_ != no_sid;
+    if (may_admit || finish_at_.min_key() < table_.iteration()) return now_;
+    if (finish_at_.empty()) return Arrivals::none;  // idle
+    return now_ + (finish_at_.min_key() - table_.iteration() + 1) * step_ns;
+  }
+  [[nodiscard]] std::size_t inbox() const { return arrivals_.pushed(); }
+  [[nodiscard]] std::uint64_t completed() const { return metrics_.completed(); }
+
+  /// Ends of the run of a fleet: this replica's own, then results over that of all.
+  [[nodiscard]] std::int64_t ended_ns() const { return account_.now_ns(); }
+  RunResult finish(std::int64_t end_ns) {
+    MemoryLevels idle;
+    idle.cached = kv_.occupancy().cached;
+    account_.add(end_ns - account_.now_ns(), idle);
     return result();
   }
 
@@ -72,13 +127,15 @@ class Replica {
     while (arrivals_.next_ns() <= now_) {
       const Request r = arrivals_.take();
       ++metrics_.submitted;
-      if (r.prompt_tokens + static_cast<std::int64_t>(r.output_tokens) > config_.scheduler.max_model_len)
-        metrics_.reject(r, "longer than max_model_len");
-      else if (kv_.never_fits(r.prompt_tokens, r.output_tokens))
-        metrics_.reject(r, "larger than the KV pool");
-      else
-        waiting_.push_back(r);
+      if (const char* why = refusal(r)) metrics_.reject(r, why);
+      else waiting_.push_back(r);
     }
+  }
+  /// Why this request can never be served here, or nullptr.
+  [[nodiscard]] const char* refusal(const Request& r) const {
+    if (r.prompt_tokens + static_cast<std::int64_t>(r.output_tokens) > config_.scheduler.max_model_len)
+      return "longer than max_model_len";
+    return kv_.never_fits(r.prompt_tokens, r.output_tokens) ? "larger than the KV pool" : nullptr;
   }
 
   void form_batch() {
@@ -136,6 +193,7 @@ class Replica {
         return;
       }
       waiting_.pop_front();
+      unadmitted_tokens_ -= target;
       table_.append_running(s);
       if (table_[s].first_scheduled_ns < 0) table_[s].first_scheduled_ns = now_;
       schedule_chunk(s, n);
@@ -173,6 +231,7 @@ class Replica {
     table_.remove_running(s);
     q.decoding = false;
     q.computed = 0;
+    unadmitted_tokens_ += q.target();
     ++q.preemptions;
     ++metrics_.preemptions;
     waiting_.push_front(q.request, s);
@@ -199,6 +258,10 @@ class Replica {
 
   void end_iteration(std::int64_t step) {
     kv_.end_iteration(step);
+    if (server_.takes_time()) {
+      const auto done = std::count_if(chunks_.begin(), chunks_.end(), [](const Chunk& c) { return c.completes; });
+      server_.take(now_, server_.work_ns(decoders_ + done));
+    }
     table_.advance(1);
     ++iterations_;
     decode_kv_ += decoders_;
@@ -210,8 +273,12 @@ class Replica {
       q.chunk = 1;
       ++decoders_;
       decode_kv_ += q.target();
-      if (q.produced == 0) q.first_token_ns = now_;
-      else metrics_.tbt_ns.add(now_ - q.last_token_ns);
+      if (q.produced == 0) {
+        q.first_token_ns = now_;
+        q.client_first_ns = server_.client_ns(now_);
+      } else {
+        metrics_.tbt_ns.add(now_ - q.last_token_ns);
+      }
     }
     prefilled_ = partial_ != no_sid ? table_[partial_].computed : 0;
     metrics_.peak_live_tokens = std::max(metrics_.peak_live_tokens, live_tokens());
@@ -229,7 +296,7 @@ class Replica {
       --decoders_;
       kv_.release(s, now_, account_);
       table_.remove_running(s);
-      metrics_.finish(table_[s], now_);
+      metrics_.finish(table_[s], now_, server_.client_ns(now_));
       table_.destroy(s);
     }
   }
@@ -237,52 +304,11 @@ class Replica {
   // --- Pure decode from this boundary to the next event: price, clock and book every iteration, touching nothing by
   // request. Nobody can be admitted meanwhile: a head that was refused stays refused until memory is released, and the
   // budget and the number of running requests stand still.
-  void decode_stretch(std::int64_t quiet_until) {
-    const DecodeLine line = config_.cost.decode_line(decoders_);
-    const std::int64_t next_arrival = arrivals_.next_ns();
-    // The boundary after a preemption asks the head of waiting again, so nothing is skipped there.
-    const std::int64_t most = preempted_ ? 1 : std::min(finish_at_.min_key(), quiet_until) - table_.iteration() + 1;
-    std::int64_t ran = 0;
-    const std::int64_t unit_bytes = kv_.unit_bytes(), batch = decoders_;
-    MemoryLevels levels = current_levels();
-    auto memory = kv_.stretch();
-    LogHistogram::Cursor gaps(metrics_.tbt_ns, static_cast<std::uint64_t>(batch));
-    Int128 live = 0, held = 0;  // tokens x ns, units x ns since `booked`
-    std::int64_t now = now_, booked = now, kv_tokens = decode_kv_, held_units = 0;
-    std::int64_t bin_end = account_.bin_end_ns();
-    do {
-      const std::int64_t step = round_ns(line.ns(kv_tokens));
-      held_units = memory.held_units();
-      if (now + step > bin_end) [[unlikely]] {
-        account_.add_within_bin(now - booked, live * bpt_, held * unit_bytes, levels);
-        levels.live = kv_tokens * bpt_;
-        levels.held = held_units * unit_bytes;
-        account_.add(step, levels);
-        live = held = 0;
-        booked = now + step;
-        bin_end = account_.bin_end_ns();
-      } else {
-        live += static_cast<Int128>(kv_tokens) * step;
-        held += static_cast<Int128>(held_units) * step;
-      }
-      gaps.add(step);
-      now += step;
-      kv_tokens += batch;
-      memory.advance();
-    } while (++ran < most && now < next_arrival && memory.extend(now));
-
-    kv_.end_stretch(memory);
-    account_.add_within_bin(now - booked, live * bpt_, held * unit_bytes, levels);
-    gaps.finish(static_cast<std::uint64_t>(ran), now - now_);
-    metrics_.running_ns += static_cast<Int128>(batch) * (now - now_);
-    metrics_.busy_ns += now - now_;
-    metrics_.peak_held_bytes = std::max(metrics_.peak_held_bytes, held_units * unit_bytes);
-    metrics_.peak_live_tokens = std::max(metrics_.peak_live_tokens, kv_tokens);
-    now_ = now;
-    decode_kv_ = kv_tokens;
-    iterations_ += static_cast<std::uint64_t>(ran);
-    table_.advance(ran);
+  void run_decodes(std::int64_t quiet_until) {
+    server_.takes_time() ? decode_stretch<true>(quiet_until) : decode_stretch<false>(quiet_until);
   }
+  template <bool served>
+  void decode_stretch(std::int64_t quiet_until);
 
   // --- Books.
   [[nodiscard]] std::int64_t live_tokens() const { return decode_kv_ + prefilled_; }
@@ -305,51 +331,12 @@ class Replica {
     ++metrics_.stalled_iterations;
   }
 
-  void record(std::int64_t stall, std::int64_t step, const MemoryLevels& l) const {
-    IterationRecord r;
-    r.index = iterations_;
-    r.start_ns = now_;
-    r.stall_ns = stall;
-    r.step_ns = step;
-    r.prefill_tokens = shape_.prefill_tokens;
-    r.decode_seqs = shape_.decode_seqs;
-    r.decode_kv_tokens = shape_.decode_kv_tokens;
-    r.running = l.running;
-    r.waiting = l.waiting;
-    r.live_bytes = l.live;
-    r.held_bytes = l.held;
-    r.cached_bytes = l.cached;
-    const std::int64_t fixed = kv_.rounding_bytes() + l.round_up;
-    const std::int64_t rest = config_.kv.pool.count() - fixed - l.held - l.cached;
-    r.external_bytes = fixed + (l.blocked ? rest : 0);
-    r.free_bytes = l.blocked ? 0 : rest;
-    hooks_.on_iteration(r);
-  }
-
+  void record(std::int64_t stall, std::int64_t step, const MemoryLevels& levels) const;
   void report_progress() {
     if (hooks_.on_progress && (++boundaries_ & 0xFFFF) == 0) hooks_.on_progress(now_, metrics_.completed());
   }
 
-  RunResult result() {
-    RunResult out;
-    out.name = config_.manager.name;
-    out.manager = config_.manager;
-    metrics_.write(out, first_arrival_ns_);
-    out.iterations = iterations_;
-    out.pool_bytes = config_.kv.pool.count();
-    out.pool_tokens = kv_.pool_tokens();
-    out.bytes_per_token = bpt_;
-    out.peak_committed_bytes = metrics_.peak_held_bytes;
-    out.peak_live_bytes = metrics_.peak_live_tokens * bpt_;
-    out.mean_fraction = account_.mean_fraction();
-    out.series = account_.series();
-    const DriverCalls calls = kv_.finish_driver_work();
-    out.vmm.map_calls = calls.maps;
-    out.vmm.unmap_calls = calls.unmaps;
-    out.vmm.busy_ns = static_cast<double>(calls.maps) * (config_.vmm.map_ns + config_.vmm.set_access_ns) +
-                      static_cast<double>(calls.unmaps) * config_.vmm.unmap_ns;
-    return out;
-  }
+  RunResult result();
 
   const RunConfig& config_;
   const RunHooks& hooks_;
@@ -357,6 +344,7 @@ class Replica {
   Kv kv_;
   MemoryAccount account_;
   Metrics metrics_;
+  TokenServer server_;
   Arrivals arrivals_;
   WaitingQueue waiting_;
   RingCalendar finish_at_;  // by the iteration at whose end a decoder delivers its last token
@@ -370,14 +358,15 @@ class Replica {
   bool preempted_ = false;      // at the last boundary
   bool blocked_ = false;        // the manager refused the head of waiting, or this boundary preempted
   std::int64_t idle_cached_ = 0;
+  bool in_flight_ = false;           // an iteration is under way and ends at now_
+  std::int64_t horizon_ = Arrivals::none;
+  std::int64_t accepted_ = 0;           // delivered, less those that can never be served
+  std::int64_t unadmitted_tokens_ = 0;  // of the accepted that hold no memory; only deliver() adds to it
   std::uint64_t iterations_ = 0, boundaries_ = 0;
   StepShape shape_;
   std::vector<Chunk> chunks_;
   std::vector<std::pair<std::int64_t, Sid>> finished_;
 };
-
-template <KvPolicy Kv>
-RunResult run_replica(const RunConfig& config, const RunHooks& hooks) {
-  return Replica<Kv>(config, hooks).run();
-}
 }  // namespace stowage
+
+#include "sim/serve/replica_parts.hpp"

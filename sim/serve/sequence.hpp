@@ -21,6 +21,7 @@ struct Sequence {
   std::int64_t chunk = 0;           // tokens scheduled in the iteration being formed or run (1 when decoding)
   std::int64_t produced = 0;        // outputs delivered before this residency's prefill ends
   std::int64_t first_scheduled_ns = -1, first_token_ns = -1, last_token_ns = -1;
+  std::int64_t client_first_ns = -1;  // the first token, front end included
   std::int32_t preemptions = 0;
   Sid prev = no_sid, next = no_sid;  // running list
   bool running = false, decoding = false;

@@ -8,34 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "tests/oracle/oracle.hpp"
+#include "tests/differential/differ.hpp"
 
 namespace stowage {
-namespace {
-
-/// Collects the first difference under a path of names: "iteration 12: held_bytes: engine 4, oracle 8".
-class Differ {
- public:
-  void where(std::string text) { where_ = std::move(text); }
-  template <class A, class B>
-  void same(std::string_view field, const A& engine, const B& oracle) {
-    if (!found_ && !(engine == oracle)) report(field, fmt::format("{}", engine), fmt::format("{}", oracle));
-  }
-  /// |engine - oracle| <= relative x |oracle| + absolute.
-  void near(std::string_view field, double engine, double oracle, double relative, double absolute = 0.0) {
-    if (found_ || std::abs(engine - oracle) <= relative * std::abs(oracle) + absolute) return;
-    report(field, fmt::format("{:.17g}", engine), fmt::format("{:.17g}", oracle));
-  }
-  [[nodiscard]] bool found() const { return found_.has_value(); }
-  [[nodiscard]] std::optional<std::string> take() { return std::move(found_); }
-
- private:
-  void report(std::string_view field, const std::string& engine, const std::string& oracle) {
-    found_ = fmt::format("{}: {}: engine {}, oracle {}", where_, field, engine, oracle);
-  }
-  std::string where_;
-  std::optional<std::string> found_;
-};
 
 void compare_iterations(Differ& d, const std::vector<IterationRecord>& e, const std::vector<IterationRecord>& o) {
   for (std::size_t i = 0; i < std::min(e.size(), o.size()) && !d.found(); ++i) {
@@ -70,6 +45,9 @@ void compare_requests(Differ& d, const std::vector<RequestRecord>& e, const std:
     d.same("prompt_tokens", e[i].prompt_tokens, o[i].prompt_tokens);
     d.same("output_tokens", e[i].output_tokens, o[i].output_tokens);
     d.same("preemptions", e[i].preemptions, o[i].preemptions);
+    d.same("client_arrival_ns", e[i].client_arrival_ns, o[i].client_arrival_ns);
+    d.same("client_first_token_ns", e[i].client_first_token_ns, o[i].client_first_token_ns);
+    d.same("client_finished_ns", e[i].client_finished_ns, o[i].client_finished_ns);
   }
   d.where("run with hooks");
   d.same("requests recorded", e.size(), o.size());
@@ -89,6 +67,7 @@ void compare_metric(Differ& d, std::string_view name, const LogHistogram& e, dou
   d.near(fmt::format("{}.p99", name), s.p99, o.percentile(990), 0.01, rounding);
 }
 
+namespace {
 /// Every bin against the oracle's segments that overlap it.
 void compare_series(Differ& d, const RunConfig& config, const RunResult& e, const OracleResult& o) {
   if (o.makespan_ns == 0) return;
@@ -164,6 +143,7 @@ void compare_result(Differ& d, const RunConfig& config, const RunResult& e, cons
     d.near(fmt::format("mean_fraction.{}", part_names[p]), e.mean_fraction[p], o.mean_fraction[p], 1e-9, 1e-15);
   compare_series(d, config, e, o);
 }
+}  // namespace
 
 void compare_histogram(Differ& d, std::string_view name, const LogHistogram& bare, const LogHistogram& hooked) {
   d.same(fmt::format("{}.count", name), bare.count(), hooked.count());
@@ -176,7 +156,6 @@ void compare_histogram(Differ& d, std::string_view name, const LogHistogram& bar
     d.same(fmt::format("{}.cdf[{}].cumulative", name, i), a[i].cumulative, b[i].cumulative);
   }
 }
-}  // namespace
 
 static std::optional<std::string> difference(const Case& c) {
   const ManagerRow* row = find_manager(c.config.manager.kind);
@@ -211,7 +190,8 @@ static std::optional<std::string> difference(const Case& c) {
 
 std::optional<std::string> first_difference(const Case& c) {
   try {
-    return difference(c);
+    const bool fleet = !c.config.fleet.groups.empty() || c.config.frontend.any();
+    return fleet ? fleet_difference(c) : difference(c);
   } catch (const std::exception& e) { return fmt::format("exception: {}", e.what()); }
 }
 }  // namespace stowage

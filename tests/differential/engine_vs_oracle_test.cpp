@@ -1,5 +1,6 @@
 // The engine and the oracle must agree on every iteration, request and byte of hundreds of random scenarios.
-// STOWAGE_DIFF_SEEDS and STOWAGE_DIFF_LARGE_SEEDS = how many (600, 12), STOWAGE_DIFF_FIRST = the first seed (1).
+// STOWAGE_DIFF_SEEDS, STOWAGE_DIFF_LARGE_SEEDS and STOWAGE_DIFF_FLEET_SEEDS = how many (600, 12, 400),
+// STOWAGE_DIFF_FIRST = the first seed (1).
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -27,12 +28,13 @@ extern "C" void name_the_case(int) {
 }
 
 /// `count` seeds from `first` on; the first failing case is shrunk.
-void compare_cases(std::uint64_t first, std::uint64_t count, CaseSize size) {
+template <class Make>
+void compare_cases(std::uint64_t first, std::uint64_t count, CaseSize size, Make make) {
   const auto old_handler = std::signal(SIGABRT, name_the_case);
   std::uint64_t failures = 0;
   for (std::uint64_t seed = first; seed < first + count && failures < 20; ++seed) {
     *fmt::format_to_n(current_case, sizeof current_case - 1, "aborted in seed {}\n", seed).out = '\0';
-    const Case c = random_case(seed, size);
+    const Case c = make(seed, size);
     const auto difference = first_difference(c);
     if (!difference) continue;
     ADD_FAILURE() << "seed " << seed << ": " << *difference << "\n  " << c.describe();
@@ -45,12 +47,22 @@ void compare_cases(std::uint64_t first, std::uint64_t count, CaseSize size) {
 
 TEST(EngineAgainstOracle, RandomScenarios) {
   compare_cases(from_environment("STOWAGE_DIFF_FIRST", 1), from_environment("STOWAGE_DIFF_SEEDS", 600),
-                CaseSize::small);
+                CaseSize::small, random_case);
 }
 
 TEST(EngineAgainstOracle, LargeScenarios) {
   compare_cases(from_environment("STOWAGE_DIFF_FIRST", 1), from_environment("STOWAGE_DIFF_LARGE_SEEDS", 12),
-                CaseSize::large);
+                CaseSize::large, random_case);
+}
+
+TEST(EngineAgainstOracle, RandomFleets) {
+  compare_cases(from_environment("STOWAGE_DIFF_FIRST", 1), from_environment("STOWAGE_DIFF_FLEET_SEEDS", 400),
+                CaseSize::small, random_fleet_case);
+}
+
+TEST(EngineAgainstOracle, LargeFleets) {
+  compare_cases(from_environment("STOWAGE_DIFF_FIRST", 1), from_environment("STOWAGE_DIFF_LARGE_FLEET_SEEDS", 2),
+                CaseSize::large, random_fleet_case);
 }
 }  // namespace
 }  // namespace stowage

@@ -71,6 +71,7 @@ class Shrinker {
   }
 
   bool simplify_settings() {
+    if (!best_.config.fleet.groups.empty()) return false;  // its groups have settings of their own
     bool any = simplify_cost();
     const auto& s = best_.config.scheduler;
     using S = SchedulerConfig;

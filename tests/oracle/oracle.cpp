@@ -12,18 +12,19 @@
 //  8. The driver's time is page counts times prices: map_pages x (map + set_access) + unmap_pages x unmap, for each lot
 //     of work that is rounded together; what is left of the mapper is its unrounded work less the time since it began.
 //  9. Rejections (too long first, then never fits) happen when the request arrives; a rejected arrival is a boundary.
-// 10. Several GPUs: pool and bytes a token are all GPUs' together, T x page is one GPU's, and map_calls counts the
-// calls
-//     of one GPU (all act alike, at the same time).
-// 11. peak_committed takes iterations only; an idle replica has nothing committed anyway.
+// 10. Several GPUs: pool and bytes a token are all GPUs' together, T x page is one GPU's, map_calls those of one GPU.
+// 11. In a fleet a request that this replica will reject is never counted as outstanding, nor is its prompt as wanted.
+// 12. peak_committed takes iterations only; an idle replica has nothing committed anyway.
 #include "tests/oracle/oracle.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <deque>
+#include <limits>
 #include <memory>
 
 #include "base/error.hpp"
+#include "tests/oracle/fleet.hpp"
 #include "tests/oracle/memory.hpp"
 
 namespace stowage {
@@ -33,17 +34,27 @@ namespace {
 using PartBytes = std::array<std::int64_t, part_count>;
 std::int64_t& at(PartBytes& bytes, Part part) { return bytes[static_cast<std::size_t>(part)]; }
 
-class Replica {
+class Replica final : public SteppedReplica {
  public:
-  Replica(const RunConfig& config, const std::vector<Request>& requests)
-      : c_(config), trace_(requests), memory_(make_memory(config)), bpt_(config.kv.bytes_per_token.count()) {}
+  explicit Replica(const RunConfig& config)
+      : c_(config), memory_(make_memory(config)), bpt_(config.kv.bytes_per_token.count()) {}
 
-  OracleResult run() {
-    out_.submitted = trace_.size();
-    if (trace_.empty()) return finish();
-    now_ = out_.first_arrival_ns = trace_.front().arrival_ns;
+  void start(std::int64_t first_arrival_ns) override { now_ = out_.first_arrival_ns = first_arrival_ns; }
+
+  void deliver(const Request& q) override {
+    auto later = trace_.begin() + static_cast<std::ptrdiff_t>(next_);
+    while (later != trace_.end() && later->arrival_ns <= q.arrival_ns) ++later;
+    trace_.insert(later, q);
+  }
+
+  void run_until(std::int64_t horizon) override {
     for (;;) {
-      end_iteration();
+      if (!batch_.empty()) {
+        if (now_ > horizon) return;
+        end_iteration();
+        batch_.clear();
+      }
+      if (now_ >= horizon) return;
       let_arrive();
       form_batch();
       if (!batch_.empty()) {
@@ -51,10 +62,33 @@ class Replica {
         continue;
       }
       STOWAGE_ASSERT(waiting_.empty() && running_.empty());
-      if (next_ == trace_.size()) return finish();
+      if (next_ == trace_.size() || trace_[next_].arrival_ns >= horizon) return;
       idle_.push_back(still(now_, trace_[next_].arrival_ns));
       now_ = trace_[next_].arrival_ns;
     }
+  }
+
+  [[nodiscard]] std::int64_t outstanding() const override {
+    std::int64_t n = std::ssize(running_) + std::ssize(waiting_);
+    for (std::size_t i = next_; i < trace_.size(); ++i) n += refusal(trace_[i]) == nullptr ? 1 : 0;
+    return n;
+  }
+  [[nodiscard]] std::int64_t wanted_bytes() const override {
+    std::int64_t held = 0, tokens = 0;
+    for (const Resident* r : running_) held += memory_->held_bytes(*r);
+    for (const Resident* r : waiting_) tokens += r->target();
+    for (std::size_t i = next_; i < trace_.size(); ++i)
+      if (refusal(trace_[i]) == nullptr) tokens += trace_[i].prompt_tokens;
+    return held + tokens * bpt_;
+  }
+
+  [[nodiscard]] std::int64_t ended_ns() const override {
+    return out_.segments.empty() ? out_.first_arrival_ns : out_.segments.back().end_ns;
+  }
+  OracleResult finish(std::int64_t end) override {
+    if (end > ended_ns()) out_.segments.push_back(still(ended_ns(), end));
+    out_.submitted = trace_.size();
+    return sum_up(end - out_.first_arrival_ns);
   }
 
  private:
@@ -66,6 +100,10 @@ class Replica {
       r->secured = r->computed;
     }
     out_.peak_live_bytes = std::max(out_.peak_live_bytes, live_bytes());
+    const auto tokens = std::count_if(running_.begin(), running_.end(),
+                                      [](const Resident* r) { return r->computed == r->target(); });
+    const std::int64_t work = std::llround(c_.frontend.per_output_token_ns * static_cast<double>(tokens));
+    server_free_ = std::max(server_free_, now_) + work;
     std::vector<Resident*> still_running;
     for (Resident* r : running_) {
       if (r->computed == r->target()) deliver(*r);
@@ -83,6 +121,7 @@ class Replica {
   void deliver(Resident& r) {
     if (r.produced == 0) {
       r.record.first_token_ns = now_;
+      r.record.client_first_token_ns = server_free_;
       ttft_.push_back(now_ - r.record.arrival_ns);
     } else {
       tbt_.push_back(now_ - r.last_token_ns);
@@ -94,6 +133,7 @@ class Replica {
 
   void complete(Resident& r) {
     r.record.finished_ns = now_;
+    r.record.client_finished_ns = server_free_;
     out_.requests.push_back(r.record);
     out_.completed += 1;
     out_.prompt_tokens += static_cast<std::uint64_t>(r.prompt);
@@ -130,12 +170,9 @@ class Replica {
       r->record.first_scheduled_ns = -1;
       r->record.prompt_tokens = q.prompt_tokens;
       r->record.output_tokens = q.output_tokens;
-      const char* reason = nullptr;
-      if (r->prompt + r->outputs > c_.scheduler.max_model_len)
-        reason = "longer than max_model_len";
-      else if (memory_->never_fits(*r))
-        reason = "larger than the KV pool";
-      if (reason != nullptr) {
+      r->record.client_arrival_ns = q.arrival_ns - std::llround(c_.frontend.per_request_ns +
+                                                                c_.frontend.per_prompt_token_ns * q.prompt_tokens);
+      if (const char* reason = refusal(q)) {
         out_.rejected += 1;
         out_.rejected_requests.push_back({q.id, q.prompt_tokens, q.output_tokens, reason});
         continue;
@@ -143,6 +180,14 @@ class Replica {
       waiting_.push_back(r.get());
       all_.push_back(std::move(r));
     }
+  }
+
+  [[nodiscard]] const char* refusal(const Request& q) const {
+    Resident r;
+    r.prompt = q.prompt_tokens;
+    r.outputs = q.output_tokens;
+    if (r.prompt + r.outputs > c_.scheduler.max_model_len) return "longer than max_model_len";
+    return memory_->never_fits(r) ? "larger than the KV pool" : nullptr;
   }
 
   // Step 3.
@@ -287,28 +332,15 @@ class Replica {
     return s;
   }
 
-  static void sum_up(OracleDistribution& d, const std::vector<std::int64_t>& values) {
-    __int128 sum = 0;
-    for (const std::int64_t v : values) {
-      sum += v;
-      d.values.push_back(static_cast<double>(v));
-    }
-    if (!values.empty()) d.mean = static_cast<double>(sum) / static_cast<double>(values.size());
-  }
-  static void sort(OracleDistribution& d) {
-    std::sort(d.values.begin(), d.values.end());
-    if (!d.values.empty()) d.max = d.values.back();
-  }
-
-  OracleResult finish() {
-    sum_up(out_.ttft_ns, ttft_);
-    sum_up(out_.tbt_ns, tbt_);
-    sum_up(out_.e2e_ns, e2e_);
-    sum_up(out_.queue_ns, queue_);
+  OracleResult sum_up(std::int64_t span) {
+    out_.ttft_ns.take(ttft_);
+    out_.tbt_ns.take(tbt_);
+    out_.e2e_ns.take(e2e_);
+    out_.queue_ns.take(queue_);
     long double tpot = 0;
     for (const double v : out_.tpot_ns.values) tpot += v;
     if (tpot > 0) out_.tpot_ns.mean = static_cast<double>(tpot / static_cast<long double>(out_.tpot_ns.values.size()));
-    for (auto* d : {&out_.ttft_ns, &out_.tbt_ns, &out_.tpot_ns, &out_.e2e_ns, &out_.queue_ns}) sort(*d);
+    for (auto* d : {&out_.ttft_ns, &out_.tbt_ns, &out_.tpot_ns, &out_.e2e_ns, &out_.queue_ns}) d->sort();
 
     const auto totals = memory_->driver_totals();
     out_.vmm.map_calls = totals.map_calls;
@@ -329,7 +361,7 @@ class Replica {
       if (s.running > 0) busy_ns += length;
     }
     if (busy_ns > 0) out_.batch_mean = static_cast<double>(request_ns) / static_cast<double>(busy_ns);
-    const auto whole = static_cast<__int128>(c_.kv.pool.count()) * out_.makespan_ns;
+    const auto whole = static_cast<__int128>(c_.kv.pool.count()) * span;
     for (std::size_t p = 0; p < part_count; ++p)
       if (whole > 0) out_.mean_fraction[p] = static_cast<double>(out_.byte_ns[p]) / static_cast<double>(whole);
     if (whole == 0) out_.mean_fraction[static_cast<std::size_t>(Part::free)] = 1.0;
@@ -337,7 +369,7 @@ class Replica {
   }
 
   const RunConfig& c_;
-  const std::vector<Request>& trace_;
+  std::vector<Request> trace_;  // delivered so far, by arrival at the engine
   std::unique_ptr<Memory> memory_;
   std::int64_t bpt_;
   std::size_t next_ = 0;  // first request of the trace that has not arrived
@@ -346,6 +378,7 @@ class Replica {
   std::vector<Resident*> running_, batch_;
   std::deque<Resident*> waiting_;
   bool head_blocked_ = false;
+  std::int64_t server_free_ = 0;     // when the front end will have sent every token it was given
   std::vector<OracleSegment> idle_;  // gaps that count only if another iteration follows
   std::vector<std::int64_t> ttft_, tbt_, e2e_, queue_;
   OracleResult out_;
@@ -353,13 +386,15 @@ class Replica {
 }  // namespace
 }  // namespace oracle
 
-double OracleDistribution::percentile(std::uint64_t permille) const {
-  if (values.empty()) return 0.0;
-  const std::uint64_t rank = (permille * values.size() + 999) / 1000;
-  return values[std::max<std::uint64_t>(rank, 1) - 1];
+std::unique_ptr<oracle::SteppedReplica> oracle::make_replica(const RunConfig& config) {
+  return std::make_unique<Replica>(config);
 }
 
 OracleResult oracle_run(const RunConfig& config, const std::vector<Request>& requests) {
-  return oracle::Replica(config, requests).run();
+  oracle::Replica replica(config);
+  replica.start(requests.empty() ? 0 : requests.front().arrival_ns);
+  for (const Request& q : requests) replica.deliver(q);
+  replica.run_until(std::numeric_limits<std::int64_t>::max());
+  return replica.finish(replica.ended_ns());
 }
 }  // namespace stowage

@@ -18,6 +18,8 @@ struct OracleDistribution {
   double mean = 0, max = 0;
   /// Nearest rank: the value at rank ceil(permille / 1000 x count); 0 when empty.
   [[nodiscard]] double percentile(std::uint64_t permille) const;
+  void take(const std::vector<std::int64_t>& list);  // and their mean
+  void sort();                                       // and the maximum
 };
 
 /// A stretch of time in which memory stands still: one iteration, or an idle gap. The parts sum to the pool.

@@ -232,4 +232,36 @@ Case random_case(std::uint64_t seed, CaseSize size) {
   out.bind();
   return out;
 }
+
+Case random_fleet_case(std::uint64_t seed, CaseSize size) {
+  Case out = random_case(seed, size);
+  Dice dice(seed ^ 0x9E3779B97F4A7C15);
+  RunConfig& c = out.config;
+  FleetConfig& fleet = c.fleet;
+  fleet.router = dice.one_of({"round-robin", "random", "least-outstanding", "power-of-two", "least-kv"});
+  fleet.seed = seed;
+  const bool alike = dice.chance(40);
+  const std::int64_t groups = dice.in(1, 3);
+  std::int64_t replicas = 0;
+  for (std::int64_t g = 0; g < groups; ++g) {
+    ReplicaGroup group{"", dice.in(1, groups == 1 ? 4 : 2), 1, c.kv, c.cost, c.vmm};
+    replicas += group.replicas;
+    if (!alike) {
+      group.weight = dice.one_of<std::int64_t>({1, 1, 2, 3, 7});
+      group.kv.pool = Bytes{c.kv.pool.count() + dice.in(0, 2) * c.kv.pool.count() / 2};
+      if (dice.chance(50)) group.cost = random_linear(dice, dice.one_of({1.0, 1000.0, 250'000.25, 1e6}));
+    }
+    fleet.groups.push_back(std::move(group));
+  }
+  // As much to do for each replica as for one alone; ties stay ties.
+  const std::int64_t first = out.requests.front().arrival_ns;
+  for (auto& r : out.requests) r.arrival_ns = first + (r.arrival_ns - first) / replicas;
+  if (dice.chance(30)) {
+    const double gap = static_cast<double>(out.requests.back().arrival_ns - first + 1) /
+                       static_cast<double>(out.requests.size());
+    c.frontend = {price(dice, 3 * gap), price(dice, gap / 50), price(dice, gap / 20)};
+  }
+  out.bind();
+  return out;
+}
 }  // namespace stowage

@@ -30,6 +30,10 @@ enum class CaseSize : std::uint8_t { small, large };
 /// No scenario errors: the engine has to run it to the end.
 [[nodiscard]] Case random_case(std::uint64_t seed, CaseSize size = CaseSize::small);
 
+/// The same behind a router: one to four replicas in up to three groups of their own pools and prices, every router,
+/// weights, and in some a front end.
+[[nodiscard]] Case random_fleet_case(std::uint64_t seed, CaseSize size = CaseSize::small);
+
 /// Whether the rules allow the configuration at all (used by the shrinker).
 [[nodiscard]] bool is_valid(const RunConfig& config);
 }  // namespace stowage

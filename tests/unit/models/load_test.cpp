@@ -140,15 +140,78 @@ TEST(HuggingFace, RefusesWhatItCannotDescribe) {
     const auto p = problems_of([&] { (void)parse_model(json, "config.json"); });
     return p.size() == 1 ? p[0].message : std::string{};
   };
-  EXPECT_TRUE(has(refused(R"({"model_type": "mixtral", "num_local_experts": 8})"), "a mixture of experts"));
-  EXPECT_TRUE(has(refused(R"({"model_type": "deepseek_v3", "kv_lora_rank": 512, "n_routed_experts": 256})"),
-                  "a mixture of experts, latent attention"));
-  EXPECT_TRUE(has(refused(R"({"model_type": "mistral", "sliding_window": 4096})"), "sliding-window attention"));
-  EXPECT_TRUE(has(refused(R"({"model_type": "qwen2", "layer_types": ["full_attention", "sliding_attention"]})"),
-                  "sliding-window attention"));
-  EXPECT_TRUE(has(refused(R"({"model_type": "llama", "quantization_config": {"bits": 4}})"), "quantized weights"));
-  EXPECT_TRUE(has(refused(R"({"model_type": "gemma3", "text_config": {}})"), "text_config"));
-  EXPECT_TRUE(has(refused(R"({"model_type": "bloom"})"), "model_type 'bloom' is not known"));
+  EXPECT_TRUE(has(refused(R"({"model_type": "llama", "num_local_experts": 8})"), "a mixture of experts"));
+  EXPECT_TRUE(has(refused(R"({"model_type": "qwen3", "kv_lora_rank": 512, "n_routed_experts": 256})"),
+                  "a mixture of experts ('n_routed_experts'), latent attention"));
+  EXPECT_TRUE(has(refused(R"({"model_type": "llama", "sliding_window": 4096})"), "sliding-window attention"));
+  EXPECT_TRUE(has(refused(R"({"model_type": "llama", "text_config": {}})"), "text_config"));
+  const auto bloom = refused(R"({"model_type": "bloom"})");
+  EXPECT_TRUE(has(bloom, "model_type 'bloom' is not known; missing: whether its MLPs are gated"));
+  EXPECT_TRUE(has(bloom, "'huggingface: config.json', 'family:'"));
+}
+
+/// llama_json with the text that `key` stands in replaced.
+std::string changed(const std::string& from, const std::string& to) {
+  std::string json = llama_json;
+  json.replace(json.find(from), from.size(), to);
+  return json;
+}
+
+TEST(HuggingFace, RefusesLayersAndQuantizationsItDoesNotKnow) {
+  const auto refused = [](const std::string& json) {
+    const auto p = problems_of([&] { (void)parse_model(json, "config.json"); });
+    return p.size() == 1 ? p[0].message : std::string{};
+  };
+  EXPECT_TRUE(has(refused(changed("\"use_cache\": true", R"("quantization_config": {"quant_method": "bitsandbytes"})")),
+                  "quantized weights by 'bitsandbytes' are not known"));
+  const auto qwen = changed("\"llama\"", "\"qwen3\"");
+  const auto with = [&](const std::string& keys) {
+    std::string json = qwen;
+    json.replace(json.find("\"use_cache\": true"), 17, keys);
+    return json;
+  };
+  EXPECT_TRUE(has(refused(with(R"("sliding_window": 4096, "use_sliding_window": true)")), "which layers have it"));
+  EXPECT_TRUE(has(refused(with(R"("sliding_window": 4096, "layer_types": ["linear_attention"])")),
+                  "'linear_attention' layers are not known"));
+  EXPECT_EQ(parse_model(changed("\"use_cache\": true", R"("quantization_config": {"quant_method": "awq", "bits": 4})"),
+                        "config.json")
+                .quant,
+            Quant::int4);
+}
+
+TEST(HuggingFace, AnUnknownTypeIsAcceptedWithItsFactsStated) {
+  const auto folder = std::filesystem::temp_directory_path() / "stowage-override";
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder / "config.json") << changed("\"llama\"", "\"newmodel\"");
+  std::ofstream(folder / "newmodel.yaml") << "huggingface: config.json\nfamily: llama\nname: newmodel\nqk_norm: true\n"
+                                             "kv_dtype: float8\n";
+  const auto m = load_model((folder / "newmodel.yaml").string());
+  EXPECT_EQ(m.name, "newmodel");
+  EXPECT_EQ(m.parameters(), load_model("llama-3.1-8b").parameters() + 32 * 2 * 128);  // the norms
+  EXPECT_EQ(m.kv_bytes_per_token().count(), 65'536);
+  std::ofstream(folder / "wrong.yaml") << "huggingface: config.json\nfamily: lama\n";
+  const auto p = problems_of([&] { (void)load_model((folder / "wrong.yaml").string()); });
+  std::filesystem::remove_all(folder);
+  ASSERT_EQ(p.size(), 1U);
+  EXPECT_TRUE(has(p[0].message, "'lama' is not known"));
+}
+
+TEST(ParseModel, ExpertsLatentAttentionAndWindowsMustBeWhole) {
+  const std::string shapes =
+      "name: x\nlayers: 2\nhidden: 8\nheads: 4\nintermediate: 16\nvocab: 10\nmax_positions: 128\n";
+  const auto refused = [&](const std::string& more) {
+    const auto p = problems_of([&] { (void)parse_model(shapes + more, "m.yaml"); });
+    return p.size() == 1 ? p[0].message : std::to_string(p.size()) + " problems";
+  };
+  EXPECT_TRUE(has(refused("experts: 8\n"), "experts_per_token must be 1 to 8"));
+  EXPECT_TRUE(has(refused("experts: 8\nexperts_per_token: 9\n"), "experts_per_token must be 1 to 8"));
+  EXPECT_TRUE(has(refused("experts_per_token: 2\n"), "go with 'experts'"));
+  EXPECT_TRUE(has(refused("quantization: mxfp4\n"), "go with 'experts'"));
+  EXPECT_TRUE(has(refused("experts: 8\nexperts_per_token: 2\ndense_layers: 2\n"), "leaves no layer"));
+  EXPECT_TRUE(has(refused("kv_rank: 512\n"), "also needs nope_dim"));
+  EXPECT_TRUE(has(refused("window: 512\n"), "go together"));
+  EXPECT_TRUE(has(refused("window: 512\nwindow_layers: 3\n"), "at most 2 layers"));
+  EXPECT_TRUE(has(refused("family: llama\n"), "goes with 'huggingface"));
 }
 
 TEST(HuggingFace, MissingShapesAreAllNamed) {

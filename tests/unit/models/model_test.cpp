@@ -34,6 +34,7 @@ const Row rows[] = {
     {"opt-13b", 12'853'473'280, 12'842'977'280, 819'200, 25'706'946'560},
     {"opt-66b", 65'719'701'504, 65'700'808'704, 2'359'296, 131'439'403'008},
     {"opt-175b", 174'604'468'224, 174'579'277'824, 4'718'592, 349'208'936'448},
+    {"qwen3-14b", 14'768'307'200, 13'990'394'880, 163'840, 29'536'614'400},
 };
 
 class Zoo : public testing::TestWithParam<Row> {};
@@ -57,8 +58,10 @@ INSTANTIATE_TEST_SUITE_P(All, Zoo, testing::ValuesIn(rows), [](const auto& row) 
   return name;
 });
 
-TEST(ModelNames, AreExactlyTheRowsAbove) {
-  std::vector<std::string> expected;
+TEST(ModelNames, AreExactlyTheRowsAboveAndThoseOfConfigJson) {
+  std::vector<std::string> expected = {"deepseek-r1",     "deepseek-v3",   "gemma-2-27b",   "gemma-3-27b", "gpt-oss-120b",
+                                       "gpt-oss-20b",     "kimi-k2",       "llama-3.1-405b", "mistral-7b-v0.1",
+                                       "mixtral-8x22b",   "mixtral-8x7b",  "qwen3-235b-a22b", "qwen3-30b-a3b"};
   for (const auto& row : rows) expected.emplace_back(row.name);
   std::sort(expected.begin(), expected.end());
   EXPECT_EQ(model_names(), expected);
@@ -130,6 +133,30 @@ TEST(TensorParallel, SaysWhatWouldWork) {
   EXPECT_TRUE(parallel_problem(m, 0, 1));
 }
 
+TEST(ExpertParallel, SplitsOrSpreads) {
+  const auto m = load_model("mixtral-8x7b");
+  // 8 experts of 3 x 4,096 x 14,336 = 176,160,768: two GPUs hold a half of each, or four whole; the same bytes.
+  EXPECT_EQ(m.layer_on_gpu(2, 0, 1).experts, 4 * 176'160'768LL);
+  EXPECT_EQ(m.layer_on_gpu(2, 0, 2).experts, 4 * 176'160'768LL);
+  EXPECT_EQ(m.layer_on_gpu(2, 0, 2).router, 4'096 * 8);
+  EXPECT_EQ(m.weights_bytes_per_gpu(2, 1, 0, 2), m.weights_bytes_per_gpu(2));
+  // gpt-oss has a bias of hidden at each expert's down: whole on every GPU that holds a part of the expert.
+  const auto oss = load_model("gpt-oss-20b");
+  EXPECT_EQ(oss.layer_on_gpu(2, 0, 1).experts - oss.layer_on_gpu(2, 0, 2).experts, 16 * 2'880);
+}
+
+TEST(ExpertParallel, SaysWhatWouldWork) {
+  const auto m = load_model("qwen3-30b-a3b");  // 128 experts
+  EXPECT_FALSE(layout_problem(m, {4, 1, 4, 1}));
+  EXPECT_FALSE(layout_problem(m, {1, 1, 8, 8}));
+  EXPECT_EQ(layout_problem(m, {2, 1, 4, 1})->why,
+            "experts are spread over tensor x data = 2 GPUs; write 2, or 1 to split each by tensor");
+  EXPECT_EQ(layout_problem(m, {1, 1, 3, 3})->key, "expert");
+  EXPECT_NE(layout_problem(m, {1, 1, 3, 3})->why.find("cannot be spread over 3 GPUs evenly"), std::string::npos);
+  EXPECT_NE(layout_problem(load_model("llama-3-8b"), {2, 1, 2, 1})->why.find("no experts"), std::string::npos);
+  EXPECT_EQ(layout_problem(m, {1, 49, 1, 1})->key, "pipeline");
+}
+
 TEST(Pipeline, LayersGoToTheLastStagesButOne) {
   EXPECT_EQ(pipeline_layers(32, 4), (std::vector<std::int64_t>{8, 8, 8, 8}));
   EXPECT_EQ(pipeline_layers(10, 4), (std::vector<std::int64_t>{2, 3, 3, 2}));
@@ -141,6 +168,10 @@ TEST(Pipeline, StagesSumToTheModel) {
   Bytes sum;
   for (int stage = 0; stage < 3; ++stage) sum += m.weights_bytes_per_gpu(1, 3, stage);
   EXPECT_EQ(sum, m.weights_bytes());
+  const auto deepseek = load_model("deepseek-v3");  // the first stage has the three dense layers
+  sum = Bytes{};
+  for (int stage = 0; stage < 4; ++stage) sum += deepseek.weights_bytes_per_gpu(1, 4, stage);
+  EXPECT_EQ(sum, deepseek.weights_bytes());
   // A tied head on another stage is a second copy: + 50,272 x 5,120 x 2 bytes.
   const auto opt = load_model("opt-13b");
   EXPECT_EQ(opt.weights_bytes_per_gpu(1, 2, 0) + opt.weights_bytes_per_gpu(1, 2, 1),

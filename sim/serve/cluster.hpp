@@ -1,0 +1,116 @@
+#pragma once
+// A fleet: replicas behind a router (semantics, section 6). Every replica runs on its own clock and is brought up to an
+// arrival only when the router has to know what it is doing then, so that long decode stretches stay whole; a router
+// that looks at nothing costs no more than its replicas one after the other.
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/error.hpp"
+#include "sim/serve/fleet_result.hpp"
+#include "sim/serve/replica.hpp"
+#include "sim/serve/router.hpp"
+
+namespace stowage {
+
+template <KvPolicy Kv>
+class Cluster final : private FleetView {
+ public:
+  /// A configuration without groups is a fleet of one.
+  Cluster(const RunConfig& config, const RunHooks& hooks) : workload_(config.workload), hooks_(hooks) {
+    std::vector<ReplicaGroup> groups = config.fleet.groups;
+    if (groups.empty()) groups.push_back({"", 1, 1, config.kv, config.cost, config.vmm});
+    if (hooks.on_progress)
+      hooks_.on_progress = [this, &hooks](std::int64_t simulated_ns, std::uint64_t) {
+        std::uint64_t completed = 0;
+        for (const auto& r : replicas_) completed += r->completed();
+        hooks.on_progress(simulated_ns, completed);
+      };
+    std::vector<std::int64_t> weights;
+    for (const ReplicaGroup& group : groups) {
+      auto alike = std::make_unique<RunConfig>(config);
+      alike->kv = group.kv;
+      alike->cost = group.cost;
+      alike->vmm = group.vmm;
+      alike->workload = nullptr;
+      const auto step_ns = static_cast<std::int64_t>(group.cost.least_step_ns());
+      for (std::int64_t i = 0; i < group.replicas; ++i) {
+        const auto index = static_cast<std::int32_t>(replicas_.size());
+        replicas_.push_back(std::make_unique<Replica<Kv>>(*alike, hooks_, index));
+        places_.push_back({group.name, group.weight, step_ns});
+        weights.push_back(group.weight);
+      }
+      configs_.push_back(std::move(alike));
+    }
+    const RouterRow* row = find_router(config.fleet.router);
+    STOWAGE_ASSERT(row != nullptr);
+    reads_ = row->reads;
+    router_ = row->make(weights, config.fleet.seed);
+  }
+
+  RunResult run() {
+    Arrivals trace(workload_.get());
+    const std::int64_t first = trace.next_ns() == Arrivals::none ? 0 : trace.next_ns();
+    for (auto& r : replicas_) r->start(first);
+    while (trace.next_ns() != Arrivals::none) {
+      route(trace.take());
+      if (hooks_.on_progress && (++routed_ & 0xFFFF) == 0) hooks_.on_progress(now_, 0);
+    }
+    std::int64_t end = first;
+    for (auto& r : replicas_) {
+      r->run_until(Arrivals::none);
+      end = std::max(end, r->ended_ns());
+    }
+    FleetResult out;
+    for (std::size_t i = 0; i < replicas_.size(); ++i) out.add(replicas_[i]->finish(end), places_[i].group);
+    return out.take();
+  }
+
+ private:
+  struct Place {
+    std::string group;
+    std::int64_t weight, step_ns;  // no step of this replica is shorter
+    std::int64_t steady_until = 0;  // what its load is made of cannot change before
+  };
+
+  void route(Request r) {
+    now_ = r.arrival_ns;
+    const std::size_t i = router_->pick(*this);
+    Replica<Kv>& replica = *replicas_[i];
+    if (configs_.front()->frontend.any()) r.arrival_ns += configs_.front()->frontend.delay_ns(r.prompt_tokens);
+    replica.deliver(r);
+    places_[i].steady_until = 0;
+    if (replica.inbox() >= Arrivals::batch) replica.run_until(now_);  // memory does not grow with the trace
+  }
+
+  Load load(std::size_t i) override {
+    Replica<Kv>& replica = *replicas_[i];
+    Place& place = places_[i];
+    if (place.steady_until <= now_) {
+      replica.run_until(now_);
+      if (reads_ == Reads::outstanding) place.steady_until = replica.steady_until(place.step_ns);
+    }
+    if (reads_ == Reads::outstanding) return {replica.outstanding(), place.weight};
+    return {replica.wanted_bytes(), replica.pool_bytes() * place.weight};
+  }
+
+  std::shared_ptr<const Workload> workload_;
+  RunHooks hooks_;
+  std::vector<std::unique_ptr<RunConfig>> configs_;  // one a group
+  std::vector<std::unique_ptr<Replica<Kv>>> replicas_;
+  std::vector<Place> places_;
+  std::unique_ptr<Router> router_;
+  Reads reads_ = Reads::nothing;
+  std::int64_t now_ = 0;
+  std::uint64_t routed_ = 0;
+};
+
+/// What a row of the registry runs: a bare replica where nothing stands before it.
+template <KvPolicy Kv>
+RunResult run_serving(const RunConfig& config, const RunHooks& hooks) {
+  if (config.fleet.groups.empty() && !config.frontend.any()) return Replica<Kv>(config, hooks).run();
+  return Cluster<Kv>(config, hooks).run();
+}
+}  // namespace stowage

@@ -1,0 +1,104 @@
+#pragma once
+// Members of Replica that stand apart: the loop in which most iterations run, and what is written down of a run.
+#include "sim/serve/replica.hpp"
+
+namespace stowage {
+
+template <KvPolicy Kv>
+template <bool served>
+void Replica<Kv>::decode_stretch(std::int64_t quiet_until) {
+  const DecodeLine line = config_.cost.decode_line(decoders_);
+  const std::int64_t next_arrival = std::min(arrivals_.next_ns(), horizon_);
+  // The boundary after a preemption asks the head of waiting again, so nothing is skipped there.
+  const std::int64_t most = preempted_ ? 1 : std::min(finish_at_.min_key(), quiet_until) - table_.iteration() + 1;
+  std::int64_t ran = 0;
+  const std::int64_t unit_bytes = kv_.unit_bytes(), batch = decoders_;
+  MemoryLevels levels = current_levels();
+  auto memory = kv_.stretch();
+  LogHistogram::Cursor gaps(metrics_.tbt_ns, static_cast<std::uint64_t>(batch));
+  Int128 live = 0, held = 0;  // tokens x ns, units x ns since `booked`
+  std::int64_t now = now_, booked = now, kv_tokens = decode_kv_, held_units = 0;
+  std::int64_t bin_end = account_.bin_end_ns();
+  TokenServer server = server_;
+  const std::int64_t work = served ? server.work_ns(batch) : 0;
+  do {
+    const std::int64_t step = round_ns(line.ns(kv_tokens));
+    held_units = memory.held_units();
+    if (now + step > bin_end) [[unlikely]] {
+      account_.add_within_bin(now - booked, live * bpt_, held * unit_bytes, levels);
+      levels.live = kv_tokens * bpt_;
+      levels.held = held_units * unit_bytes;
+      account_.add(step, levels);
+      live = held = 0;
+      booked = now + step;
+      bin_end = account_.bin_end_ns();
+    } else {
+      live += static_cast<Int128>(kv_tokens) * step;
+      held += static_cast<Int128>(held_units) * step;
+    }
+    gaps.add(step);
+    now += step;
+    if constexpr (served) server.take(now, work);
+    kv_tokens += batch;
+    memory.advance();
+  } while (++ran < most && now < next_arrival && memory.extend(now));
+
+  server_ = server;
+  kv_.end_stretch(memory);
+  account_.add_within_bin(now - booked, live * bpt_, held * unit_bytes, levels);
+  gaps.finish(static_cast<std::uint64_t>(ran), now - now_);
+  metrics_.running_ns += static_cast<Int128>(batch) * (now - now_);
+  metrics_.busy_ns += now - now_;
+  metrics_.peak_held_bytes = std::max(metrics_.peak_held_bytes, held_units * unit_bytes);
+  metrics_.peak_live_tokens = std::max(metrics_.peak_live_tokens, kv_tokens);
+  now_ = now;
+  decode_kv_ = kv_tokens;
+  iterations_ += static_cast<std::uint64_t>(ran);
+  table_.advance(ran);
+}
+
+template <KvPolicy Kv>
+void Replica<Kv>::record(std::int64_t stall, std::int64_t step, const MemoryLevels& l) const {
+  IterationRecord r;
+  r.replica = metrics_.replica();
+  r.index = iterations_;
+  r.start_ns = now_;
+  r.stall_ns = stall;
+  r.step_ns = step;
+  r.prefill_tokens = shape_.prefill_tokens;
+  r.decode_seqs = shape_.decode_seqs;
+  r.decode_kv_tokens = shape_.decode_kv_tokens;
+  r.running = l.running;
+  r.waiting = l.waiting;
+  r.live_bytes = l.live;
+  r.held_bytes = l.held;
+  r.cached_bytes = l.cached;
+  const std::int64_t fixed = kv_.rounding_bytes() + l.round_up;
+  const std::int64_t rest = config_.kv.pool.count() - fixed - l.held - l.cached;
+  r.external_bytes = fixed + (l.blocked ? rest : 0);
+  r.free_bytes = l.blocked ? 0 : rest;
+  hooks_.on_iteration(r);
+}
+
+template <KvPolicy Kv>
+RunResult Replica<Kv>::result() {
+  RunResult out;
+  out.name = config_.manager.name;
+  out.manager = config_.manager;
+  metrics_.write(out, first_arrival_ns_);
+  out.iterations = iterations_;
+  out.pool_bytes = config_.kv.pool.count();
+  out.pool_tokens = kv_.pool_tokens();
+  out.bytes_per_token = bpt_;
+  out.peak_committed_bytes = metrics_.peak_held_bytes;
+  out.peak_live_bytes = metrics_.peak_live_tokens * bpt_;
+  out.mean_fraction = account_.mean_fraction();
+  out.series = account_.series();
+  const DriverCalls calls = kv_.finish_driver_work();
+  out.vmm.map_calls = calls.maps;
+  out.vmm.unmap_calls = calls.unmaps;
+  out.vmm.busy_ns = static_cast<double>(calls.maps) * (config_.vmm.map_ns + config_.vmm.set_access_ns) +
+                    static_cast<double>(calls.unmaps) * config_.vmm.unmap_ns;
+  return out;
+}
+}  // namespace stowage
