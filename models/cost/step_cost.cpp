@@ -46,8 +46,11 @@ DecodeLine StepCost::decode_line(std::int64_t b) const {
   const auto& t = *table_;
   const auto& dense = t.decode_dense_ns.empty() ? t.dense_ns : t.decode_dense_ns;
   STOWAGE_ASSERT(b < static_cast<std::int64_t>(dense.size()));
-  return {dense[static_cast<std::size_t>(b)], t.decode.c0 + t.decode.c0_per_seq * seqs, t.decode.s0,
-          t.decode.c1 + t.decode.c1_per_seq * seqs, t.decode.s1};
+  DecodeLine line{dense[static_cast<std::size_t>(b)], t.decode.c0 + t.decode.c0_per_seq * seqs, t.decode.s0,
+                  t.decode.c1 + t.decode.c1_per_seq * seqs, t.decode.s1};
+  if (!t.decode_scale.empty())
+    for (double* part : {&line.c0, &line.s0, &line.c1, &line.s1}) *part *= t.decode_scale[static_cast<std::size_t>(b)];
+  return line;
 }
 
 double StepCost::ns(const StepShape& shape) const {

@@ -57,6 +57,7 @@ class StepCost {
     std::vector<double> decode_dense_ns;  // the same for a pure decode step of B tokens (CUDA graph); empty = dense_ns
     DecodeAttention decode;
     PrefillAttention prefill;
+    std::vector<double> decode_scale;  // of `decode`, by B: what a pipeline waits for; empty = 1
   };
 
   StepCost() = default;
