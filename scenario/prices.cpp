@@ -32,6 +32,15 @@ VmmCost profiled(const Profile& p, VmmCost cost) {
     cost.source += fmt::format("; machines and runs differ by {:.0f} %", 100 * p.vmm_set_access->spread);
   return cost;
 }
+/// What a profile of dense layers on the GPUs of one host cannot price, or "".
+std::string beyond_profile(const ModelSpec& m, const Layout& layout) {
+  if (m.moe()) return "experts";
+  if (m.latent()) return "latent attention";
+  if (m.window > 0) return "sliding windows";
+  if (m.quant != Quant::none || m.kv_dtype == Dtype::float8) return "quantized weights or KV";
+  if (layout.pipeline > 1 || layout.data > 1) return "pipeline and data parallelism";
+  return {};
+}
 }  // namespace
 
 void read_profile(const ConfigNode& node, Scenario& s, Problems& problems) {
@@ -51,7 +60,8 @@ Prices::Prices(Scenario& s) : s_(s) {
     s.cost_used = CostSource::linear;
     return;
   }
-  if (s.profile) {
+  const std::string beyond = beyond_profile(s.model, s.cluster.layout());
+  if (s.profile && beyond.empty()) {
     s.cost_used = CostSource::profile;
     s.profile_gaps = profile_gaps(s.model, *s.profile, static_cast<int>(s.cluster.tensor));
     if (s.profile->name != s.hardware.name)
@@ -60,7 +70,11 @@ Prices::Prices(Scenario& s) : s_(s) {
     return;
   }
   s.cost_used = CostSource::roofline;
-  if (s.cost.source == CostSource::profile)
+  if (s.cost.source == CostSource::profile && s.profile)
+    s.notes.push_back(fmt::format("the profile of {} has no prices for {}: steps are priced by the spec sheet (roofline, "
+                                  "uncalibrated)",
+                                  s.hardware.name, beyond));
+  else if (s.cost.source == CostSource::profile)
     s.notes.push_back(
         fmt::format("{} has no calibrated profile: steps are priced by its spec sheet (roofline, "
                     "uncalibrated)",
@@ -81,7 +95,8 @@ StepCost Prices::steps(const ManagerSpec& manager) {
     const ProfileTarget target{tensor, s_.scheduler.max_batched_tokens, s_.scheduler.max_batch, layout};
     cost = compile_profile(s_.model, s_.hardware, *s_.profile, target);
   } else {
-    cost = compile_roofline(s_.model, s_.hardware, tensor, s_.scheduler.max_batched_tokens);
+    cost = compile_roofline(s_.model, s_.hardware, s_.cluster.layout(), s_.scheduler.max_batched_tokens,
+                            s_.scheduler.max_model_len);
   }
   compiled_.emplace_back(layout, cost);
   return cost;

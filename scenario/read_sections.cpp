@@ -5,6 +5,7 @@
 #include <array>
 #include <limits>
 
+#include "models/cost/roofline.hpp"
 #include "scenario/reader.hpp"
 
 namespace stowage::detail {
@@ -52,15 +53,21 @@ ClusterSpec read_cluster(const ConfigNode& node, const Scenario& s, bool model_k
   c.tensor = in.integer("tensor", 1, 1024, 1);
   c.pipeline = in.integer("pipeline", 1, 1024, 1);
   c.router = routers[in.choice("router", routers, 0)];
+  c.expert = in.integer("expert", 1, 65536, 1);
+  c.data = in.integer("data", 1, 65536, 1);
   in.finish();
   if (c.replicas > 1)
     in.problem("replicas", fmt::format("'{}': this version simulates one replica; write 1", in.path_of("replicas")));
-  if (c.pipeline > 1)
-    in.problem("pipeline", fmt::format("'{}': this version simulates one pipeline stage; write 1, or use 'tensor'",
-                                       in.path_of("pipeline")));
   if (!model_known) return c;
-  if (const auto why = parallel_problem(s.model, static_cast<int>(c.tensor), 1))
-    in.problem("tensor", fmt::format("'{}': {}", in.path_of("tensor"), *why));
+  if (const auto problem = layout_problem(s.model, c.layout())) {
+    in.problem(problem->key, fmt::format("'{}': {}", in.path_of(problem->key), problem->why));
+    return c;
+  }
+  const bool linked = c.tensor * c.pipeline * c.data > 1 && s.hardware.node_gpus > 0 && !s.hardware.name.empty();
+  if (const auto why = linked ? link_problem(s.hardware, c.layout()) : std::nullopt) {
+    const std::string_view key = c.tensor > s.hardware.node_gpus ? "tensor" : c.pipeline > 1 ? "pipeline" : "data";
+    in.problem(key, fmt::format("'{}': {}", in.path_of(key), *why));
+  }
   return c;
 }
 
@@ -72,12 +79,15 @@ MemorySpec read_memory(const ConfigNode& node, Problems& problems) {
   m.kv_tokens = optional_key<std::int64_t>(in, "kv_tokens", [&] { return in.integer("kv_tokens", 1, int64_max); });
   m.activations = optional_key<Bytes>(in, "activations", [&] { return memory_size(in, "activations", Bytes{0}); });
   m.overhead = optional_key<Bytes>(in, "overhead", [&] { return memory_size(in, "overhead", Bytes{0}); });
+  m.device = optional_key<Bytes>(in, "device", [&] { return memory_size(in, "device", Bytes{1}); });
+  m.weights = optional_key<Bytes>(in, "weights", [&] { return memory_size(in, "weights", Bytes{0}); });
+  m.graphs = optional_key<Bytes>(in, "graphs", [&] { return memory_size(in, "graphs", Bytes{0}); });
   in.finish();
   const int given = int{m.utilization.has_value()} + int{m.kv_pool.has_value()} + int{m.kv_tokens.has_value()};
   if (given > 1)
     problems.add(node.at(), "'memory' takes only one of utilization, kv_pool and kv_tokens; remove the others");
   if (given == 0) m.utilization = 0.9;
-  for (const std::string_view key : {"activations", "overhead"})
+  for (const std::string_view key : {"activations", "overhead", "device", "weights", "graphs"})
     if (!m.utilization && in.has(key))
       in.problem(key, fmt::format("'{}' goes with 'utilization' only; remove it", in.path_of(key)));
   return m;

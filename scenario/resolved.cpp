@@ -72,6 +72,9 @@ std::string memory(const MemorySpec& m) {
   if (m.kv_tokens) out.add("kv_tokens", *m.kv_tokens);
   if (m.activations) out.add("activations", format_bytes(*m.activations));
   if (m.overhead) out.add("overhead", format_bytes(*m.overhead));
+  if (m.device) out.add("device", format_bytes(*m.device));
+  if (m.weights) out.add("weights", format_bytes(*m.weights));
+  if (m.graphs) out.add("graphs", format_bytes(*m.graphs));
   return out.str();
 }
 
@@ -167,8 +170,10 @@ std::string resolved_yaml(const Scenario& s, const std::optional<std::string>& k
       fmt::format("schema: {}\nname: {}\nseed: {}\nmodel: {}\nhardware: {}\n", s.schema, yaml_text(s.name), s.seed,
                   zoo_or_path(s.model_ref, folder), zoo_or_path(s.hardware_ref, folder));
   const auto& c = s.cluster;
-  out += fmt::format("cluster: {{replicas: {}, tensor: {}, pipeline: {}, router: {}}}\n", c.replicas, c.tensor,
-                     c.pipeline, c.router);
+  const std::string spread =
+      c.expert > 1 || c.data > 1 ? fmt::format("expert: {}, data: {}, ", c.expert, c.data) : std::string{};
+  out += fmt::format("cluster: {{replicas: {}, tensor: {}, pipeline: {}, {}router: {}}}\n", c.replicas, c.tensor,
+                     c.pipeline, spread, c.router);
   out += fmt::format("memory: {}\n", memory(s.memory));
   out += std::visit(WorkloadWriter{s.workload.rate_scale, folder}, s.workload.source);
   const auto& sched = s.scheduler;

@@ -78,17 +78,23 @@ void derive_pool(Scenario& s, const ConfigNode& root, Problems& problems) {
   MemoryOptions options;
   options.utilization = s.memory.utilization.value_or(options.utilization);
   options.tensor = static_cast<int>(s.cluster.tensor);
+  options.pipeline = static_cast<int>(s.cluster.pipeline);
+  options.expert = static_cast<int>(s.cluster.expert);
   options.max_batched_tokens = s.scheduler.max_batched_tokens;
   options.max_batch = s.scheduler.max_batch;
   options.activations = s.memory.activations;
   options.overhead = s.memory.overhead;
+  options.device = s.memory.device;
+  options.weights = s.memory.weights;
+  options.graphs = s.memory.graphs;
   s.budget = memory_budget(s.model, s.hardware, options);
-  s.kv.gpus = s.cluster.tensor;
-  s.kv.layers = s.model.layers;
-  s.kv.bytes_per_token = s.model.kv_bytes_per_token_replica(options.tensor);
+  // Stages are counted as if all were like the one that decides, so that a page of any GPU is one of these tensors.
+  s.kv.gpus = s.cluster.tensor * s.cluster.pipeline;
+  s.kv.layers = pipeline_layers(s.model.layers, options.pipeline)[static_cast<std::size_t>(s.budget.stage)];
+  s.kv.bytes_per_token = s.budget.kv_bytes_per_token * s.kv.gpus;
   if (s.memory.utilization) {
     require_fits(s.budget, s.model, s.hardware);
-    s.kv.pool = s.budget.replica_kv_pool;
+    s.kv.pool = s.budget.kv_pool * s.kv.gpus;
   } else if (s.memory.kv_pool) {
     s.kv.pool = *s.memory.kv_pool;
   } else {
@@ -122,15 +128,39 @@ void check_outright_pool(Scenario& s) {
                     in_gib(pool_per_gpu), in_gib(b.weights), in_gib(b.device), s.hardware.name));
 }
 
+void note_layout(Scenario& s) {
+  const ModelSpec& m = s.model;
+  const std::int64_t gpus = s.cluster.tensor * s.cluster.pipeline * s.cluster.data;
+  if (gpus > 1 && s.cost_used == CostSource::roofline)
+    s.notes.push_back(fmt::format(
+        "collectives are {}", RooflinePrices(s.hardware, s.cluster.layout()).link_source()));
+  if (s.cluster.tensor > s.hardware.node_gpus)
+    s.notes.push_back(fmt::format("tensor {} spans more than the {} GPUs of one host: collectives cross the network",
+                                  s.cluster.tensor, s.hardware.node_gpus));
+  if (s.cluster.pipeline > 1 && m.layers % s.cluster.pipeline != 0)
+    s.notes.push_back(fmt::format("{} layers do not divide into {} stages: pool and bytes are counted as if every stage "
+                                  "had the {} layers of the one that decides, and step prices are at most so much high",
+                                  m.layers, s.cluster.pipeline, s.kv.layers));
+  if (s.cluster.data > 1)
+    s.notes.push_back(fmt::format("each replica is one of {} that share the experts; the others are taken to carry as "
+                                  "many tokens at every step",
+                                  s.cluster.data));
+  if (m.window > 0)
+    s.notes.push_back(fmt::format("managers keep every token of every layer, though {} of {} layers see only {} tokens; "
+                                  "their attention is priced never too low",
+                                  m.window_layers, m.layers, m.window));
+  if (m.latent())
+    s.notes.push_back("latent attention keeps one tensor a layer; managers that map pages take it for two of half the "
+                      "width");
+  if (m.moe() && s.cost_used == CostSource::roofline)
+    s.notes.push_back("tokens are taken to choose experts evenly and independently");
+}
+
 void note_limits(Scenario& s) {
   if (s.scheduler.max_model_len > s.model.max_positions)
     s.notes.push_back(fmt::format("max_model_len {} is beyond the {} positions {} was made for",
                                   s.scheduler.max_model_len, s.model.max_positions, s.model.name));
-  if (s.cluster.tensor > s.hardware.node_gpus)
-    s.notes.push_back(
-        fmt::format("tensor {} spans more than the {} GPUs of one host; links between hosts are priced as "
-                    "those within",
-                    s.cluster.tensor, s.hardware.node_gpus));
+  note_layout(s);
 }
 
 void derive_runs(Scenario& s, const Parts& parts, Problems& problems) {

@@ -36,6 +36,10 @@ struct SloTarget {
 struct ClusterSpec {
   std::int64_t replicas = 1, tensor = 1, pipeline = 1;
   std::string router = "round-robin";
+  std::int64_t expert = 1, data = 1;  // as in Layout
+  [[nodiscard]] Layout layout() const {
+    return {static_cast<int>(tensor), static_cast<int>(pipeline), static_cast<int>(expert), static_cast<int>(data)};
+  }
   bool operator==(const ClusterSpec&) const = default;
 };
 
@@ -45,6 +49,7 @@ struct MemorySpec {
   std::optional<Bytes> kv_pool;                // of the replica, all its GPUs together
   std::optional<std::int64_t> kv_tokens;       // of the replica
   std::optional<Bytes> activations, overhead;  // measured values for the budget, with utilization only
+  std::optional<Bytes> device, weights, graphs;  // the same
   bool operator==(const MemorySpec&) const = default;
 };
 

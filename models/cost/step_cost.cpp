@@ -54,8 +54,11 @@ DecodeLine StepCost::decode_line(std::int64_t b) const {
     STOWAGE_ASSERT(at < t.decode_rows.size());
     return {dense[static_cast<std::size_t>(b)], 0, 0, 0, 0, &t.decode_rows[at]};
   }
-  return {dense[static_cast<std::size_t>(b)], t.decode.c0 + t.decode.c0_per_seq * seqs, t.decode.s0,
-          t.decode.c1 + t.decode.c1_per_seq * seqs, t.decode.s1, nullptr};
+  DecodeLine line{dense[static_cast<std::size_t>(b)], t.decode.c0 + t.decode.c0_per_seq * seqs, t.decode.s0,
+                  t.decode.c1 + t.decode.c1_per_seq * seqs, t.decode.s1, nullptr};
+  if (!t.decode_scale.empty())
+    for (double* part : {&line.c0, &line.s0, &line.c1, &line.s1}) *part *= t.decode_scale[static_cast<std::size_t>(b)];
+  return line;
 }
 
 double StepCost::ns(const StepShape& shape) const {

@@ -105,6 +105,7 @@ class StepCost {
     std::vector<double> decode_dense_ns;  // the same for a pure decode step of B tokens (CUDA graph); empty = dense_ns
     DecodeAttention decode;
     PrefillAttention prefill;
+    std::vector<double> decode_scale;  // of `decode`, by B: what a pipeline waits for; empty = 1
     std::vector<DecodeSegment> decode_rows;  // [B, from 0][decode_segments], instead of `decode`; empty = not measured
     double mixed_decode_ns = 0;  // more for decoding requests in a step that is no captured graph
     PrefillTiles tiles;

@@ -13,8 +13,9 @@ namespace stowage {
 std::span<const EmbeddedFile> embedded_hardware();  // models/hardware/zoo/*.yaml, put there by the build
 
 namespace {
-constexpr std::array<std::string_view, 10> sourced = {
-    "memory", "driver_memory", "memory_bandwidth", "bf16", "l2", "sms", "nvlink", "pcie", "node_gpus", "vmm"};
+constexpr std::array<std::string_view, 12> sourced = {"memory", "driver_memory", "memory_bandwidth", "bf16", "fp8",
+                                                      "l2",     "sms",           "nvlink",           "pcie", "network",
+                                                      "node_gpus", "vmm"};
 
 VmmCalls read_vmm(const ConfigNode& map, Problems& problems) {
   MapReader in(map, problems);
@@ -37,10 +38,13 @@ HardwareSpec read_yaml(const ConfigNode& root, Problems& problems) {
   h.driver_memory = in.bytes("driver_memory", h.memory);
   h.memory_bytes_per_s = in.bytes_per_s("memory_bandwidth");
   h.bf16_flop_per_s = in.flop_per_s("bf16");
+  h.fp8_flop_per_s = in.has("fp8") ? in.flop_per_s("fp8") : 0.0;
+  (void)in.node("fp8");
   h.l2 = in.bytes("l2", Bytes{});
   h.sms = in.integer("sms", 0, 100000, 0);
   h.nvlink_bytes_per_s = in.bytes_per_s("nvlink", 0.0);
   h.pcie_bytes_per_s = in.bytes_per_s("pcie");
+  h.network_bytes_per_s = in.bytes_per_s("network", 0.0);
   h.node_gpus = in.integer("node_gpus", 1, 100000, 1);
   if (const auto vmm = in.node("vmm", true)) h.vmm = read_vmm(vmm, problems);
   if (const auto node = in.node("sources")) {

@@ -23,10 +23,12 @@ struct HardwareSpec {
   Bytes driver_memory;  // as cuMemGetInfo reports it: what budgets start from
   double memory_bytes_per_s = 0;
   double bf16_flop_per_s = 0;  // dense tensor cores
+  double fp8_flop_per_s = 0;   // the same; 0 = none: 8-bit weights are computed with in 16 bits
   Bytes l2;
   std::int64_t sms = 0;
   double nvlink_bytes_per_s = 0;  // one GPU, both directions together, as sold; 0 = none
   double pcie_bytes_per_s = 0;    // one direction
+  double network_bytes_per_s = 0; // between hosts: one GPU's share, one direction; 0 = none
   std::int64_t node_gpus = 1;     // GPUs of one host in the usual server
   VmmCalls vmm;
   /// (key of the YAML file, where its number comes from), in the order of the keys; every number has one.

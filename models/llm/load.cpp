@@ -125,6 +125,9 @@ ModelSpec from_document(const ConfigDocument& document) {
   const auto root = document.root();
   Problems problems;
   const bool huggingface = root.kind() == ConfigNode::Kind::map && root.get("model_type");
+  if (!huggingface && document.file().ends_with(".json"))
+    throw InputError(root.at(), "this is no model's config.json: 'model_type' is missing; give a model's own "
+                                "config.json, or a YAML description (see `stowage model show`)");
   auto model = huggingface ? read_huggingface(root, document.file(), problems) : read_yaml(root, document.file(), problems);
   if (problems.empty()) check_shapes(model, root, problems);
   problems.throw_if_any();

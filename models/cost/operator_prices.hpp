@@ -1,0 +1,69 @@
+#pragma once
+// Where prices of operators come from: spec sheets (models/cost/roofline.hpp) or measurements. One implementation
+// speaks for one GPU model and one layout; the operator graph says what work there is.
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "models/cost/step_cost.hpp"
+#include "models/links/collectives.hpp"
+
+namespace stowage {
+
+/// What decides an operator's price.
+enum class Bound : std::uint8_t { compute, memory, link, fixed };
+[[nodiscard]] std::string_view bound_name(Bound bound);
+
+struct OperatorCost {
+  double ns = 0;
+  Bound bound = Bound::fixed;
+};
+
+/// rows x k times k x n, on one GPU. A grouped product over experts reads `weights` matrices (the expected number of
+/// distinct ones) for `rows` rows in all.
+struct GemmWork {
+  double rows = 0;
+  std::int64_t k = 0, n = 0;
+  double weights = 1;
+  double bytes_per_weight = 2, element = 2;  // as stored; of inputs and outputs
+  bool eight_bit = false;                    // multiplied in 8 bits where the GPU can
+  [[nodiscard]] double flops() const { return 2 * rows * static_cast<double>(k) * static_cast<double>(n); }
+  [[nodiscard]] double bytes() const {
+    const auto kd = static_cast<double>(k), nd = static_cast<double>(n);
+    return weights * kd * nd * bytes_per_weight + rows * (kd + nd) * element;
+  }
+};
+
+/// Attention of all layers, on one GPU.
+struct AttentionWork {
+  std::int64_t layers = 0;
+  double kv_bytes_per_token = 0;          // K and V, or the latent, of all layers
+  double decode_flops_per_kv_token = 0;   // one decoding request, all layers
+  double prefill_flops_per_pair = 0;      // one query-key pair, all layers
+  double window_share = 0;                // of the layers: those that see `window` tokens
+  std::int64_t window = 0, max_context = 0;
+};
+
+/// GPUs that a collective joins.
+enum class Group : std::uint8_t { tensor, expert };
+
+class OperatorPrices {
+ public:
+  virtual ~OperatorPrices() = default;
+  [[nodiscard]] virtual OperatorCost gemm(const GemmWork& work) const = 0;
+  /// Reads and writes `bytes`, arithmetic for nothing: norms, rotation, activation, routing, sampling.
+  [[nodiscard]] virtual OperatorCost elementwise(double bytes) const = 0;
+  /// `bytes` as in LinkCost::ns.
+  [[nodiscard]] virtual OperatorCost collective(Collective kind, double bytes, Group group) const = 0;
+  /// From a pipeline stage to the next.
+  [[nodiscard]] virtual OperatorCost send(double bytes) const = 0;
+  /// The fixed part of one layer's attention; the rest is in the two that follow.
+  [[nodiscard]] virtual OperatorCost attention_kernel() const = 0;
+  [[nodiscard]] virtual DecodeAttention decode_attention(const AttentionWork& work) const = 0;
+  [[nodiscard]] virtual PrefillAttention prefill_attention(const AttentionWork& work) const = 0;
+  /// Host work a step that the GPU waits for.
+  [[nodiscard]] virtual OperatorCost host() const = 0;
+  /// How links are priced, for the report: "alpha-beta from the sheet (NVLink), uncalibrated".
+  [[nodiscard]] virtual std::string link_source() const = 0;
+};
+}  // namespace stowage
