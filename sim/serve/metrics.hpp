@@ -1,5 +1,6 @@
 #pragma once
 // Latencies and counts of one run, kept as sketches: nothing here grows with the trace.
+#include <algorithm>
 #include <cstdint>
 
 #include "sim/result.hpp"
@@ -14,6 +15,12 @@ class Metrics {
 
   void reject(const Request& r, const char* reason);
   void finish(const Sequence& q, std::int64_t now_ns);
+  void note_stall(std::int64_t stall) {
+    if (stall == 0) return;
+    stall_ns += stall;
+    stall_max_ns = std::max(stall_max_ns, stall);
+    ++stalled_iterations;
+  }
   /// Writes everything kept here into `result`.
   void write(RunResult& result, std::int64_t first_arrival_ns) const;
 
