@@ -118,8 +118,7 @@ class Follower final : public StepExecutor {
     }
     follow(plan.beside);
     if (config_.manager.kind == "vattention") {
-      std::int64_t mapped = 0;
-      for (const auto& [slot, blocks] : mapped_) mapped += static_cast<std::int64_t>(blocks.size());
+      const auto mapped = static_cast<std::int64_t>(maps - unmaps);
       EXPECT_EQ(mapped * vattention_block_bytes(config_), plan.occupancy.held + plan.occupancy.cached);
     }
     return {0, round_ns(config_.cost.ns(shape))};
