@@ -81,6 +81,8 @@ class MappedStore final : public KvStore {
         page_(setup.config->manager.integer("page")),
         block_bytes_(vattention_block_bytes(*setup.config)),
         tensors_(vattention_tensors(*setup.config)),
+        page_tokens_(vattention_page_tokens(*setup.config)),
+        max_len_(setup.config->scheduler.max_model_len),
         slots_(setup.config->scheduler.max_batch),
         slot_blocks_(blocks_of_slot(*setup.config)),
         pages_(setup.device, static_cast<std::size_t>(page_), tensors_, setup.config->kv.pool.count() / block_bytes_,
@@ -160,10 +162,12 @@ class MappedStore final : public KvStore {
     return (need + whole - 1) / whole * whole;
   }
   [[nodiscard]] std::int64_t start_of(std::int64_t slot) const { return slot * slot_blocks_ * page_ / 2; }
-  /// One request reads from 16 tokens after where its K and V were written, once.
+  /// One request reads from 16 tokens after where its K and V were written, once; never beyond what is mapped, because
+  /// touching that would end the process.
   void plant(const IterationPlan& plan) {
     const PlannedRequest& victim = plan.requests.back();
-    if (!victim.decoding) return;
+    const std::int64_t mapped_tokens = book_.mapped_of(book_.slot_of(victim.sid)) * page_tokens_;
+    if (!victim.decoding || mapped_tokens < max_len_ + 16) return;
     start_.set(victim.sid, start_of(book_.slot_of(victim.sid)) + 16 * stride_);
     fault_ = Fault::none;
   }
@@ -171,7 +175,7 @@ class MappedStore final : public KvStore {
   int layers_;
   bool sliced_;
   std::int64_t row_, stride_;  // elements: one token of one layer; from a token to the next
-  std::int64_t page_, block_bytes_, tensors_, slots_, slot_blocks_;
+  std::int64_t page_, block_bytes_, tensors_, page_tokens_, max_len_, slots_, slot_blocks_;
   Pages pages_;
   PageBook book_;
   StartRows start_;

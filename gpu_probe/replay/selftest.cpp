@@ -6,6 +6,7 @@
 #include "gpu_probe/replay/passes.hpp"
 #include "gpu_probe/replay/small_case.hpp"
 #include "gpu_probe/selftest_cases.hpp"
+#include "sim/kv/vattention_shape.hpp"
 
 namespace stowage::probe {
 namespace {
@@ -71,9 +72,9 @@ void check_case(Checks& checks, const SmallCase& small, int sms) {
       checks.add(what + ": the same by the tensor loader",
                  serve(runner, small.shape, config, PrefillLoader::tensor).tokens == first->tokens);
     }
-    const Fault fault = paged                                   ? Fault::block_off_by_one
-                        : config.manager.kind == "vattention" ? Fault::page_off_by_one
-                                                              : Fault::none;
+    // A wrong offset is planted where a slot's one page holds more than any request.
+    const bool one_page = config.manager.kind == "vattention" && vattention_page_tokens(config) >= s.max_model_len + 16;
+    const Fault fault = paged ? Fault::block_off_by_one : one_page ? Fault::page_off_by_one : Fault::none;
     if (fault == Fault::none) continue;
     const Served wrong = serve(runner, small.shape, config, PrefillLoader::tensor, fault);
     checks.add(what + ": a planted off-by-one shows in the tokens",
