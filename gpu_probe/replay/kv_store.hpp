@@ -21,8 +21,8 @@ struct DriverWork {
   std::int64_t beside_ns = 0;  // of the above
   [[nodiscard]] std::int64_t busy_ns() const { return map_ns + set_access_ns + unmap_ns; }
   DriverWork operator-(const DriverWork& o) const {
-    return {maps - o.maps,         set_accesses - o.set_accesses,   unmaps - o.unmaps,
-            map_ns - o.map_ns,     set_access_ns - o.set_access_ns, unmap_ns - o.unmap_ns,
+    return {maps - o.maps,          set_accesses - o.set_accesses,   unmaps - o.unmaps,
+            map_ns - o.map_ns,      set_access_ns - o.set_access_ns, unmap_ns - o.unmap_ns,
             beside_ns - o.beside_ns};
   }
 };

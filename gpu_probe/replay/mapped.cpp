@@ -3,11 +3,11 @@
 //
 // Safety: an iteration is waited for before the next one's plan is carried out, so `now` work meets an idle GPU; the
 // background thread only maps addresses that nothing has used yet and unmaps what no running request's tokens reach.
+#include <fmt/format.h>
+
 #include <chrono>
 #include <numeric>
 #include <stdexcept>
-
-#include <fmt/format.h>
 
 #include "gpu_probe/driver.hpp"
 #include "gpu_probe/replay/kv_store.hpp"

@@ -20,7 +20,10 @@ double rounded(double x) { return std::stod(fmt::format("{:.6g}", x)); }
 
 Json spread_us(const std::vector<double>& us) {
   const probe::Summary s = probe::summarise(us);
-  return {{"count", s.n}, {"mean", rounded(s.mean)}, {"p50", rounded(s.median)}, {"p95", rounded(s.p95)},
+  return {{"count", s.n},
+          {"mean", rounded(s.mean)},
+          {"p50", rounded(s.median)},
+          {"p95", rounded(s.p95)},
           {"max", rounded(s.max)}};
 }
 
@@ -76,7 +79,9 @@ Json repeat_json(const ManagerRun& run) {
   if (warm.size() < 2) return nullptr;
   const auto& a = warm[warm.size() - 2]->iterations;
   const auto& b = warm.back()->iterations;
-  const auto took = [](const MeasuredIteration& i) { return static_cast<double>(i.record.stall_ns + i.record.step_ns); };
+  const auto took = [](const MeasuredIteration& i) {
+    return static_cast<double>(i.record.stall_ns + i.record.step_ns);
+  };
   std::vector<double> apart;
   double bias = 0;
   bool same = a.size() == b.size();
@@ -177,12 +182,12 @@ std::string iterations_csv(const MeasuredRun& run) {
         const IterationRecord& e = i.record;
         std::string chunks;
         for (const Chunk& c : i.chunks) chunks += fmt::format("{}{}@{}", chunks.empty() ? "" : " ", c.count, c.stored);
-        out += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n",
-                           r.manager.name, p, e.index, e.start_ns, e.stall_ns, e.step_ns, e.prefill_tokens,
-                           e.decode_seqs, e.decode_kv_tokens, e.running, e.waiting, e.live_bytes, e.held_bytes,
-                           e.cached_bytes, e.external_bytes, e.free_bytes, chunks, i.host_ns, i.gpu_ns, i.wait_ns,
-                           i.units, i.maps, i.unmaps, i.map_ns, i.set_access_ns, i.unmap_ns, i.beside_ns,
-                           i.graph ? 1 : 0);
+        out +=
+            fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n",
+                        r.manager.name, p, e.index, e.start_ns, e.stall_ns, e.step_ns, e.prefill_tokens, e.decode_seqs,
+                        e.decode_kv_tokens, e.running, e.waiting, e.live_bytes, e.held_bytes, e.cached_bytes,
+                        e.external_bytes, e.free_bytes, chunks, i.host_ns, i.gpu_ns, i.wait_ns, i.units, i.maps,
+                        i.unmaps, i.map_ns, i.set_access_ns, i.unmap_ns, i.beside_ns, i.graph ? 1 : 0);
       }
   return out;
 }
@@ -193,9 +198,10 @@ std::string requests_csv(const MeasuredRun& run) {
   for (const ManagerRun& r : run.runs)
     for (std::size_t p = 0; p < r.passes.size(); ++p)
       for (const RequestRecord& q : r.passes[p].requests) {
-        const std::string tpot = q.output_tokens > 1 ? fmt::format("{:.1f}", static_cast<double>(q.finished_ns - q.first_token_ns) /
-                                                                                (q.output_tokens - 1))
-                                                     : "";
+        const std::string tpot =
+            q.output_tokens > 1
+                ? fmt::format("{:.1f}", static_cast<double>(q.finished_ns - q.first_token_ns) / (q.output_tokens - 1))
+                : "";
         out += fmt::format("{},{},{},{},{},{},{},{},{},{},{}\n", r.manager.name, p, q.id, q.arrival_ns, q.prompt_tokens,
                            q.output_tokens, q.preemptions, q.first_scheduled_ns - q.arrival_ns,
                            q.first_token_ns - q.arrival_ns, tpot, q.finished_ns - q.arrival_ns);
@@ -213,7 +219,8 @@ void write_measured(const MeasuredRun& run, const std::string& folder) {
 }
 
 std::string to_text(const MeasuredRun& run) {
-  std::string out = fmt::format("{}: {} of {} layers on {}\n", run.scenario_file, run.model, run.layers, run.device.name);
+  std::string out =
+      fmt::format("{}: {} of {} layers on {}\n", run.scenario_file, run.model, run.layers, run.device.name);
   for (const std::string& note : run.notes) out += "  note: " + note + "\n";
   for (const ManagerRun& r : run.runs) {
     out += fmt::format("  {} (start-up {:.1f} s, prefill by {})\n", r.manager.name, r.start_up_s, r.prefill_loader);
@@ -230,7 +237,8 @@ std::string to_text(const MeasuredRun& run) {
       for (const auto& [regime, list] : ms)
         steps += fmt::format(" {} {} x {:.2f} ms", regime, list.size(), probe::summarise(list).mean);
       out += fmt::format(
-          "    {}: {:.3f} s, {:.1f} output tokens/s, {} of {} requests, {} preempted, batch {:.1f}, held {:.2f} GiB;{}; "
+          "    {}: {:.3f} s, {:.1f} output tokens/s, {} of {} requests, {} preempted, batch {:.1f}, held {:.2f} "
+          "GiB;{}; "
           "{} maps {} unmaps, driver {:.1f} ms, stall {:.1f} ms; tokens {:016x}\n",
           p.state, seconds(x.makespan_ns), x.output_tokens_per_s(), x.completed, x.submitted, x.preemptions,
           x.batch_mean, static_cast<double>(x.peak_committed_bytes) / (1 << 30), steps, p.driver.map_calls,

@@ -23,11 +23,11 @@ struct Chunk {
 struct MeasuredIteration {
   IterationRecord record;
   std::vector<Chunk> chunks;
-  std::int64_t host_ns = 0;   // of the step: scheduling, building and queueing, before the wait for the GPU
-  std::int64_t gpu_ns = 0;    // first to last work of the step on the GPU; 0 = not known
-  std::int64_t wait_ns = 0;   // of the stall: for the background thread
-  std::int64_t units = 0;     // regions, blocks or pages really held
-  std::uint64_t maps = 0, unmaps = 0;                        // calls since the iteration before began, both threads
+  std::int64_t host_ns = 0;            // of the step: scheduling, building and queueing, before the wait for the GPU
+  std::int64_t gpu_ns = 0;             // first to last work of the step on the GPU; 0 = not known
+  std::int64_t wait_ns = 0;            // of the stall: for the background thread
+  std::int64_t units = 0;              // regions, blocks or pages really held
+  std::uint64_t maps = 0, unmaps = 0;  // calls since the iteration before began, both threads
   std::int64_t map_ns = 0, set_access_ns = 0, unmap_ns = 0;  // their time
   std::int64_t beside_ns = 0;                                // of it by the background thread
   bool graph = false;
@@ -41,7 +41,7 @@ struct DriverTotals {
 
 /// One run of the scenario under one manager.
 struct Pass {
-  std::string state;             // "cold", "warm"
+  std::string state;                // "cold", "warm"
   std::string status = "complete";  // or "interrupted", "failed: …": then `result` is empty and the rows stop early
   std::optional<RunResult> result;
   DriverTotals driver;
@@ -52,10 +52,10 @@ struct Pass {
 
 struct ManagerRun {
   ManagerSpec manager;
-  double start_up_s = 0;        // allocating and binding; of it `create_s` for physical handles
+  double start_up_s = 0;  // allocating and binding; of it `create_s` for physical handles
   double create_s = 0;
   double warm_up_s = 0;
-  std::string prefill_loader;   // tensor, gather
+  std::string prefill_loader;  // tensor, gather
   std::vector<Pass> passes;
 };
 

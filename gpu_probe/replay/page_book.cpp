@@ -61,8 +61,12 @@ void PageBook::apply_now(std::span<const MemoryEvent> now, std::span<const Memor
     }
   for (const MemoryEvent& e : now) {
     switch (e.kind) {
-      case MemoryEvent::Kind::place: slot_of_[static_cast<std::size_t>(e.sid)] = e.slot; break;
-      case MemoryEvent::Kind::release: slot_of_[static_cast<std::size_t>(e.sid)] = -1; break;
+      case MemoryEvent::Kind::place:
+        slot_of_[static_cast<std::size_t>(e.sid)] = e.slot;
+        break;
+      case MemoryEvent::Kind::release:
+        slot_of_[static_cast<std::size_t>(e.sid)] = -1;
+        break;
       case MemoryEvent::Kind::unmap:
         for (std::int64_t i = e.count; i-- > 0;) unmap(e.slot, e.first + i);
         break;
@@ -81,8 +85,10 @@ void PageBook::run_beside() {
   while (!beside_.empty()) {
     const Todo todo = beside_.front();
     beside_.pop_front();
-    if (todo.map) map(todo.slot, todo.block);
-    else unmap(todo.slot, todo.block);
+    if (todo.map)
+      map(todo.slot, todo.block);
+    else
+      unmap(todo.slot, todo.block);
   }
 }
 

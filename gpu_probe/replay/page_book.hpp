@@ -33,12 +33,12 @@ class PageBook {
   void reset();
 
   [[nodiscard]] bool has_beside() const { return !beside_.empty(); }
-  [[nodiscard]] std::int64_t mapped() const { return mapped_; }            // blocks, now
-  [[nodiscard]] std::int64_t mapped_of(std::int64_t slot) const;           // from its first block on
+  [[nodiscard]] std::int64_t mapped() const { return mapped_; }   // blocks, now
+  [[nodiscard]] std::int64_t mapped_of(std::int64_t slot) const;  // from its first block on
   [[nodiscard]] std::int64_t slot_of(Sid sid) const { return slot_of_[static_cast<std::size_t>(sid)]; }
-  [[nodiscard]] std::uint64_t maps() const { return maps_; }               // blocks, ever
+  [[nodiscard]] std::uint64_t maps() const { return maps_; }  // blocks, ever
   [[nodiscard]] std::uint64_t unmaps() const { return unmaps_; }
-  [[nodiscard]] std::uint64_t hurried() const { return hurried_; }         // unmaps of `beside` that could not wait
+  [[nodiscard]] std::uint64_t hurried() const { return hurried_; }  // unmaps of `beside` that could not wait
 
  private:
   struct Todo {
@@ -55,7 +55,7 @@ class PageBook {
   std::int64_t slot_blocks_;
   std::vector<std::int32_t> physical_;  // [slot][block]
   std::vector<std::int32_t> free_;
-  std::vector<std::int64_t> slot_of_;   // by resident
+  std::vector<std::int64_t> slot_of_;  // by resident
   std::deque<Todo> beside_;
   std::int64_t mapped_ = 0;
   std::uint64_t maps_ = 0, unmaps_ = 0, hurried_ = 0;

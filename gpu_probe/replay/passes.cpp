@@ -14,10 +14,10 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 /// The real calls must be those that the engine decided on.
 void check_calls(const RunResult& result, const DriverTotals& driver) {
   if (driver.map_calls != result.vmm.map_calls || driver.unmap_calls != result.vmm.unmap_calls)
-    throw std::logic_error(fmt::format("replay: {} map and {} unmap calls made, the engine counts {} and {}; a bug: "
-                                       "please report",
-                                       driver.map_calls, driver.unmap_calls, result.vmm.map_calls,
-                                       result.vmm.unmap_calls));
+    throw std::logic_error(
+        fmt::format("replay: {} map and {} unmap calls made, the engine counts {} and {}; a bug: "
+                    "please report",
+                    driver.map_calls, driver.unmap_calls, result.vmm.map_calls, result.vmm.unmap_calls));
 }
 }  // namespace
 
@@ -44,9 +44,7 @@ Pass run_pass(probe::StepRunner& runner, KvStore& store, const RunConfig& config
     pass.result = std::move(result);
     pass.tokens = session.tokens().fingerprint();
     if (tokens != nullptr) *tokens = session.tokens().sequences();
-  } catch (const Interrupted&) {
-    pass.status = "interrupted";
-  } catch (const std::exception& e) {
+  } catch (const Interrupted&) { pass.status = "interrupted"; } catch (const std::exception& e) {
     pass.status = fmt::format("failed: {}", e.what());
   }
   return pass;

@@ -2,12 +2,11 @@
 #include "gpu_probe/replay.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
 #include <stdexcept>
-
-#include <unistd.h>
 
 #include "gpu_probe/device.hpp"
 #include "gpu_probe/replay/passes.hpp"
@@ -31,7 +30,8 @@ std::int64_t activation_bytes(const probe::ModelShape& m, const SchedulerConfig&
   const std::int64_t q = std::int64_t{m.heads} * m.head_dim, kv = std::int64_t{m.kv_heads} * m.head_dim;
   const std::int64_t a_row = 2 * (3 * std::int64_t{m.hidden} + 2 * q + 2 * kv + 3 * std::int64_t{m.intermediate});
   const std::int64_t rope = s.max_model_len * m.head_dim * 4;
-  return (s.max_batched_tokens + 64) * a_row + (s.max_batch + 8) * 2 * (std::int64_t{m.vocab} + m.hidden) + rope + 512 * mib;
+  return (s.max_batched_tokens + 64) * a_row + (s.max_batch + 8) * 2 * (std::int64_t{m.vocab} + m.hidden) + rope +
+         512 * mib;
 }
 
 void check_weights_fit(const Prepared& p) {
@@ -42,8 +42,8 @@ void check_weights_fit(const Prepared& p) {
     throw InfeasibleError(fmt::format(
         "{} does not fit this GPU: weights of {:.2f} GiB and {:.2f} GiB of activations beside {:.2f} GiB free; take "
         "fewer --layers, a smaller max_batched_tokens, or a smaller model",
-        p.scenario.model.name, static_cast<double>(weights) / (1024.0 * mib), static_cast<double>(rest) / (1024.0 * mib),
-        static_cast<double>(free) / (1024.0 * mib)));
+        p.scenario.model.name, static_cast<double>(weights) / (1024.0 * mib),
+        static_cast<double>(rest) / (1024.0 * mib), static_cast<double>(free) / (1024.0 * mib)));
 }
 
 class Replay {
@@ -126,9 +126,9 @@ class Replay {
       for (int i = cold_ ? 0 : 1; i <= options_.repeat && usable; ++i) {
         run.passes.push_back(run_pass(runner, *store, config, loader, p.scenario.seed, i == 0 ? "cold" : "warm"));
         const Pass& pass = run.passes.back();
-        say(fmt::format("{}: {} pass {}", config.manager.name, pass.state,
-                        pass.result ? fmt::format("of {:.2f} s", static_cast<double>(pass.result->wall_ns) / 1e9)
-                                    : pass.status));
+        say(fmt::format(
+            "{}: {} pass {}", config.manager.name, pass.state,
+            pass.result ? fmt::format("of {:.2f} s", static_cast<double>(pass.result->wall_ns) / 1e9) : pass.status));
         if (pass.status != "complete") {
           out_.status = fmt::format("{}: {}", config.manager.name, pass.status);
           usable = false;
@@ -173,9 +173,10 @@ int stowage::probe::replay_main(int argc, char** argv) {
   options.command_line = "gpu_probe";
   for (int i = 0; i < argc; ++i) options.command_line += fmt::format(" {}", argv[i]);
   // Without -o only --layers needs a folder, for the shrunk model's description.
-  const std::string folder = options.output.empty()
-                                 ? (std::filesystem::temp_directory_path() / fmt::format("stowage-replay-{}", getpid())).string()
-                                 : options.output;
+  const std::string folder =
+      options.output.empty()
+          ? (std::filesystem::temp_directory_path() / fmt::format("stowage-replay-{}", getpid())).string()
+          : options.output;
   const auto tidy = [&] {
     std::error_code ignored;
     if (options.output.empty()) std::filesystem::remove_all(folder, ignored);

@@ -59,9 +59,9 @@ void check_case(Checks& checks, const SmallCase& small, int sms) {
       checks.add(fmt::format("{}: {}", what, got.pass.status), false);
       continue;
     }
-    checks.add(fmt::format("{}: every request served, {} preemptions as it should", what, got.pass.result->preemptions),
-               got.pass.result->completed == small.requests.size() &&
-                   (got.pass.result->preemptions > 0) == small.preempts);
+    checks.add(
+        fmt::format("{}: every request served, {} preemptions as it should", what, got.pass.result->preemptions),
+        got.pass.result->completed == small.requests.size() && (got.pass.result->preemptions > 0) == small.preempts);
     if (!first) {
       first = got;
       continue;

@@ -59,8 +59,8 @@ StepTiming Session::run(const IterationPlan& plan) {
   CUDA_CHECK(cudaEventRecord(begun_.get(), stream_.get()));
   store_.upload(plan, stream_.get());
   const probe::StepShape shape = runner_.run(batch, stream_.get(), true, loader_);
-  CUDA_CHECK(cudaMemcpyAsync(sampled_.as<>(), runner_.sampled(), sampled_.bytes(), cudaMemcpyDeviceToHost,
-                             stream_.get()));
+  CUDA_CHECK(
+      cudaMemcpyAsync(sampled_.as<>(), runner_.sampled(), sampled_.bytes(), cudaMemcpyDeviceToHost, stream_.get()));
   CUDA_CHECK(cudaEventRecord(ended_.get(), stream_.get()));
   const std::int64_t queued = now_ns();
   CUDA_CHECK(cudaStreamSynchronize(stream_.get()));
@@ -104,8 +104,8 @@ void Session::finish(std::span<const MemoryEvent> now, std::span<const MemoryEve
 
 DriverTotals Session::driver() const {
   const DriverWork w = store_.driver_work() - at_start_;
-  return {w.maps,     w.set_accesses,   w.unmaps,   store_.hurried() - hurried_at_start_,
-          w.map_ns,   w.set_access_ns,  w.unmap_ns, w.beside_ns};
+  return {w.maps,   w.set_accesses,  w.unmaps,   store_.hurried() - hurried_at_start_,
+          w.map_ns, w.set_access_ns, w.unmap_ns, w.beside_ns};
 }
 
 }  // namespace stowage::replay

@@ -28,7 +28,8 @@ void check_shape(const ModelSpec& m, const probe::ModelShape& shape, Problems& p
                     m.head_dim == shape.head_dim && m.intermediate == shape.intermediate && m.vocab == shape.vocab &&
                     m.mlp == Mlp::gated && m.qk_norm == shape.name.starts_with("qwen3") && dtype_bytes(m.dtype) == 2 &&
                     dtype_bytes(m.kv_dtype) == 2;
-  if (!same) problems.add({}, fmt::format("gpu_probe's shapes of {} are not the scenario's; a bug: please report", m.name));
+  if (!same)
+    problems.add({}, fmt::format("gpu_probe's shapes of {} are not the scenario's; a bug: please report", m.name));
 }
 
 void choose_managers(Scenario& s, const std::vector<std::string>& wanted, Problems& problems) {
@@ -57,7 +58,8 @@ std::string store_problem(const RunConfig& config) {
   if (m.kind == "vattention") {
     const std::int64_t page = m.integer("page");
     if (page % granularity != 0)
-      return fmt::format("pages of {} cannot be mapped by a stock driver, whose granularity is 2MiB", format_bytes(Bytes{page}));
+      return fmt::format("pages of {} cannot be mapped by a stock driver, whose granularity is 2MiB",
+                         format_bytes(Bytes{page}));
     return "";
   }
   return m.kind == "reserve" ? "" : fmt::format("manager '{}' has no real counterpart yet", m.kind);
@@ -92,8 +94,10 @@ Prepared prepare(const ReplayOptions& options, const std::string& folder) {
   const probe::ModelShape* shape = probe::find_model_shape(model);
   if (shape == nullptr) {
     std::string names;
-    for (const probe::ModelShape& s : probe::model_shapes()) names += fmt::format("{}{}", names.empty() ? "" : ", ", s.name);
-    problems.add({p.scenario.file, 0, 0}, fmt::format("'model: {}' has no real counterpart here; there are {}", model, names));
+    for (const probe::ModelShape& s : probe::model_shapes())
+      names += fmt::format("{}{}", names.empty() ? "" : ", ", s.name);
+    problems.add({p.scenario.file, 0, 0},
+                 fmt::format("'model: {}' has no real counterpart here; there are {}", model, names));
   } else {
     p.shape = *shape;
     check_shape(p.scenario.model, *shape, problems);
@@ -139,9 +143,7 @@ void set_pool(Scenario& s, Bytes pool) {
     run.kv.pool = pool;
     try {
       find_manager(run.manager.kind)->check(run);
-    } catch (const InputError& e) {
-      throw InfeasibleError(fmt::format("{}: {}", run.manager.name, e.what()));
-    }
+    } catch (const InputError& e) { throw InfeasibleError(fmt::format("{}: {}", run.manager.name, e.what())); }
   }
 }
 
@@ -152,11 +154,12 @@ void fit_pool(Prepared& p, Bytes room, std::vector<std::string>& notes) {
     return;
   }
   if (p.pool_given)
-    throw InfeasibleError(
-        fmt::format("the KV pool of {:.2f} GiB does not fit this GPU: {:.2f} GiB are free beside the weights and "
-                    "activations; write memory: {{kv_tokens: {}}} or less, or take fewer --layers",
-                    in_gib(wanted), in_gib(room), std::max<std::int64_t>(0, floor_div(room, p.scenario.kv.bytes_per_token))));
-  notes.push_back(fmt::format("the KV pool is what fits, {:.2f} GiB, not the {:.2f} GiB of the budget", in_gib(room), in_gib(wanted)));
+    throw InfeasibleError(fmt::format(
+        "the KV pool of {:.2f} GiB does not fit this GPU: {:.2f} GiB are free beside the weights and "
+        "activations; write memory: {{kv_tokens: {}}} or less, or take fewer --layers",
+        in_gib(wanted), in_gib(room), std::max<std::int64_t>(0, floor_div(room, p.scenario.kv.bytes_per_token))));
+  notes.push_back(fmt::format("the KV pool is what fits, {:.2f} GiB, not the {:.2f} GiB of the budget", in_gib(room),
+                              in_gib(wanted)));
   set_pool(p.scenario, room);
 }
 

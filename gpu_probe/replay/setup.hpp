@@ -33,8 +33,8 @@ struct Prepared {
   Scenario scenario;        // its runs are those asked for
   probe::ModelShape shape;  // with as many layers as run
   int model_layers = 0;
-  bool offline = true;       // every request arrives at once
-  bool pool_given = true;    // by kv_pool or kv_tokens; else the pool may be cut to what fits
+  bool offline = true;     // every request arrives at once
+  bool pool_given = true;  // by kv_pool or kv_tokens; else the pool may be cut to what fits
   std::uint64_t requests = 0;
 };
 /// Throws InputError with all that cannot be replayed. `folder` (made when needed) gets the model's description with

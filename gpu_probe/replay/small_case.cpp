@@ -39,9 +39,8 @@ std::vector<SmallCase> small_cases() {
       "[{kind: reserve, length: max}, {kind: paged, block_size: 16}, {kind: paged, block_size: 64}, "
       "{kind: reserve, length: oracle, space: first-fit}, {kind: vattention}, "
       "{kind: vattention, mapping: sync, reclaim: eager}, {kind: vattention, layout: sliced}]";
-  roomy.requests = {{0, 300, 20, 0}, {0, 1, 30, 1}, {0, 65, 12, 2}, {0, 17, 40, 3},
-                    {0, 500, 9, 4},  {0, 33, 25, 5}, {0, 2, 3, 6},  {0, 190, 50, 7},
-                    {0, 77, 31, 8},  {0, 128, 1, 9}};
+  roomy.requests = {{0, 300, 20, 0}, {0, 1, 30, 1}, {0, 65, 12, 2},  {0, 17, 40, 3}, {0, 500, 9, 4},
+                    {0, 33, 25, 5},  {0, 2, 3, 6},  {0, 190, 50, 7}, {0, 77, 31, 8}, {0, 128, 1, 9}};
   SmallCase tight;
   tight.name = "tight";
   tight.shape = wide;

@@ -16,8 +16,8 @@ namespace stowage {
 
 /// One scheduled request, in running order.
 struct PlannedRequest {
-  Sid sid = no_sid;        // its place in the engine from admission to its end, preemptions included; < max_batch
-  std::uint64_t id = 0;    // Request::id
+  Sid sid = no_sid;      // its place in the engine from admission to its end, preemptions included; < max_batch
+  std::uint64_t id = 0;  // Request::id
   std::int32_t prompt_tokens = 0;
   std::int64_t stored = 0;  // tokens whose K and V are in memory
   std::int64_t count = 0;   // new tokens of this iteration
@@ -73,7 +73,7 @@ struct IterationPlan {
   std::int64_t start_ns = 0;  // the boundary's time on the engine's clock
   std::span<const PlannedRequest> requests;
   std::span<const MemoryEvent> now, beside;
-  Occupancy occupancy;        // once all of it is done
+  Occupancy occupancy;  // once all of it is done
 };
 
 struct StepTiming {
@@ -114,8 +114,12 @@ class Execution {
     for (std::size_t i = rows_.size(); i-- > 0; s = table_[s].prev) {
       const Sequence& q = table_[s];
       const std::int64_t stored = table_.stored(s);
-      rows_[i] = {s,       q.request.id, q.request.prompt_tokens,
-                  stored,  q.chunk,      q.decoding,
+      rows_[i] = {s,
+                  q.request.id,
+                  q.request.prompt_tokens,
+                  stored,
+                  q.chunk,
+                  q.decoding,
                   q.decoding || stored + q.chunk == q.target()};
     }
     const StepTiming took = executor_->run({index, now_ns, rows_, log_.now(), log_.beside(), occupancy});

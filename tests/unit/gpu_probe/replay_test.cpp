@@ -40,8 +40,7 @@ class FakePages final : public PageCalls {
 /// Serves with fakes: tokens are a function of the request and the position, so preempted ones recompute the same.
 class FakeSession final : public StepExecutor {
  public:
-  explicit FakeSession(const RunConfig& config)
-      : config_(config), tokens_(config.scheduler.max_batch, 1000, 5, true) {
+  explicit FakeSession(const RunConfig& config) : config_(config), tokens_(config.scheduler.max_batch, 1000, 5, true) {
     const auto& s = config.scheduler;
     const std::int64_t pool = config.kv.pool.count();
     if (config.manager.kind == "paged") {
@@ -175,7 +174,8 @@ TEST(PageBook, WhatABatchTakesAtOnceOfMemoryJustReleasedIsUnmappedBeforeTheStep)
   const std::vector<MemoryEvent> fill = {{Kind::place, 0, 0, 0, 0}, {Kind::map, no_sid, 0, 0, 2}};
   book.apply_now(fill, {});
   // Released eagerly, both blocks queued; the next request takes the same slot and needs one of them now.
-  const std::vector<MemoryEvent> now = {{Kind::release, 0, -1, 0, 0}, {Kind::place, 1, 0, 0, 0}, {Kind::map, no_sid, 0, 0, 1}};
+  const std::vector<MemoryEvent> now = {
+      {Kind::release, 0, -1, 0, 0}, {Kind::place, 1, 0, 0, 0}, {Kind::map, no_sid, 0, 0, 1}};
   const std::vector<MemoryEvent> beside = {{Kind::unmap, no_sid, 0, 0, 2}};
   book.apply_now(now, beside);
   EXPECT_EQ(book.hurried(), 1U);

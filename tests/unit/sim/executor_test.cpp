@@ -37,9 +37,7 @@ class Rows final : public Workload {
 ManagerSpec reserve(const std::string& length) {
   return {"reserve", "reserve", {{"length", length}, {"min_block", std::int64_t{16}}}};
 }
-ManagerSpec paged(std::int64_t block) {
-  return {"paged", "paged", {{"block_size", block}, {"watermark", 0.0}}};
-}
+ManagerSpec paged(std::int64_t block) { return {"paged", "paged", {{"block_size", block}, {"watermark", 0.0}}}; }
 ManagerSpec vattention(const std::string& mapping, const std::string& reclaim, const std::string& layout) {
   return {"vattention",
           "vattention",
@@ -63,7 +61,8 @@ RunConfig config_of(const ManagerSpec& manager, std::uint64_t seed) {
   std::int64_t at = 0;
   for (std::uint64_t id = 0; id < 60; ++id) {
     at += rng.below(3) == 0 ? static_cast<std::int64_t>(rng.below(4'000'000)) : 0;
-    rows.push_back({at, static_cast<std::int32_t>(1 + rng.below(150)), static_cast<std::int32_t>(1 + rng.below(120)), id});
+    rows.push_back(
+        {at, static_cast<std::int32_t>(1 + rng.below(150)), static_cast<std::int32_t>(1 + rng.below(120)), id});
   }
   config.workload = std::make_shared<Rows>(std::move(rows));
   return config;
@@ -92,9 +91,7 @@ class Follower final : public StepExecutor {
       const auto known = stored_.find(r.sid);
       // A residency starts with nothing and goes on where the last iteration left it.
       EXPECT_EQ(r.stored, known == stored_.end() ? 0 : known->second);
-      if (known != stored_.end()) {
-        EXPECT_EQ(id_.at(r.sid), r.id);
-      }
+      if (known != stored_.end()) { EXPECT_EQ(id_.at(r.sid), r.id); }
       id_[r.sid] = r.id;
       stored_[r.sid] = r.stored + r.count;
       EXPECT_FALSE(r.decoding && chunk_seen) << "decoders run before those still at their prompt";
@@ -138,8 +135,10 @@ class Follower final : public StepExecutor {
         place_[e.sid] = e;
       } else {
         for (std::int64_t b = e.first; b < e.first + e.count; ++b)
-          if (e.kind == MemoryEvent::Kind::map) mapped_[e.slot].insert(b);
-          else mapped_[e.slot].erase(b);
+          if (e.kind == MemoryEvent::Kind::map)
+            mapped_[e.slot].insert(b);
+          else
+            mapped_[e.slot].erase(b);
         (e.kind == MemoryEvent::Kind::map ? maps : unmaps) += static_cast<std::uint64_t>(e.count);
       }
     }
@@ -196,9 +195,7 @@ TEST_P(UnderAnExecutor, DecisionsAreThoseOfTheSimulation) {
     }
     preemptions += alone.preemptions;
   }
-  if (GetParam().kind != "reserve") {
-    EXPECT_GT(preemptions, 0U);
-  }
+  if (GetParam().kind != "reserve") { EXPECT_GT(preemptions, 0U); }
 }
 
 INSTANTIATE_TEST_SUITE_P(Managers, UnderAnExecutor,
