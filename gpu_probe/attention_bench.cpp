@@ -82,12 +82,4 @@ double kv_bytes(std::span<const std::int32_t> lengths, const HeadShape& shape) {
   return tokens * 2 * 2 * shape.kv_heads * shape.head_dim;
 }
 
-Series paired_ratio(const Series& b, const Series& a) {
-  Series out;
-  if (a.size() != b.size() || a.dropped() + b.dropped() > 0) return out;
-  for (std::size_t i = 0; i < a.size(); ++i) out.add(b.values()[i] / a.values()[i]);
-  out.stop = b.stop;
-  return out;
-}
-
 }  // namespace stowage::probe

@@ -68,7 +68,4 @@ class ColdRegions {
 void measure_decode(Context& context);
 void measure_prefill(Context& context);
 
-/// B over A, sample by sample: paired, so that drift cancels. Empty unless both have all their samples.
-[[nodiscard]] Series paired_ratio(const Series& b, const Series& a);
-
 }  // namespace stowage::probe

@@ -130,7 +130,7 @@ std::vector<Placement> placements_of(const Point& point, int layers, std::size_t
   return out;
 }
 
-Keys keys_of(const Placement& placement, const Point& point, std::int64_t tokens) {
+Keys keys_of(const Placement& placement, const Point& point, std::int64_t tokens, std::int64_t longest) {
   const Layout& layout = placement.layout;
   return {{"layout", std::string(layout.block == 0 ? "contiguous" : "paged")},
           {"memory", std::string(name_of(placement.memory))},
@@ -143,6 +143,7 @@ Keys keys_of(const Placement& placement, const Point& point, std::int64_t tokens
           {"batch", std::int64_t{point.batch}},
           {"context", std::int64_t{point.context}},
           {"ragged", point.ragged},
+          {"context_max", longest},
           {"kv_tokens", tokens}};
 }
 
@@ -152,6 +153,7 @@ void measure_point(Context& context, CudaTimer& timer, const Pools& pools, const
   const auto lengths = lengths_of(point, context.rng());
   std::int64_t tokens = 0;
   for (const auto length : lengths) tokens += length;
+  const std::int64_t longest = *std::max_element(lengths.begin(), lengths.end());
   const double bytes = kv_bytes(lengths, point.shape);
   const DecodeBatch batch(point.shape, lengths, sms);
   const auto placements = placements_of(point, context.model().layers, static_cast<std::size_t>(bytes));
@@ -175,7 +177,7 @@ void measure_point(Context& context, CudaTimer& timer, const Pools& pools, const
                       }});
   const auto series = measure_interleaved(variants, context.rule(0.6), timer, context.rng());
   for (std::size_t v = 0; v < placements.size(); ++v) {
-    const Keys keys = keys_of(placements[v], point, tokens);
+    const Keys keys = keys_of(placements[v], point, tokens, longest);
     const double us = series[v].summary().median;
     context.add(figure("decode", keys, "us", series[v],
                        {{"bytes", bytes},
@@ -201,10 +203,10 @@ std::vector<Point> points_of(const Context& context) {
   const HeadShape own{m.heads, m.kv_heads, m.head_dim};
   std::vector<Point> points;
   const std::vector<int> batches =
-      context.quick() ? std::vector{1, 16, 64} : std::vector{1, 2, 4, 8, 16, 32, 64, 128, 256};
-  const std::vector<int> contexts = context.quick()
-                                        ? std::vector{512, 4096}
-                                        : std::vector{64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536};
+      context.quick() ? std::vector{1, 16, 64} : std::vector{1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256};
+  const std::vector<int> contexts =
+      context.quick() ? std::vector{512, 4096} : std::vector{64,   96,   128,  256,  512,  700,   1024,  1500,
+                                                             2048, 3000, 4096, 6000, 8192, 16384, 32768, 65536};
   for (const int batch : batches) {
     for (const int length : contexts) {
       const bool all =
@@ -212,8 +214,10 @@ std::vector<Point> points_of(const Context& context) {
       points.push_back({own, batch, length, all, false});
     }
   }
-  for (const int batch : {8, 32, 128}) {
-    for (const int length : {2048, 8192}) points.push_back({own, batch, length, false, true});
+  if (!context.quick()) {
+    for (const int batch : {4, 8, 16, 32, 64, 128, 256}) {
+      for (const int length : {512, 2048, 8192}) points.push_back({own, batch, length, false, true});
+    }
   }
   // Other groups and head sizes, at a size where bandwidth counts.
   for (const HeadShape& shape :

@@ -8,30 +8,51 @@ namespace {
 
 constexpr std::size_t kPoolBytes = std::size_t{2} << 30;
 
+struct Chunk {
+  int count = 0;   // new tokens of a request
+  int stored = 0;  // tokens before them
+};
+
 struct Point {
   HeadShape shape;
-  int batch = 1;
-  int count = 0;   // new tokens of each request
-  int stored = 0;  // tokens before them
+  std::vector<Chunk> parts;
   bool all_layouts = false;
+
+  Point(const HeadShape& s, int batch, int count, int stored, bool all)
+      : shape(s), parts(static_cast<std::size_t>(batch), Chunk{count, stored}), all_layouts(all) {}
+  [[nodiscard]] bool alone(int count) const {
+    return parts.size() == 1 && parts[0].count == count && parts[0].stored == 0;
+  }
 };
+
+/// "512@0,300@2048": new tokens after stored ones, request by request.
+std::string list_of(const std::vector<Chunk>& parts) {
+  std::string out;
+  for (const Chunk& p : parts)
+    out += (out.empty() ? "" : ",") + std::to_string(p.count) + "@" + std::to_string(p.stored);
+  return out;
+}
 
 class PrefillBatch {
  public:
   PrefillBatch(const Point& point, int sms) {
     std::vector<PrefillChunk> chunks;
-    for (int r = 0; r < point.batch; ++r) chunks.push_back({r, r * point.count, point.count, point.stored});
+    int rows = 0;
+    for (const Chunk& p : point.parts) {
+      chunks.push_back({static_cast<std::int32_t>(chunks.size()), rows, p.count, p.stored});
+      rows += p.count;
+    }
     const HeadShape& shape = point.shape;
     const auto tiles = plan_prefill(chunks, prefill_tile_tokens(shape.heads, shape.kv_heads));
     tiles_ = KvImage::upload(std::span<const PrefillTile>(tiles));
     const int width = shape.heads * shape.head_dim;
-    q_ = DeviceBuffer(static_cast<std::size_t>(point.batch) * point.count * width * 2);
+    q_ = DeviceBuffer(static_cast<std::size_t>(rows) * static_cast<std::size_t>(width) * 2);
     out_ = DeviceBuffer(q_.bytes());
     launch_fill_random(nullptr, q_.as<>(), q_.bytes(), 5, true);
     CUDA_CHECK(cudaDeviceSynchronize());
     args_.q = q_.as<>();
     args_.q_stride = width;
-    args_.q_rows = point.batch * point.count;
+    args_.q_rows = rows;
     args_.out = out_.as<>();
     args_.out_stride = width;
     args_.tiles = tiles_.as<PrefillTile>();
@@ -82,7 +103,16 @@ std::vector<std::pair<Layout, PrefillLoader>> layouts_of(const Point& point) {
 
 void measure_point(Context& context, CudaTimer& timer, const DeviceBuffer& pool, const Point& point, bool sustained) {
   const PrefillBatch batch(point, context.device().sms);
-  const std::vector<std::int32_t> lengths(static_cast<std::size_t>(point.batch), point.stored + point.count);
+  std::vector<std::int32_t> lengths;
+  std::int64_t fresh = 0, stored = 0;
+  for (const Chunk& p : point.parts) {
+    lengths.push_back(p.stored + p.count);
+    fresh += p.count;
+    stored += p.stored;
+  }
+  const bool alike = std::all_of(point.parts.begin(), point.parts.end(), [&](const Chunk& p) {
+    return p.count == point.parts[0].count && p.stored == point.parts[0].stored;
+  });
   ColdRegions cold;
   std::vector<std::unique_ptr<Placed>> placed;
   std::vector<Variant> variants;
@@ -103,9 +133,10 @@ void measure_point(Context& context, CudaTimer& timer, const DeviceBuffer& pool,
             {"heads", std::int64_t{point.shape.heads}},
             {"kv_heads", std::int64_t{point.shape.kv_heads}},
             {"head_dim", std::int64_t{point.shape.head_dim}},
-            {"batch", std::int64_t{point.batch}},
-            {"new_tokens", std::int64_t{point.count}},
-            {"stored_tokens", std::int64_t{point.stored}}};
+            {"batch", static_cast<std::int64_t>(point.parts.size())},
+            {"new_tokens", alike ? point.parts[0].count : fresh},
+            {"stored_tokens", alike ? point.parts[0].stored : stored},
+            {"chunk_list", alike ? std::string() : list_of(point.parts)}};
   };
   const auto add = [&](const char* name, const Placed& place, const Series& series) {
     const double us = series.summary().median;
@@ -126,21 +157,33 @@ void measure_point(Context& context, CudaTimer& timer, const DeviceBuffer& pool,
   }
 }
 
-std::vector<Point> points_of(const Context& context) {
+std::vector<Point> points_of(Context& context) {
   const ModelShape& m = context.model();
   const HeadShape own{m.heads, m.kv_heads, m.head_dim};
+  Rng& rng = context.rng();
   std::vector<Point> points;
   const std::vector<int> counts = context.quick() ? std::vector{512, 2048, 8192}
                                                   : std::vector{16, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384};
   for (const int count : counts) points.push_back({own, 1, count, 0, count == 8192 || count == 2048});
   const std::vector<int> prefixes = context.quick() ? std::vector{4096} : std::vector{512, 2048, 8192, 32768};
   for (const int stored : prefixes) {
-    for (const int count : {64, 256, 512, 2048}) points.push_back({own, 1, count, stored, false});
+    for (const int count : {64, 256, 512, 2048})
+      points.push_back({own, 1, count, stored, count == 512 && (stored == 2048 || stored == 8192)});
   }
   for (const int batch : {4, 16}) points.push_back({own, batch, 512, 0, false});
   if (!context.quick()) {
     for (const int count : {100, 333, 777, 1500, 3000, 6000})
       points.push_back({own, 1, count, 0, false});  // between tile edges
+  }
+  if (!context.quick()) {  // requests that differ, in one launch
+    for (int i = 0; i < 12; ++i) {
+      Point point{own, 2 + i % 3, 0, 0, false};
+      for (Chunk& p : point.parts) {
+        p.count = 32 + static_cast<int>(rng() % 1500);
+        p.stored = rng() % 2 == 0 ? 0 : 64 + static_cast<int>(rng() % 4000);
+      }
+      points.push_back(point);
+    }
   }
   for (const HeadShape& shape : {HeadShape{32, 32, 128}, HeadShape{64, 8, 128}, HeadShape{32, 8, 64}}) {
     if (!(shape == own)) points.push_back({shape, 1, 4096, 0, false});
@@ -158,7 +201,7 @@ void measure_prefill(Context& context) {
   CudaTimer timer;
   for (const Point& point : points_of(context)) {
     if (context.interrupted()) return;
-    const bool sustained = point.batch == 1 && point.stored == 0 && (point.count == 8192 || point.count == 2048);
+    const bool sustained = point.alone(8192) || point.alone(2048);
     measure_point(context, timer, pool, point, sustained);
   }
 }

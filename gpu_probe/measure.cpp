@@ -82,6 +82,14 @@ void Series::merge(const Series& other) {
   dropped_ += other.dropped_;
 }
 
+Series paired_ratio(const Series& b, const Series& a) {
+  Series out;
+  if (a.size() != b.size() || a.dropped() + b.dropped() > 0) return out;
+  for (std::size_t i = 0; i < a.size(); ++i) out.add(b.values()[i] / a.values()[i]);
+  out.stop = b.stop;
+  return out;
+}
+
 Figure figure(std::string name, Keys keys, std::string unit, const Series& series, Keys extra) {
   Figure f;
   f.name = std::move(name);

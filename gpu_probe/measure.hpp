@@ -70,6 +70,9 @@ class Series {
   double mean_ = 0, m2_ = 0;  // Welford
 };
 
+/// B over A, sample by sample: paired, so that drift cancels. Empty unless both have all their samples.
+[[nodiscard]] Series paired_ratio(const Series& b, const Series& a);
+
 using Value = std::variant<std::int64_t, double, bool, std::string>;
 
 /// What was varied: {"handle_bytes", 2097152}. Order is kept. Names end with their unit.

@@ -102,7 +102,8 @@ struct Part {
   void (*run)(Context&);
 };
 
-extern const Part vmm_part, attention_part, gemm_part, copy_part, launch_part, collective_part, iteration_part;
+extern const Part vmm_part, attention_part, gemm_part, elementwise_part, copy_part, launch_part, collective_part,
+    iteration_part;
 /// In the order `gpu_probe all` runs them.
 [[nodiscard]] std::span<const Part* const> parts();
 

@@ -180,7 +180,7 @@ Outcome serve(StepRunner& runner, const TinyKv& kv, bool graph, PrefillLoader lo
                                    : out.ids[static_cast<std::size_t>(r)][static_cast<std::size_t>(stored[r] + t)]);
       stored[r] += count;
     }
-    runner.run(batch, stream.get(), graph, loader);
+    runner.run(batch, stream.get(), {.graph = graph, .loader = loader});
     CUDA_CHECK(cudaStreamSynchronize(stream.get()));
     std::vector<std::int32_t> sampled(kSlots);
     CUDA_CHECK(cudaMemcpy(sampled.data(), runner.sampled(), kSlots * sizeof(std::int32_t), cudaMemcpyDeviceToHost));

@@ -100,13 +100,13 @@ StepRunner::StepRunner(const ModelShape& shape, int layers, const StepLimits& li
   CUDA_CHECK(cudaDeviceSynchronize());
 }
 
-void StepRunner::bind(std::span<const KvView> layers) {
+void StepRunner::bind(std::span<const KvView> layers, int binding) {
   if (static_cast<int>(layers.size()) != layers_) throw std::invalid_argument("StepRunner::bind: one view a layer");
   CUDA_CHECK(cudaDeviceSynchronize());
-  graphs_.clear();
-  kv_.assign(layers.begin(), layers.end());
-  maps_.clear();
-  for (const KvView& view : kv_) maps_.push_back(make_prefill_maps(view, shape_.kv_heads, shape_.head_dim));
+  Binding bound;
+  bound.kv.assign(layers.begin(), layers.end());
+  for (const KvView& view : bound.kv) bound.maps.push_back(make_prefill_maps(view, shape_.kv_heads, shape_.head_dim));
+  bindings_[binding] = std::move(bound);
 }
 
 int StepRunner::pieces_max(int decodes) const { return decodes + 4 * decode_slots(sms_) / shape_.kv_heads; }
@@ -167,8 +167,9 @@ void StepRunner::fill(const StepBatch& batch, const Layout& l, std::span<const P
   if (!tiles.empty()) std::memcpy(words + l.tile, tiles.data(), tiles.size_bytes());
 }
 
-void StepRunner::attend(const Layout& l, int layer, cudaStream_t stream, PrefillLoader loader) {
-  const KvView& kv = kv_[static_cast<std::size_t>(layer)];
+void StepRunner::attend(const Layout& l, int layer, cudaStream_t stream, const StepOptions& options) {
+  const Binding& bound = bindings_.at(options.binding);
+  const KvView& kv = bound.kv[static_cast<std::size_t>(layer)];
   const auto* words = meta_.as<std::int32_t>();
   const std::int64_t q_stride = static_cast<std::int64_t>(shape_.heads + 2 * shape_.kv_heads) * shape_.head_dim;
   const std::int64_t out_stride = static_cast<std::int64_t>(shape_.heads) * shape_.head_dim;
@@ -204,11 +205,11 @@ void StepRunner::attend(const Layout& l, int layer, cudaStream_t stream, Prefill
     args.head_dim = shape_.head_dim;
     args.scale = scale;
     args.blocks = sms_;
-    launch_prefill(maps_[static_cast<std::size_t>(layer)], kv, args, loader, stream);
+    launch_prefill(bound.maps[static_cast<std::size_t>(layer)], kv, args, options.loader, stream);
   }
 }
 
-void StepRunner::queue(const Layout& l, cudaStream_t stream, PrefillLoader loader) {
+void StepRunner::queue(const Layout& l, cudaStream_t stream, const StepOptions& options) {
   const auto* words = meta_.as<std::int32_t>();
   const int m = l.padded, hidden = shape_.hidden, q_width = shape_.heads * shape_.head_dim;
   const int qkv_width = q_width + 2 * shape_.kv_heads * shape_.head_dim;
@@ -233,8 +234,8 @@ void StepRunner::queue(const Layout& l, cudaStream_t stream, PrefillLoader loade
     gemm_.run(stream, normed_.as<>(), weight(w.qkv), qkv_.as<>(), m, qkv_width, hidden);
     rope.q_norm = head_norms ? weight(w.q_norm) : nullptr;
     rope.k_norm = head_norms ? weight(w.k_norm) : nullptr;
-    launch_rope_append(stream, kv_[static_cast<std::size_t>(layer)], rope);
-    attend(l, layer, stream, loader);
+    launch_rope_append(stream, bindings_.at(options.binding).kv[static_cast<std::size_t>(layer)], rope);
+    if (options.attention) attend(l, layer, stream, options);
     gemm_.run(stream, attended_.as<>(), weight(w.o), projected_.as<>(), m, hidden, q_width);
     launch_rms_norm(stream, projected_.as<>(), residual_.as<>(), weight(w.mlp_norm), normed_.as<>(), m, hidden,
                     kEpsilon);
@@ -251,8 +252,9 @@ void StepRunner::queue(const Layout& l, cudaStream_t stream, PrefillLoader loade
   launch_argmax(stream, logits_.as<>(), words + l.sample_slots, last_token_.as<std::int32_t>(), samples, shape_.vocab);
 }
 
-StepShape StepRunner::run(const StepBatch& batch, cudaStream_t stream, bool graph, PrefillLoader loader) {
-  if (kv_.empty()) throw std::invalid_argument("StepRunner::run before bind");
+StepShape StepRunner::run(const StepBatch& batch, cudaStream_t stream, const StepOptions& options) {
+  const auto bound = bindings_.find(options.binding);
+  if (bound == bindings_.end()) throw std::invalid_argument("StepRunner::run before bind");
   std::vector<PrefillChunk> chunks;
   int rows = 0, decodes = 0, samples = 0;
   for (const StepRequest& r : batch.requests) {
@@ -277,7 +279,7 @@ StepShape StepRunner::run(const StepBatch& batch, cudaStream_t stream, bool grap
   }
   const auto tiles = plan_prefill(chunks, prefill_tile_tokens(shape_.heads, shape_.kv_heads));
   // Padded rows sample nothing: a graph is one for all batches of its padded size.
-  graph = graph && decodes == rows && samples == rows;
+  const bool graph = options.graph && decodes == rows && samples == rows;
   const Layout l = layout_of(rows, decodes, static_cast<int>(tiles.size()), samples);
 
   Staging& staging = staging_[next_staging_++ % staging_.size()];
@@ -287,14 +289,14 @@ StepShape StepRunner::run(const StepBatch& batch, cudaStream_t stream, bool grap
                              stream));
   CUDA_CHECK(cudaEventRecord(staging.copied.get(), stream));
   if (!graph) {
-    queue(l, stream, loader);
+    queue(l, stream, options);
     return {rows, l.padded, decodes, false};
   }
-  GraphExec& exec = graphs_[{l.padded, padded_rows(samples)}];
+  GraphExec& exec = bound->second.graphs[{l.padded, padded_rows(samples), options.attention}];
   if (exec.get() == nullptr) {
     // The first batch of a size runs eagerly: kernels are loaded at their first launch, which a capture forbids.
-    queue(l, stream, loader);
-    exec = capture_graph(stream, [&](cudaStream_t s) { queue(l, s, loader); });
+    queue(l, stream, options);
+    exec = capture_graph(stream, [&](cudaStream_t s) { queue(l, s, options); });
     return {rows, l.padded, decodes, false};
   }
   CUDA_CHECK(cudaGraphLaunch(exec.get(), stream));

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <span>
+#include <tuple>
 #include <vector>
 
 #include "gpu_probe/cuda.hpp"
@@ -36,6 +37,13 @@ struct StepShape {
   bool graph = false;
 };
 
+struct StepOptions {
+  bool graph = true;  // replay a captured graph when all requests decode
+  PrefillLoader loader = PrefillLoader::tensor;
+  int binding = 0;        // whose K and V: see bind()
+  bool attention = true;  // false leaves the attention kernels out, to time the rest; what is sampled is then garbage
+};
+
 class StepRunner {
  public:
   /// Allocates and fills weights (about the model's size x layers / all layers) and activations on the current device.
@@ -44,14 +52,13 @@ class StepRunner {
   StepRunner& operator=(const StepRunner&) = delete;
   ~StepRunner();
 
-  /// Where each layer's K and V are. Addresses must stay until the next bind(); drops the graphs captured before.
-  void bind(std::span<const KvView> layers);
+  /// Where each layer's K and V are; several bindings (0, 1, …) stand side by side, so that layouts can be timed in
+  /// turn. Addresses must stay until the next bind() of the same number, which drops the graphs captured for it.
+  void bind(std::span<const KvView> layers, int binding = 0);
 
-  /// Queues one iteration. graph: replay a captured graph when all requests decode. Throws std::invalid_argument when
-  /// the batch breaks the limits or the order; reads no K or V past a request's tokens. stream: not the legacy one,
-  /// which cannot be captured.
-  StepShape run(const StepBatch& batch, cudaStream_t stream, bool graph = true,
-                PrefillLoader loader = PrefillLoader::tensor);
+  /// Queues one iteration. Throws std::invalid_argument when the batch breaks the limits or the order; reads no K or V
+  /// past a request's tokens. stream: not the legacy one, which cannot be captured.
+  StepShape run(const StepBatch& batch, cudaStream_t stream, const StepOptions& options = {});
 
   /// On the device: the token last sampled for each slot.
   [[nodiscard]] const std::int32_t* sampled() const { return last_token_.as<std::int32_t>(); }
@@ -76,12 +83,17 @@ class StepRunner {
  private:
   struct Layout;   // offsets of one step's arrays in the metadata buffer
   struct Staging;  // pinned copy of the metadata, and the event that says when it may be written again
+  struct Binding {
+    std::vector<KvView> kv;
+    std::vector<PrefillMaps> maps;
+    std::map<std::tuple<int, int, bool>, GraphExec> graphs;  // by (padded rows, samples, attention)
+  };
 
   Layout layout_of(int rows, int decodes, int tiles, int samples) const;
   void fill(const StepBatch& batch, const Layout& layout, std::span<const PrefillTile> tiles,
             std::int32_t* words) const;
-  void queue(const Layout& layout, cudaStream_t stream, PrefillLoader loader);
-  void attend(const Layout& layout, int layer, cudaStream_t stream, PrefillLoader loader);
+  void queue(const Layout& layout, cudaStream_t stream, const StepOptions& options);
+  void attend(const Layout& layout, int layer, cudaStream_t stream, const StepOptions& options);
   [[nodiscard]] const void* weight(std::size_t offset) const { return weights_.as<std::uint16_t>() + offset; }
   [[nodiscard]] int pieces_max(int decodes) const;
 
@@ -95,9 +107,7 @@ class StepRunner {
   std::size_t embedding_ = 0, head_ = 0, final_norm_ = 0;
   DeviceBuffer residual_, normed_, qkv_, attended_, projected_, gate_up_, activated_, last_rows_, logits_, scratch_,
       meta_, last_token_;
-  std::vector<KvView> kv_;
-  std::vector<PrefillMaps> maps_;
-  std::map<std::pair<int, int>, GraphExec> graphs_;  // by (padded rows, samples)
+  std::map<int, Binding> bindings_;
   std::vector<Staging> staging_;
   std::size_t next_staging_ = 0;
 };
