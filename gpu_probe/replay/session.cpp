@@ -58,7 +58,7 @@ StepTiming Session::run(const IterationPlan& plan) {
   const probe::StepBatch& batch = tokens_.batch(plan);
   CUDA_CHECK(cudaEventRecord(begun_.get(), stream_.get()));
   store_.upload(plan, stream_.get());
-  const probe::StepShape shape = runner_.run(batch, stream_.get(), true, loader_);
+  const probe::StepShape shape = runner_.run(batch, stream_.get(), {.loader = loader_});
   CUDA_CHECK(
       cudaMemcpyAsync(sampled_.as<>(), runner_.sampled(), sampled_.bytes(), cudaMemcpyDeviceToHost, stream_.get()));
   CUDA_CHECK(cudaEventRecord(ended_.get(), stream_.get()));
