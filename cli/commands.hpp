@@ -34,5 +34,6 @@ struct Outcome {
 [[nodiscard]] Outcome model_list(const Options& options);
 [[nodiscard]] Outcome hardware_show(const Options& options);
 [[nodiscard]] Outcome hardware_list(const Options& options);
+[[nodiscard]] Outcome calibrate_command(const Options& options);
 [[nodiscard]] Outcome completion(const Options& options);
 }  // namespace stowage::cli

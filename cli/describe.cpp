@@ -112,7 +112,11 @@ std::string cost_source(const Scenario& scenario) {
     case CostSource::roofline: return "roofline of " + scenario.hardware.name + ", not calibrated";
     case CostSource::profile: break;
   }
-  return "profile " + scenario.hardware.name;
+  const Profile& p = *scenario.profile;
+  std::string out = fmt::format("profile {}, {}", p.name, p.summary());
+  if (const PartError* e = p.error_of("iteration"))
+    out += fmt::format("; whole iterations {:.1f} % off, bias {:+.1f} %", 100 * e->mape, 100 * e->bias);
+  return out;
 }
 
 Evidence evidence(const Scenario& scenario) {
@@ -121,7 +125,10 @@ Evidence evidence(const Scenario& scenario) {
     case CostSource::roofline: return Evidence::roofline;
     case CostSource::profile: break;
   }
-  return Evidence::measured;
+  const Profile& p = *scenario.profile;
+  if (p.evidence == ProfileEvidence::published) return Evidence::published;
+  if (p.evidence == ProfileEvidence::engine_log) return Evidence::engine_log;
+  return scenario.profile_gaps.empty() && p.name == scenario.hardware.name ? Evidence::measured : Evidence::scaled;
 }
 }  // namespace
 

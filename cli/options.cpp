@@ -38,6 +38,7 @@ class Parser {
     app_.footer("Exit codes: 0 ok; 1 the tool or its surroundings failed; 2 bad usage, scenario or trace;\n"
                 "3 SLO not met (--assert-slo); 4 infeasible; 130/143 interrupted. More: docs/cli.md");
     add_run();
+    add_calibrate();
     add_check();
     add_trace();
     add_show("model", "a zoo name, a YAML file, or a Hugging Face config.json",
@@ -90,6 +91,15 @@ class Parser {
     run->add_flag("--quiet", options_.quiet, "No progress on stderr");
     run->add_flag("--iterations", options_.iterations, "Also write iterations.csv, a row an iteration (needs -o)");
     run->add_flag("--assert-slo", options_.assert_slo, "Exit with 3 unless every manager meets the scenario's slo");
+  }
+
+  void add_calibrate() {
+    auto* calibrate = app_.add_subcommand("calibrate", "Turn what gpu_probe measured into a profile with its errors");
+    input(calibrate, "PROBE", "probe files of one kind of GPU; the first that has a part is its anchor", many);
+    calibrate->add_option("-o,--output", options_.output, "Profile to write (default: stdout)")->type_name("FILE");
+    calibrate->add_option("--report", options_.report, "HTML page with error tables and plots")->type_name("FILE");
+    calibrate->add_option("--hardware", options_.hardware, "Zoo name (default: by the GPU's name)")->type_name("NAME");
+    calibrate->add_flag("--force", options_.force, "Replace the files");
   }
 
   void add_check() {

@@ -23,6 +23,9 @@ struct Options {
   bool assert_slo = false;
   int jobs = 0;                     // 0 = one a core
 
+  // Of `calibrate`.
+  std::string report, hardware;
+
   // Of `trace`.
   double rate_scale = 1;
   std::uint64_t limit = 0, repeat = 1, count = 0;

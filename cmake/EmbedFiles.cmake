@@ -37,6 +37,11 @@ function(stowage_embed target accessor)
   # An object without this note would make the whole program's stack executable.
   string(APPEND data "  .section .note.GNU-stack,\"\",%progbits\n")
 
+  set(body "  return {};\n")
+  if(files)
+    set(body "  static const EmbeddedFile files[] = {\n${table}  };\n  return files;\n")
+  endif()
+
   set(folder ${CMAKE_CURRENT_BINARY_DIR}/embedded)
   file(CONFIGURE OUTPUT ${folder}/${target}.S CONTENT "${data}" @ONLY)
   file(CONFIGURE OUTPUT ${folder}/${target}.cpp CONTENT
@@ -50,10 +55,7 @@ ${symbols}}
 namespace stowage {
 std::span<const EmbeddedFile> ${accessor}();
 std::span<const EmbeddedFile> ${accessor}() {
-  static const EmbeddedFile files[] = {
-${table}  };
-  return files;
-}
+${body}}
 }  // namespace stowage
 " @ONLY)
   set_source_files_properties(${folder}/${target}.S PROPERTIES OBJECT_DEPENDS "${paths}")

@@ -95,6 +95,10 @@ std::string_view evidence_name(Evidence evidence) {
       return "measured";
     case Evidence::scaled:
       return "scaled";
+    case Evidence::published:
+      return "published";
+    case Evidence::engine_log:
+      return "engine-log";
     case Evidence::roofline:
       return "roofline";
     case Evidence::linear:

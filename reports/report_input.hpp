@@ -14,10 +14,12 @@ namespace stowage {
 
 /// How well the step costs are known; stands as a badge on every report.
 enum class Evidence : std::uint8_t {
-  measured,  // a profile taken on this GPU and model shape
-  scaled,    // a profile stretched to another shape or GPU
-  roofline,  // spec-sheet arithmetic, never measured
-  linear,    // coefficients the user gave
+  measured,    // a profile taken on this GPU and model shape
+  scaled,      // a profile stretched to another shape or GPU
+  published,   // a profile from others' measurements, as they published them
+  engine_log,  // coarse coefficients fitted to a serving engine's log
+  roofline,    // spec-sheet arithmetic, never measured
+  linear,      // coefficients the user gave
 };
 [[nodiscard]] std::string_view evidence_name(Evidence evidence);
 

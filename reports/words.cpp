@@ -195,6 +195,10 @@ std::string evidence(Evidence evidence) {
       return "measured";
     case Evidence::scaled:
       return "scaled from a measured profile";
+    case Evidence::published:
+      return "published measurements";
+    case Evidence::engine_log:
+      return "fitted to an engine's log";
     case Evidence::roofline:
       return "roofline, not calibrated";
     case Evidence::linear:

@@ -101,7 +101,8 @@ SchedulerConfig read_scheduler(const ConfigNode& node, std::int64_t model_len, P
   return c;
 }
 
-CostSpec read_cost(const ConfigNode& node, Problems& problems) {
+CostSpec read_cost(const ConfigNode& node, Context& context) {
+  Problems& problems = context.problems;
   MapReader in(node, problems);
   CostSpec c;
   c.source = static_cast<CostSource>(in.choice("source", cost_source_names, static_cast<std::size_t>(c.source)));
@@ -112,6 +113,12 @@ CostSpec read_cost(const ConfigNode& node, Problems& problems) {
   for (const std::string_view key : {"base", "per_prefill_token", "per_decode_seq", "per_kv_token"})
     if (c.source != CostSource::linear && in.has(key))
       in.problem(key, fmt::format("'{}' goes with 'source: linear' only; remove it", in.path_of(key)));
+  if (in.has("profile")) {
+    const ConfigNode path = in.node("profile");
+    if (!in.text("profile").empty()) c.profile = context.resolve(path);
+    if (c.source != CostSource::profile)
+      in.problem("profile", fmt::format("'{}' goes with 'source: profile' only; remove it", in.path_of("profile")));
+  }
   const ConfigNode vmm = in.node("vmm");
   in.finish();
   if (!vmm) return c;

@@ -42,7 +42,9 @@ inline constexpr Bytes pool_max{std::int64_t{1} << 50};  // 1 PiB a replica: sum
 [[nodiscard]] ClusterSpec read_cluster(const ConfigNode& node, const Scenario& s, bool model_known, Problems& problems);
 [[nodiscard]] MemorySpec read_memory(const ConfigNode& node, Problems& problems);
 [[nodiscard]] SchedulerConfig read_scheduler(const ConfigNode& node, std::int64_t model_len, Problems& problems);
-[[nodiscard]] CostSpec read_cost(const ConfigNode& node, Problems& problems);
+[[nodiscard]] CostSpec read_cost(const ConfigNode& node, Context& context);
+/// Loads the profile that `cost:` asks for, or the one shipped for scenario.hardware, into the scenario.
+void read_profile(const ConfigNode& node, Scenario& scenario, Problems& problems);
 [[nodiscard]] std::vector<SloTarget> read_slo(const ConfigNode& node, Problems& problems);
 
 /// Reads `workload:` into scenario.workload and opens it (seeded, scaled); sets the ledger of a trace. nullptr when
@@ -58,4 +60,17 @@ struct ManagerEntry {
 };
 /// Reads `managers:` through the table in sim/kv/registry.hpp and gives every entry a name of its own.
 [[nodiscard]] std::vector<ManagerEntry> read_managers(const ConfigNode& node, Problems& problems);
+
+/// Prices of each manager's run: managers with other memory layouts run other attention kernels.
+class Prices {
+ public:
+  /// Decides what prices the steps (scenario.cost_used) and notes what a reader must know about it.
+  explicit Prices(Scenario& scenario);
+  [[nodiscard]] StepCost steps(const ManagerSpec& manager);
+  [[nodiscard]] VmmCost vmm(const ManagerSpec& manager) const;
+
+ private:
+  const Scenario& s_;
+  std::vector<std::pair<KvLayout, StepCost>> compiled_;
+};
 }  // namespace stowage::detail

@@ -125,9 +125,10 @@ struct WorkloadWriter {
   }
 };
 
-std::string cost(const CostSpec& c) {
+std::string cost(const CostSpec& c, const fs::path& folder) {
   FlowMap out;
   out.add("source", cost_source_names.at(static_cast<std::size_t>(c.source)));
+  if (!c.profile.empty()) out.add("profile", yaml_text(path_from(c.profile, folder)));
   if (c.source == CostSource::linear) {
     out.add("base", format_duration(c.linear.base_ns))
         .add("per_prefill_token", format_duration(c.linear.per_prefill_token_ns))
@@ -175,7 +176,7 @@ std::string resolved_yaml(const Scenario& s, const std::optional<std::string>& k
       "scheduler: {{policy: vllm, max_batch: {}, max_batched_tokens: {}, max_model_len: {}, chunked_prefill: {}, "
       "admit_full: {}}}\n",
       sched.max_batch, sched.max_batched_tokens, sched.max_model_len, sched.chunked_prefill, sched.admit_full);
-  out += fmt::format("cost: {}\n", cost(s.cost));
+  out += fmt::format("cost: {}\n", cost(s.cost, folder));
   out += "managers:\n";
   for (const auto& run : s.runs) out += fmt::format("  - {}\n", manager(run.manager));
   FlowMap slo;

@@ -7,8 +7,6 @@
 #include <algorithm>
 #include <limits>
 
-#include "models/cost/roofline.hpp"
-#include "models/cost/vmm.hpp"
 #include "scenario/reader.hpp"
 
 namespace stowage {
@@ -65,7 +63,8 @@ Parts read_root(const ConfigNode& root, Context& context, Scenario& s, std::opti
   s.memory = detail::read_memory(in.node("memory"), problems);
   const auto model_len = model_known ? std::min(model_len_default, s.model.max_positions) : model_len_default;
   s.scheduler = detail::read_scheduler(in.node("scheduler"), std::max<std::int64_t>(2, model_len), problems);
-  s.cost = detail::read_cost(in.node("cost"), problems);
+  s.cost = detail::read_cost(in.node("cost"), context);
+  if (!s.hardware_ref.empty()) detail::read_profile(in.node("cost"), s, problems);
   s.slo = detail::read_slo(in.node("slo"), problems);
   Parts parts;
   parts.workload = detail::read_workload(in.node("workload", true), context, s);
@@ -123,41 +122,6 @@ void check_outright_pool(Scenario& s) {
                     in_gib(pool_per_gpu), in_gib(b.weights), in_gib(b.device), s.hardware.name));
 }
 
-StepCost derive_cost(Scenario& s) {
-  if (s.cost.source == CostSource::linear) {
-    s.cost_used = CostSource::linear;
-    return StepCost(s.cost.linear);
-  }
-  s.cost_used = CostSource::roofline;
-  if (s.cost.source == CostSource::profile)
-    s.notes.push_back(
-        fmt::format("{} has no calibrated profile: steps are priced by its spec sheet (roofline, "
-                    "uncalibrated)",
-                    s.hardware.name));
-  else
-    s.notes.push_back(
-        fmt::format("steps are priced by the spec sheet of {} (roofline, uncalibrated)", s.hardware.name));
-  return compile_roofline(s.model, s.hardware, static_cast<int>(s.cluster.tensor), s.scheduler.max_batched_tokens);
-}
-
-VmmCost derive_vmm(const Scenario& s, const ManagerSpec& spec) {
-  const auto page = spec.params.find("page");
-  if (page == spec.params.end()) return {};
-  VmmCost cost = vmm_cost(s.hardware, Bytes{std::get<std::int64_t>(page->second)});
-  std::string given;
-  const auto override_with = [&](const std::optional<double>& value, double& price, std::string_view name) {
-    if (!value) return;
-    price = *value;
-    given += fmt::format("{}{}", given.empty() ? "" : ", ", name);
-  };
-  override_with(s.cost.vmm_create_ns, cost.create_ns, "create");
-  override_with(s.cost.vmm_map_ns, cost.map_ns, "map");
-  override_with(s.cost.vmm_set_access_ns, cost.set_access_ns, "set_access");
-  override_with(s.cost.vmm_unmap_ns, cost.unmap_ns, "unmap");
-  if (!given.empty()) cost.source = fmt::format("cost.vmm of the scenario ({}); {}", given, cost.source);
-  return cost;
-}
-
 void note_limits(Scenario& s) {
   if (s.scheduler.max_model_len > s.model.max_positions)
     s.notes.push_back(fmt::format("max_model_len {} is beyond the {} positions {} was made for",
@@ -170,14 +134,14 @@ void note_limits(Scenario& s) {
 }
 
 void derive_runs(Scenario& s, const Parts& parts, Problems& problems) {
-  const StepCost cost = derive_cost(s);
+  detail::Prices prices(s);
   for (const auto& entry : parts.managers) {
     RunConfig run;
     run.scheduler = s.scheduler;
     run.kv = s.kv;
     run.manager = entry.spec;
-    run.cost = cost;
-    run.vmm = derive_vmm(s, entry.spec);
+    run.cost = prices.steps(entry.spec);
+    run.vmm = prices.vmm(entry.spec);
     run.workload = parts.workload;
     detail::collect(problems, entry.at, fmt::format("'{}': ", entry.path), [&] {
       entry.row->check(run);

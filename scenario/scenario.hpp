@@ -12,6 +12,7 @@
 
 #include "base/error.hpp"
 #include "base/units.hpp"
+#include "models/cost/profile.hpp"
 #include "models/hardware/hardware.hpp"
 #include "models/llm/model.hpp"
 #include "models/memory_budget.hpp"
@@ -53,6 +54,7 @@ inline constexpr std::array<std::string_view, 3> cost_source_names = {"linear", 
 struct CostSpec {
   CostSource source = CostSource::profile;
   StepCost::Linear linear;
+  std::string profile;  // path of the user's own, ready to open; empty = the one shipped for the hardware
   std::optional<double> vmm_create_ns, vmm_map_ns, vmm_set_access_ns, vmm_unmap_ns;
 };
 
@@ -89,6 +91,8 @@ struct Scenario {
   KvGeometry kv;
   std::int64_t pool_tokens = 0;                 // floor(pool / bytes per token), before any rounding to blocks
   CostSource cost_used = CostSource::roofline;  // what prices the steps: `profile` may have had to fall back
+  std::optional<Profile> profile;               // when cost_used is profile
+  std::vector<std::string> profile_gaps;        // what of it is scaled from other shapes
   std::vector<std::string> notes;               // one line each, to be shown with every result
   std::vector<RunConfig> runs;                  // one a manager, in the order of the file
 };

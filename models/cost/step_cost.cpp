@@ -36,18 +36,26 @@ StepCost::StepCost(Table table)
     : kind_(Kind::table), table_(std::make_shared<const Table>(std::move(table))) {
   STOWAGE_ASSERT(!table_->dense_ns.empty());
   STOWAGE_ASSERT(table_->prefill.utilisation.size() == table_->prefill.log2_q.size() * table_->prefill.log2_kv.size());
+  STOWAGE_ASSERT(table_->decode_rows.size() % decode_segments == 0);
+  const auto& tiles = table_->tiles;
+  STOWAGE_ASSERT(tiles.tile_tokens == 0 || (tiles.knots >= 2 && tiles.chunks.size() % tiles.knots == 0));
 }
 
 DecodeLine StepCost::decode_line(std::int64_t b) const {
   const auto seqs = static_cast<double>(b);
   if (kind_ == Kind::linear)
     return {(linear_.base_ns + linear_.per_prefill_token_ns * 0.0) + linear_.per_decode_seq_ns * seqs, 0.0,
-            linear_.per_kv_token_ns, 0.0, 0.0};
+            linear_.per_kv_token_ns, 0.0, 0.0, nullptr};
   const auto& t = *table_;
   const auto& dense = t.decode_dense_ns.empty() ? t.dense_ns : t.decode_dense_ns;
   STOWAGE_ASSERT(b < static_cast<std::int64_t>(dense.size()));
+  if (!t.decode_rows.empty()) {
+    const std::size_t at = static_cast<std::size_t>(b) * decode_segments;
+    STOWAGE_ASSERT(at < t.decode_rows.size());
+    return {dense[static_cast<std::size_t>(b)], 0, 0, 0, 0, &t.decode_rows[at]};
+  }
   return {dense[static_cast<std::size_t>(b)], t.decode.c0 + t.decode.c0_per_seq * seqs, t.decode.s0,
-          t.decode.c1 + t.decode.c1_per_seq * seqs, t.decode.s1};
+          t.decode.c1 + t.decode.c1_per_seq * seqs, t.decode.s1, nullptr};
 }
 
 double StepCost::ns(const StepShape& shape) const {
@@ -62,17 +70,33 @@ double StepCost::ns(const StepShape& shape) const {
   if (shape.decode_seqs > 0) {
     DecodeLine line = decode_line(shape.decode_seqs);
     line.lead = 0;
-    ns += line.ns(shape.decode_kv_tokens);
+    ns += line.ns(shape.decode_kv_tokens) + table_->mixed_decode_ns;
   }
-  return ns + shape.prefill_attention_ns;
+  return ns + table_->tiles.fixed_ns + std::max(shape.prefill_attention_ns, shape.prefill_alone_ns);
 }
 
-double StepCost::chunk_ns(std::int64_t q, std::int64_t stored) const {
-  if (kind_ == Kind::linear) return 0.0;
+PrefillChunk StepCost::chunk(std::int64_t q, std::int64_t stored) const {
+  if (kind_ == Kind::linear) return {};
+  if (const auto& tiles = table_->tiles; tiles.tile_tokens > 0) {
+    const auto n = static_cast<std::size_t>((q + tiles.tile_tokens - 1) / tiles.tile_tokens);
+    STOWAGE_ASSERT((n + 1) * tiles.knots <= tiles.chunks.size());
+    const auto below = static_cast<std::size_t>(std::bit_width(static_cast<std::uint64_t>(stored) >> 8));
+    const std::size_t i = std::min(below, tiles.knots - 2);
+    const double low = static_cast<double>(PrefillTiles::knot(i)), high = static_cast<double>(PrefillTiles::knot(i + 1));
+    const double f = (static_cast<double>(stored) - low) / (high - low);
+    const PrefillChunk& a = tiles.chunks[n * tiles.knots + i];
+    const PrefillChunk& b = tiles.chunks[n * tiles.knots + i + 1];
+    return {a.work_ns + (b.work_ns - a.work_ns) * f, a.alone_ns + (b.alone_ns - a.alone_ns) * f};
+  }
   const auto& p = table_->prefill;
   const auto n = static_cast<double>(q);
   const auto kv = static_cast<double>(stored + q);
   const double pairs = n * static_cast<double>(stored) + n * (n + 1) / 2;
-  return p.fixed_ns + std::max(pairs * p.ns_per_pair / utilisation_at(p, n, kv), kv * p.ns_per_kv_token);
+  return {p.fixed_ns + std::max(pairs * p.ns_per_pair / utilisation_at(p, n, kv), kv * p.ns_per_kv_token), 0.0};
+}
+
+double StepCost::chunk_ns(std::int64_t q, std::int64_t stored) const {
+  const PrefillChunk c = chunk(q, stored);
+  return (kind_ == Kind::table ? table_->tiles.fixed_ns : 0.0) + std::max(c.work_ns, c.alone_ns);
 }
 }  // namespace stowage

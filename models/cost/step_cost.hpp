@@ -3,10 +3,14 @@
 // nanoseconds and never depends on the batch size. Every cost source (linear, roofline, profile) compiles to this.
 //
 //   linear:  base + per_prefill_token x P + per_decode_seq x B + per_kv_token x S, added left to right
-//   table:   dense[P + B] + max over two lines of (c + s x S), when B > 0  + sum of prefill chunk attention
+//   table:   dense[P + B] + decode attention (B, S), when B > 0  + attention of the prefill chunks
 //
-// with P prefill tokens, B decoding requests and S the sum of their stored KV tokens before the step.
+// Decode attention is the greater of two lines in S, or, measured, a table by B of lines between knots of S. Chunks
+// add up; where a table says how long a chunk takes alone on the GPU, a step takes no less than its longest one.
+// With P prefill tokens, B decoding requests and S the sum of their stored KV tokens before the step.
 #include <algorithm>
+#include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -19,15 +23,48 @@ struct StepShape {
   std::int64_t prefill_tokens = 0;   // P: all scheduled tokens that are not decode tokens
   std::int64_t decode_seqs = 0;      // B
   std::int64_t decode_kv_tokens = 0; // S
-  double prefill_attention_ns = 0;   // sum over the step's chunks of StepCost::chunk_ns, in scheduling order
+  double prefill_attention_ns = 0;   // sum over the step's chunks of PrefillChunk::work_ns, in scheduling order
+  double prefill_alone_ns = 0;       // greatest PrefillChunk::alone_ns of them
 };
 
-/// Pure-decode price at a fixed batch: ns(S) = lead + max(c0 + s0 x S, c1 + s1 x S). The engine's inner loop.
+/// One chunk's attention, all layers: its share of the whole GPU's work, and what it takes when it runs alone. A long
+/// context with few new tokens keeps few of the GPU's processors busy, so that several such chunks overlap.
+struct PrefillChunk {
+  double work_ns = 0, alone_ns = 0;
+};
+
+/// c + s x S between two knots.
+struct DecodeSegment {
+  double c = 0, s = 0;
+};
+/// Lines of one batch size between knots at 64, 96, 128, 192, … tokens: 2^k and 1.5 x 2^k. The first goes for all
+/// below 96, the last for all above its knot.
+inline constexpr std::size_t decode_segments = 34;
+inline constexpr int decode_first_log2 = 6;
+[[nodiscard]] inline std::size_t decode_segment_of(std::int64_t kv_tokens) {
+  if (kv_tokens < std::int64_t{1} << decode_first_log2) return 0;
+  const int log2 = static_cast<int>(std::bit_width(static_cast<std::uint64_t>(kv_tokens))) - 1;
+  const auto half = static_cast<std::size_t>((kv_tokens >> (log2 - 1)) & 1);
+  return std::min(2 * static_cast<std::size_t>(log2 - decode_first_log2) + half, decode_segments - 1);
+}
+/// The knot where segment i begins.
+[[nodiscard]] inline std::int64_t decode_knot(std::size_t i) {
+  const std::int64_t power = std::int64_t{1} << (decode_first_log2 + static_cast<int>(i / 2));
+  return i % 2 == 0 ? power : power + power / 2;
+}
+
+/// Pure-decode price at a fixed batch: ns(S) = lead + max(c0 + s0 x S, c1 + s1 x S), or lead + the segment of S. The
+/// engine's inner loop. Lives no longer than the StepCost it came from.
 struct DecodeLine {
   double lead = 0;
   double c0 = 0, s0 = 0, c1 = 0, s1 = 0;
+  const DecodeSegment* segments = nullptr;
   [[nodiscard]] double ns(std::int64_t kv_tokens) const {
     const auto s = static_cast<double>(kv_tokens);
+    if (segments != nullptr) {
+      const DecodeSegment& line = segments[decode_segment_of(kv_tokens)];
+      return lead + (line.c + line.s * s);
+    }
     return lead + std::max(c0 + s0 * s, c1 + s1 * s);
   }
 };
@@ -48,6 +85,17 @@ struct PrefillAttention {
   std::vector<double> utilisation;      // row-major [q][kv]
 };
 
+/// Measured prefill attention: a chunk is cut into tiles of `tile_tokens` new tokens; how long n tiles on a stored
+/// context take is linear in it between knots at 0, 256, 512, 1024, … tokens (the last segment goes on).
+struct PrefillTiles {
+  std::int64_t tile_tokens = 0;  // 0 = PrefillAttention decides
+  double fixed_ns = 0;           // once a step with any chunk
+  std::size_t knots = 0;
+  std::vector<PrefillChunk> chunks;  // row-major [tiles, from 0][knots]
+  static constexpr std::int64_t first_knot = 256;
+  [[nodiscard]] static std::int64_t knot(std::size_t i) { return i == 0 ? 0 : first_knot << (i - 1); }
+};
+
 class StepCost {
  public:
   enum class Kind : std::uint8_t { linear, table };
@@ -57,6 +105,9 @@ class StepCost {
     std::vector<double> decode_dense_ns;  // the same for a pure decode step of B tokens (CUDA graph); empty = dense_ns
     DecodeAttention decode;
     PrefillAttention prefill;
+    std::vector<DecodeSegment> decode_rows;  // [B, from 0][decode_segments], instead of `decode`; empty = not measured
+    double mixed_decode_ns = 0;  // more for decoding requests in a step that is no captured graph
+    PrefillTiles tiles;
   };
 
   StepCost() = default;
@@ -67,7 +118,14 @@ class StepCost {
   /// The step's price in ns, unrounded. The same expression, in the same order, as decode_line(B).ns(S).
   [[nodiscard]] double ns(const StepShape& shape) const;
   [[nodiscard]] DecodeLine decode_line(std::int64_t decode_seqs) const;
-  /// What one prefill chunk of `q` tokens after `stored` tokens adds to StepShape::prefill_attention_ns.
+  /// Adds the attention of one prefill chunk of `q` tokens after `stored` tokens to the step.
+  void add_chunk(StepShape& shape, std::int64_t q, std::int64_t stored) const {
+    const PrefillChunk c = chunk(q, stored);
+    shape.prefill_attention_ns += c.work_ns;
+    shape.prefill_alone_ns = std::max(shape.prefill_alone_ns, c.alone_ns);
+  }
+  [[nodiscard]] PrefillChunk chunk(std::int64_t q, std::int64_t stored) const;
+  /// The attention of a chunk that is the only one of its step.
   [[nodiscard]] double chunk_ns(std::int64_t q, std::int64_t stored) const;
   [[nodiscard]] const Linear& linear() const { return linear_; }
   [[nodiscard]] const Table& table() const { return *table_; }

@@ -155,7 +155,7 @@ class Replica {
     Sequence& q = table_[s];
     q.chunk = n;
     shape_.prefill_tokens += n;
-    shape_.prefill_attention_ns += config_.cost.chunk_ns(n, q.computed);
+    config_.cost.add_chunk(shape_, n, q.computed);
     const bool completes = q.computed + n == q.target();
     chunks_.push_back({s, completes});
     if (!completes) return;

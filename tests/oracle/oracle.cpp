@@ -246,7 +246,7 @@ class Replica {
         shape.decode_kv_tokens += r->computed;
       } else {
         shape.prefill_tokens += r->scheduled;
-        shape.prefill_attention_ns += c_.cost.chunk_ns(r->scheduled, r->computed);
+        c_.cost.add_chunk(shape, r->scheduled, r->computed);
       }
     }
     it.prefill_tokens = shape.prefill_tokens;

@@ -1,0 +1,65 @@
+#pragma once
+// From probe files to a profile with its errors: `stowage calibrate`.
+//
+// Parts are fitted one by one, each with its error by leaving one point out at a time. Whole iterations are then
+// predicted from the parts and compared with those measured: the anchor. Two things come from iterations themselves,
+// from every second one only: the clock that steps of so many rows run at under the power limit, and, where the probe
+// did not time them, the elementwise kernels (a time a kernel and a bandwidth). The other half shows the error.
+#include <span>
+#include <string>
+#include <vector>
+
+#include "calibrate/probe_file.hpp"
+#include "models/cost/profile.hpp"
+
+namespace stowage {
+
+/// A measured point beside what the rest of its part predicts for it.
+struct FitPoint {
+  std::string label;
+  std::string series;  // points of one line in a plot
+  double x = 0;        // what the plot runs over: rows, tokens, bytes
+  double measured_ns = 0, predicted_ns = 0;
+  [[nodiscard]] double residual() const { return predicted_ns / measured_ns - 1; }
+};
+
+struct PartFit {
+  PartError error;
+  std::vector<FitPoint> points;
+};
+
+/// One whole iteration.
+struct IterationPoint {
+  std::string kind;                     // decode, prefill, mixed
+  KvLayout layout;
+  std::int64_t decodes = 0, decode_kv_tokens = 0;
+  std::vector<std::pair<std::int64_t, std::int64_t>> chunks;  // new, stored tokens
+  std::int64_t rows = 0;
+  bool fitted = false;  // used for the clock and the elementwise kernels
+  double clock_mhz = 0, measured_ns = 0, predicted_ns = 0;
+  [[nodiscard]] double residual() const { return predicted_ns / measured_ns - 1; }
+};
+
+struct CalibrateOptions {
+  std::string hardware;  // zoo name; "" = by the name of the probe's GPU
+  std::string command;   // for the head of the profile
+  std::uint64_t seed = 1;
+};
+
+struct Calibration {
+  Profile profile;
+  std::vector<PartFit> parts;
+  std::vector<IterationPoint> iterations;
+  std::vector<std::string> notes;
+};
+
+/// The first probe that has a part is that part's anchor; the others show how far machines and runs differ. Throws
+/// InputError: probes of different GPUs, of another GPU than `hardware`, quick or shared ones, parts that are missing.
+[[nodiscard]] Calibration calibrate(std::span<const ProbeFile> probes, const CalibrateOptions& options);
+
+/// The profile as YAML that parse_profile() reads to the same prices, four to six digits each.
+[[nodiscard]] std::string profile_yaml(const Profile& profile);
+
+/// A page with the error tables and plots; needs nothing beside it.
+[[nodiscard]] std::string calibration_html(const Calibration& calibration);
+}  // namespace stowage

@@ -1,0 +1,64 @@
+// Products: monotone tables by rows, at the clock of a whole step.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "calibrate/fit.hpp"
+#include "calibrate/parts.hpp"
+
+namespace stowage::detail {
+namespace {
+struct Point {
+  const ProbeFigure* figure;
+  double rows, ns;
+};
+
+/// Rows of a table between two measured ones follow a line; where only powers of two were measured, the knee between
+/// reading weights and computing lies inside a segment.
+double between(const Point& a, const Point& b, double rows) {
+  return a.ns + (b.ns - a.ns) * (rows - a.rows) / (b.rows - a.rows);
+}
+}  // namespace
+
+PartFit fit_gemm(const ProbeFile& probe, const LaunchCosts& launch, const StepClock& clock, Profile& profile) {
+  std::map<std::pair<std::int64_t, std::int64_t>, std::vector<Point>> shapes;
+  for (const ProbeFigure* f : probe.find("gemm", "gemm")) {
+    const std::int64_t m = f->integer("m"), n = f->integer("n"), k = f->integer("k");
+    if (m < 1 || n < 1 || k < 1 || !(f->median > 0)) continue;
+    if (padded_rows(m) != m) continue;  // no step runs at such rows: what the probe shows there is the tile's edge
+    const auto rows = static_cast<double>(m);
+    const double bytes = 2.0 * (static_cast<double>(n) * static_cast<double>(k) + rows * static_cast<double>(n + k));
+    const double alone = launch.in_graph(f->median * 1e3);
+    shapes[{n, k}].push_back({f, rows, clock.slowed(alone, f->clock_mhz, rows, bytes / 3.0e12 * 1e9)});
+  }
+  if (shapes.empty()) missing(probe, "gemm", "gemm");
+  PartFit fit;
+  std::vector<double> residuals;
+  for (auto& [shape, points] : shapes) {
+    std::sort(points.begin(), points.end(), [](const Point& a, const Point& b) { return a.rows < b.rows; });
+    // cuBLASLt chooses another tile for neighbouring rows: what is timed wobbles, and now and then it chooses badly.
+    // A table that never falls keeps the trend and leaves single wild points out.
+    std::vector<double> raw;
+    for (const Point& p : points) raw.push_back(p.ns);
+    GemmTable table{shape.first, shape.second, {}};
+    table.rows.ns = monotone(raw);
+    for (const Point& p : points) table.rows.x.push_back(p.rows);
+    for (std::size_t i = 1; i + 1 < points.size(); ++i) {
+      std::vector<double> others;
+      for (std::size_t j = 0; j < raw.size(); ++j)
+        if (j != i) others.push_back(raw[j]);
+      const std::vector<double> level = monotone(others);
+      const Point before{nullptr, points[i - 1].rows, level[i - 1]}, after{nullptr, points[i + 1].rows, level[i]};
+      const double predicted = between(before, after, points[i].rows);
+      fit.points.push_back({fmt::format("{} x {}, {} rows", shape.first, shape.second, points[i].rows),
+                            fmt::format("n {}, k {}", shape.first, shape.second), points[i].rows, points[i].ns, predicted});
+      residuals.push_back(fit.points.back().residual());
+    }
+    profile.gemm.push_back(std::move(table));
+  }
+  fit.error = error_of("gemm", residuals, "products left out one at a time, against a line between their neighbours");
+  return fit;
+}
+}  // namespace stowage::detail

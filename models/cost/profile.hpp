@@ -1,0 +1,167 @@
+#pragma once
+// A profile: what one kind of GPU was measured to take, operator by operator, with the error of each part. `stowage
+// calibrate` writes it (YAML, schema stowage.profile/1), this reads it, and compile_profile() turns it into the price
+// table of one replica under one KV layout. An operator graph prices its nodes through the same functions.
+//
+// Prices are GPU time of a kernel inside a CUDA graph, where one ends as the next begins. A kernel launched by the
+// host one by one takes launch.eager - launch.graph longer. Work that the power limit slows is stored at the clock a
+// whole step of that many rows runs at, not at that of a short burst.
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.hpp"
+#include "models/cost/step_cost.hpp"
+#include "models/hardware/hardware.hpp"
+#include "models/llm/model.hpp"
+
+namespace stowage {
+
+/// Where numbers come from. measured: on this kind of GPU by gpu_probe. published: others' measurements, as they
+/// published them. engine_log: coarse coefficients that explain the request times of a serving engine's own log.
+enum class ProfileEvidence : std::uint8_t { measured, published, engine_log };
+[[nodiscard]] std::string_view profile_evidence_name(ProfileEvidence evidence);
+
+/// Piecewise-linear and non-decreasing: x ascending, first value held below, last slope continued above.
+struct PriceTable {
+  std::vector<double> x, ns;
+  [[nodiscard]] double at(double value) const;
+};
+
+/// A product of rows x k by k x n, bf16, by its rows.
+struct GemmTable {
+  std::int64_t n = 0, k = 0;
+  PriceTable rows;
+};
+
+/// Decode attention of one layer by (batch, stored tokens of the batch, new ones included).
+struct DecodePrices {
+  std::int64_t heads = 0, kv_heads = 0, head_dim = 0;  // what was measured
+  std::vector<double> batch, kv_tokens;                // ascending
+  std::vector<double> ns;                              // row-major [batch][kv_tokens], contiguous K and V
+  /// Price over that of contiguous memory, by stored tokens: paired measurements.
+  struct Layout {
+    std::int64_t block_tokens = 0;  // 0 = contiguous addresses over mapped pages
+    std::vector<double> kv_tokens, ratio;
+  };
+  std::vector<Layout> layouts;
+  double ragged_ratio = 1, ragged_spread = 0;  // unequal contexts over equal ones of the same sum: not in the price
+};
+
+/// Prefill attention of one layer: tiles of `query_rows` query rows (tokens x the heads of a group) go round the SMs,
+/// each costs item + tile x (128-token tiles of context); the correction is what that leaves, by new tokens and context.
+struct PrefillPrices {
+  std::string loader;             // "tensor" (copy engine) or "gather" (threads), docs/probe-format.md
+  std::int64_t block_tokens = 0;  // 0 = contiguous
+  double fixed_ns = 0, tile_ns = 0, item_ns = 0;
+  std::vector<double> new_tokens, kv_tokens;  // grid of the correction, ascending; interpolated in log2
+  std::vector<double> correction;             // row-major [new_tokens][kv_tokens]
+};
+
+/// Error of a part by leaving one point out at a time, relative: mean absolute, signed mean, 95th percentile.
+struct PartError {
+  std::string part;
+  double mape = 0, bias = 0, p95 = 0;
+  std::int64_t points = 0;
+  std::string how;  // what was compared with what
+};
+
+struct AllReducePrices {
+  std::int64_t gpus = 0;
+  PriceTable bytes;
+};
+
+/// One driver call: its fixed part and what each further handle in the same call adds.
+struct VmmPrice {
+  double call_ns = 0, handle_ns = 0, spread = 0;  // spread: relative standard deviation between machines and runs
+};
+
+/// How K and V lie in memory, which decides the attention kernels.
+struct KvLayout {
+  std::int64_t block_tokens = 0;  // 0 = contiguous addresses
+  bool mapped = false;            // contiguous addresses over pages mapped on demand
+  bool operator==(const KvLayout&) const = default;
+};
+
+struct Profile {
+  std::string name;     // "h100-sxm-80gb": the hardware it prices
+  std::string gpu;      // as the driver calls it
+  std::string date;     // of the measurements, YYYY-MM-DD
+  std::string source;   // one sentence: tool, driver, machines
+  std::string command;  // what wrote the file
+  ProfileEvidence evidence = ProfileEvidence::measured;
+
+  std::int64_t sms = 0;
+  double graph_kernel_ns = 0, eager_kernel_ns = 0;            // a kernel with nothing to do, one of many
+  double elementwise_kernel_ns = 0, elementwise_bytes_per_s = 0;  // norms, rotation, activation, sampling
+  /// Under the power limit: how much longer work that computes takes in a step of so many rows than at the clock that
+  /// single kernels are priced at. In gemm it is included; interpolated in log2, held at both ends; empty = 1.
+  std::vector<double> slowdown_rows, slowdown;
+  double host_graph_ns = 0, host_eager_ns = 0;                // a step's host work that the GPU waits for
+  std::vector<GemmTable> gemm;
+  DecodePrices decode;
+  std::int64_t prefill_query_rows = 128;
+  std::vector<PrefillPrices> prefill;
+  std::vector<AllReducePrices> all_reduce;
+  std::optional<VmmPrice> vmm_create, vmm_map, vmm_set_access, vmm_unmap;
+  std::vector<PartError> errors;
+  /// Draws of a factor a part ("gemm", "decode", …): sampling noise, residuals and the spread between machines.
+  struct Draws {
+    std::string part;
+    std::vector<double> factor;
+  };
+  std::vector<Draws> draws;
+
+  // --- Prices of single operators, ns, non-decreasing in every size.
+  /// A bf16 product. A shape nobody measured is priced by the utilisation of the measured ones nearest to it (in log n
+  /// and log k, at the same rows): is_scaled() says so.
+  [[nodiscard]] double gemm_ns(std::int64_t m, std::int64_t n, std::int64_t k) const;
+  [[nodiscard]] bool is_scaled(std::int64_t n, std::int64_t k) const;
+  /// A kernel that only moves `bytes`.
+  [[nodiscard]] double elementwise_ns(double bytes) const;
+  /// One layer's decode attention. Other head counts and sizes are priced by streams (requests x KV heads) and bytes.
+  [[nodiscard]] double decode_attention_ns(std::int64_t kv_heads, std::int64_t head_dim, double batch,
+                                           double kv_tokens, const KvLayout& layout) const;
+  [[nodiscard]] double slowdown_at(double rows) const;
+  /// One layer's prefill attention of one chunk, without prefill_fixed_ns().
+  [[nodiscard]] PrefillChunk prefill_attention(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,
+                                               std::int64_t q, std::int64_t stored, const KvLayout& layout) const;
+  [[nodiscard]] double prefill_fixed_ns(const KvLayout& layout) const;
+  /// New tokens of one tile.
+  [[nodiscard]] std::int64_t prefill_tile_tokens(std::int64_t heads, std::int64_t kv_heads) const;
+  [[nodiscard]] bool has_all_reduce(std::int64_t gpus) const;
+  /// In place over `gpus` GPUs of one host. More GPUs than measured: bytes as 2 (n - 1) / n of a ring, start-up by n + 1.
+  [[nodiscard]] double all_reduce_ns(double bytes, std::int64_t gpus) const;
+  [[nodiscard]] const PartError* error_of(std::string_view part) const;
+  /// This profile with draw `i` of every part applied; i < draw_count().
+  [[nodiscard]] Profile drawn(std::size_t i) const;
+  [[nodiscard]] std::size_t draw_count() const { return draws.empty() ? 0 : draws.front().factor.size(); }
+  /// "measured on NVIDIA H100 80GB HBM3, 2026-11-23": for reports.
+  [[nodiscard]] std::string summary() const;
+};
+
+/// The rows that products of a step of `tokens` tokens run at: sizes of captured graphs to 256 (1, 2, 4, 8, 16, 24 …),
+/// multiples of 64 above (vLLM's capture sizes; gpu_probe's padded_rows).
+[[nodiscard]] std::int64_t padded_rows(std::int64_t tokens);
+
+/// Throws InputError with all that is wrong: unknown keys, no unit, negative or non-finite values, tables that fall.
+[[nodiscard]] Profile parse_profile(std::string_view text, const std::string& file);
+[[nodiscard]] Profile load_profile(const std::string& path, const SourcePos& at = {});
+/// The profile that comes with the program for this hardware, if any.
+[[nodiscard]] std::optional<Profile> shipped_profile(const std::string& hardware);
+[[nodiscard]] std::vector<std::string> shipped_profile_names();
+
+struct ProfileTarget {
+  int tensor = 1;
+  std::int64_t max_batched_tokens = 8192;
+  std::int64_t max_batch = 256;
+  KvLayout layout;
+};
+/// The price table of one replica. A mixed step does not say how many rows the head sees; it is priced for at most 64.
+[[nodiscard]] StepCost compile_profile(const ModelSpec& model, const HardwareSpec& hardware, const Profile& profile,
+                                       const ProfileTarget& target);
+/// What of this model is not measured but scaled from other shapes, one sentence each.
+[[nodiscard]] std::vector<std::string> profile_gaps(const ModelSpec& model, const Profile& profile, int tensor);
+}  // namespace stowage

@@ -1,0 +1,171 @@
+// A profile's prices compiled into the table of one replica under one KV layout.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "models/cost/profile.hpp"
+
+namespace stowage {
+namespace {
+constexpr std::int64_t mixed_head_rows = 64;
+constexpr std::int64_t attention_kernels = 2;  // decode: one reads, one combines
+
+/// Everything but attention, by rows, on one GPU of a replica.
+class Dense {
+ public:
+  Dense(const ModelSpec& model, const HardwareSpec& hardware, const Profile& profile, std::int64_t tensor)
+      : m_(model), hardware_(hardware), p_(profile), t_(tensor) {
+    q_ = m_.heads / t_ * m_.head_dim;
+    kv_ = m_.kv_heads_per_gpu(static_cast<int>(t_)) * m_.head_dim;
+    mlp_ = m_.intermediate / t_;
+    ups_ = m_.mlp == Mlp::gated ? 2 : 1;
+    element_ = static_cast<double>(dtype_bytes(m_.dtype));
+  }
+
+  [[nodiscard]] double ns(std::int64_t tokens, std::int64_t sampled, bool graph) const {
+    if (tokens == 0) return graph ? p_.host_graph_ns : p_.host_eager_ns;
+    const std::int64_t rows = padded_rows(tokens);
+    const auto r = static_cast<double>(rows), hidden = static_cast<double>(m_.hidden);
+    double layer = p_.gemm_ns(rows, q_ + 2 * kv_, m_.hidden) + p_.gemm_ns(rows, m_.hidden, q_) +
+                   p_.gemm_ns(rows, ups_ * mlp_, m_.hidden) + p_.gemm_ns(rows, m_.hidden, mlp_);
+    layer += 2 * p_.elementwise_ns(4 * hidden * element_ * r);  // norm and residual: two in, two out
+    layer += p_.elementwise_ns(static_cast<double>(2 * q_ + 4 * kv_) * element_ * r);  // rotation, append
+    layer += p_.elementwise_ns(static_cast<double>((ups_ + 1) * mlp_) * element_ * r);
+    std::int64_t kernels = 8;
+    if (t_ > 1) {
+      layer += 2 * all_reduce_ns(hidden * element_ * r);
+      kernels += 2;
+    }
+    return static_cast<double>(m_.layers) * (layer + launch_ns(kernels, graph)) + ends_ns(r, sampled, graph) +
+           (graph ? p_.host_graph_ns : p_.host_eager_ns);
+  }
+
+ private:
+  [[nodiscard]] double launch_ns(std::int64_t kernels, bool graph) const {
+    return graph ? 0.0 : static_cast<double>(kernels) * std::max(0.0, p_.eager_kernel_ns - p_.graph_kernel_ns);
+  }
+  [[nodiscard]] double ends_ns(double rows, std::int64_t sampled, bool graph) const {
+    const std::int64_t head_rows = padded_rows(sampled);
+    const std::int64_t share = (m_.vocab + t_ - 1) / t_;
+    const auto hidden = static_cast<double>(m_.hidden), h = static_cast<double>(head_rows);
+    return p_.elementwise_ns(2 * hidden * element_ * rows) + p_.elementwise_ns(4 * hidden * element_ * rows) +
+           p_.elementwise_ns(2 * hidden * element_ * h) + p_.gemm_ns(head_rows, share, m_.hidden) +
+           p_.elementwise_ns(static_cast<double>(share) * element_ * h) + launch_ns(5, graph);
+  }
+  [[nodiscard]] double all_reduce_ns(double bytes) const {
+    if (!p_.all_reduce.empty()) return p_.all_reduce_ns(bytes, t_);
+    // Nothing measured: a ring at 70 % of the link's data-sheet rate, as the roofline has it.
+    const auto t = static_cast<double>(t_);
+    return (t + 1) * 2'000 + 2 * (t - 1) / t * bytes * 1e9 / (hardware_.link_bytes_per_s() * 0.7);
+  }
+
+  const ModelSpec& m_;
+  const HardwareSpec& hardware_;
+  const Profile& p_;
+  std::int64_t t_, q_ = 0, kv_ = 0, mlp_ = 0, ups_ = 0;
+  double element_ = 2;
+};
+
+std::vector<DecodeSegment> decode_rows(const ModelSpec& model, const Profile& p, const ProfileTarget& target) {
+  const auto layers = static_cast<double>(model.layers);
+  const std::int64_t kv_heads = model.kv_heads_per_gpu(target.tensor);
+  // One element size was measured; a smaller one moves fewer bytes.
+  const double element = static_cast<double>(dtype_bytes(model.kv_dtype)) / 2;
+  std::vector<DecodeSegment> rows(static_cast<std::size_t>(target.max_batch + 1) * decode_segments);
+  for (std::int64_t b = 1; b <= target.max_batch; ++b) {
+    // S counts what is stored before the step; the kernel reads the new token too.
+    const auto price = [&](std::int64_t kv) {
+      const double tokens = static_cast<double>(kv + b) * element;
+      return layers * p.decode_attention_ns(kv_heads, model.head_dim, static_cast<double>(b), tokens, target.layout);
+    };
+    double low = price(decode_knot(0));
+    for (std::size_t i = 0; i < decode_segments; ++i) {
+      const double high = std::max(low, price(decode_knot(i + 1)));
+      const auto from = static_cast<double>(decode_knot(i)), to = static_cast<double>(decode_knot(i + 1));
+      const double slope = (high - low) / (to - from);
+      rows[static_cast<std::size_t>(b) * decode_segments + i] = {low - slope * from, slope};
+      low = high;
+    }
+    // Below the first knot nothing gets cheaper than what reading it costs.
+    auto& first = rows[static_cast<std::size_t>(b) * decode_segments];
+    if (first.c < 0) first = {price(decode_knot(0)), 0.0};
+  }
+  return rows;
+}
+
+PrefillTiles prefill_tiles(const ModelSpec& model, const Profile& p, const ProfileTarget& target) {
+  const auto layers = static_cast<double>(model.layers);
+  const std::int64_t heads = model.heads / target.tensor, kv_heads = model.kv_heads_per_gpu(target.tensor);
+  PrefillTiles out;
+  out.tile_tokens = p.prefill_tile_tokens(heads, kv_heads);
+  out.fixed_ns = layers * (p.prefill_fixed_ns(target.layout) + std::max(0.0, p.eager_kernel_ns - p.graph_kernel_ns));
+  out.knots = 14;  // to 1 Mi tokens
+  const std::int64_t rows = (target.max_batched_tokens + out.tile_tokens - 1) / out.tile_tokens;
+  out.chunks.assign(static_cast<std::size_t>(rows + 1) * out.knots, {});
+  for (std::int64_t n = 1; n <= rows; ++n) {
+    for (std::size_t i = 0; i < out.knots; ++i) {
+      PrefillChunk c = p.prefill_attention(heads, kv_heads, model.head_dim, n * out.tile_tokens, PrefillTiles::knot(i),
+                                           target.layout);
+      const auto& fewer = out.chunks[static_cast<std::size_t>(n - 1) * out.knots + i];
+      c = {std::max(layers * c.work_ns, fewer.work_ns), std::max(layers * c.alone_ns, fewer.alone_ns)};
+      if (i > 0) {
+        const auto& shorter = out.chunks[static_cast<std::size_t>(n) * out.knots + i - 1];
+        c = {std::max(c.work_ns, shorter.work_ns), std::max(c.alone_ns, shorter.alone_ns)};
+      }
+      out.chunks[static_cast<std::size_t>(n) * out.knots + i] = c;
+    }
+  }
+  return out;
+}
+}  // namespace
+
+StepCost compile_profile(const ModelSpec& model, const HardwareSpec& hardware, const Profile& profile,
+                         const ProfileTarget& target) {
+  STOWAGE_ASSERT(!parallel_problem(model, target.tensor, 1));
+  const Dense dense(model, hardware, profile, target.tensor);
+  StepCost::Table table;
+  const auto entries = static_cast<std::size_t>(target.max_batched_tokens) + 1;
+  const auto decodes = static_cast<std::size_t>(std::min(target.max_batch, target.max_batched_tokens)) + 1;
+  table.dense_ns.resize(entries);
+  table.decode_dense_ns.resize(decodes);
+  table.mixed_decode_ns = static_cast<double>(model.layers * attention_kernels) *
+                          std::max(0.0, profile.eager_kernel_ns - profile.graph_kernel_ns);
+  for (std::size_t i = 0; i < entries; ++i) {
+    const auto m = static_cast<std::int64_t>(i);
+    if (i < decodes) table.decode_dense_ns[i] = dense.ns(m, m, true);
+    table.dense_ns[i] = dense.ns(m, std::min(m, mixed_head_rows), false);
+    // Cheaper only by how the rows fall on tiles: a step never gets cheaper by a token more.
+    if (i > 0) table.dense_ns[i] = std::max(table.dense_ns[i], table.dense_ns[i - 1]);
+    if (i > 0 && i < decodes) table.decode_dense_ns[i] = std::max(table.decode_dense_ns[i], table.decode_dense_ns[i - 1]);
+  }
+  ProfileTarget narrowed = target;
+  narrowed.max_batch = static_cast<std::int64_t>(decodes) - 1;
+  table.decode_rows = decode_rows(model, profile, narrowed);
+  table.tiles = prefill_tiles(model, profile, narrowed);
+  return StepCost(std::move(table));
+}
+
+std::vector<std::string> profile_gaps(const ModelSpec& model, const Profile& profile, int tensor) {
+  std::vector<std::string> gaps;
+  const std::int64_t t = tensor, q = model.heads / t * model.head_dim;
+  const std::int64_t kv = model.kv_heads_per_gpu(tensor) * model.head_dim, mlp = model.intermediate / t;
+  const std::int64_t up = (model.mlp == Mlp::gated ? 2 : 1) * mlp;
+  int scaled = 0;
+  for (const auto& [n, k] : {std::pair{q + 2 * kv, model.hidden}, {model.hidden, q}, {up, model.hidden}, {model.hidden, mlp}})
+    scaled += profile.is_scaled(n, k) ? 1 : 0;
+  if (scaled > 0)
+    gaps.push_back(fmt::format("{} of 4 products of a layer are of shapes nobody measured: scaled from others", scaled));
+  if (model.head_dim != profile.decode.head_dim || model.kv_heads_per_gpu(tensor) != profile.decode.kv_heads ||
+      model.heads / t != profile.decode.heads)
+    gaps.push_back(fmt::format("attention was measured with {} heads of {}, {} KV heads: scaled to {}, {}, {}",
+                               profile.decode.heads, profile.decode.head_dim, profile.decode.kv_heads, model.heads / t,
+                               model.head_dim, model.kv_heads_per_gpu(tensor)));
+  if (tensor > 1 && !profile.has_all_reduce(t))
+    gaps.push_back(profile.all_reduce.empty()
+                       ? std::string("all-reduce was not measured: priced by the link's data sheet")
+                       : fmt::format("all-reduce over {} GPUs is extrapolated from fewer", tensor));
+  if (model.dtype == Dtype::float8 || model.kv_dtype == Dtype::float8)
+    gaps.emplace_back("measured in bf16; 8-bit K and V are priced by their bytes");
+  return gaps;
+}
+}  // namespace stowage

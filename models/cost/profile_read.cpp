@@ -1,0 +1,370 @@
+// The YAML reader of profiles: everything wrong in one go, each with its place.
+#include <fmt/format.h>
+
+#include <array>
+#include <cmath>
+#include <filesystem>
+#include <limits>
+
+#include "base/config.hpp"
+#include "base/embedded.hpp"
+#include "models/cost/profile.hpp"
+
+namespace stowage {
+std::span<const EmbeddedFile> embedded_profiles();  // calibrate/profiles/*.yaml, put there by the build
+
+namespace {
+constexpr std::int64_t count_max = std::int64_t{1} << 40;
+constexpr double factor_max = 100;
+constexpr std::size_t entries_max = 100'000;  // of one list: more is no profile
+
+using Values = std::vector<double>;
+
+/// Lists of scalars, checked one by one.
+class Lists {
+ public:
+  explicit Lists(Problems& problems) : problems_(problems) {}
+
+  Values durations(const ConfigNode& list) const {
+    return read(list, "a duration; write a number and a unit, as 30us", parse_duration_ns);
+  }
+  Values sizes(const ConfigNode& list) const {
+    return read(list, "a size; write a number and a unit, as 2MiB", [](std::string_view text) -> std::optional<double> {
+      const auto bytes = parse_bytes(text);
+      return bytes ? std::optional(static_cast<double>(bytes->count())) : std::nullopt;
+    });
+  }
+  Values counts(const ConfigNode& list) const {
+    return read(list, "a whole number", [](std::string_view text) -> std::optional<double> {
+      const auto count = parse_integer(text);
+      return count ? std::optional(static_cast<double>(*count)) : std::nullopt;
+    });
+  }
+  Values ratios(const ConfigNode& list) const { return read(list, "a number", parse_number); }
+
+  /// Greater than zero, each greater than the one before.
+  void ascending(const ConfigNode& list, const Values& values, double low = 0) const {
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (i == 0 ? values[0] < low : values[i] <= values[i - 1]) {
+        add(list, i, fmt::format("'{}': must ascend{}", list[i].path(), low > 0 ? fmt::format(" from {} up", low) : ""));
+        return;
+      }
+    }
+  }
+  /// A price never falls as its size grows.
+  void never_falling(const ConfigNode& list, const Values& values) const {
+    for (std::size_t i = 1; i < values.size(); ++i) {
+      if (values[i] >= values[i - 1]) continue;
+      add(list, i, fmt::format("'{}': {} is less than the {} before it; a larger size cannot take less time",
+                               list[i].path(), format_duration(values[i]), format_duration(values[i - 1])));
+      return;
+    }
+  }
+  void positive(const ConfigNode& list, const Values& values, double high) const {
+    for (std::size_t i = 0; i < values.size(); ++i)
+      if (!(values[i] > 0 && values[i] <= high))
+        add(list, i, fmt::format("'{}': must be greater than 0 and at most {}", list[i].path(), high));
+  }
+  void same_length(const ConfigNode& list, std::size_t found, std::size_t wanted) const {
+    if (list.kind() == ConfigNode::Kind::list && found != wanted)
+      problems_.add(list.at(), fmt::format("'{}' has {} entries, its grid has {}", list.path(), found, wanted));
+  }
+
+ private:
+  template <class Parse>
+  Values read(const ConfigNode& list, std::string_view what, Parse parse) const {
+    Values values;
+    if (!list) return values;  // reported as missing by the map's reader
+    if (list.kind() != ConfigNode::Kind::list || list.size() == 0 || list.size() > entries_max) {
+      problems_.add(list.at(), fmt::format("'{}' must be a list [a, b, …]", list.path()));
+      return values;
+    }
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      const ConfigNode item = list[i];
+      const bool scalar = item.kind() == ConfigNode::Kind::scalar;
+      const std::optional<double> value = scalar ? parse(item.text()) : std::nullopt;
+      if (!value || !std::isfinite(*value) || *value < 0)
+        problems_.add(item.at(), fmt::format("'{}': '{}' is not {} of at least 0", item.path(),
+                                             scalar ? shown(item.text()) : "a list or map", what));
+      values.push_back(value.value_or(0));
+    }
+    return values;
+  }
+  void add(const ConfigNode& list, std::size_t i, std::string message) const {
+    problems_.add(list[i].at(), std::move(message));
+  }
+  Problems& problems_;
+};
+
+class Reader {
+ public:
+  explicit Reader(Problems& problems) : problems_(problems), lists_(problems) {}
+
+  Profile read(const ConfigNode& root) {
+    MapReader in(root, problems_);
+    Profile p;
+    const std::string schema = in.text("schema");
+    if (in.has("schema") && schema != "stowage.profile/1")
+      in.problem("schema", fmt::format("'{}' is not known to this version, which reads stowage.profile/1", shown(schema)));
+    p.name = in.text("name");
+    p.gpu = in.text("gpu");
+    p.date = in.text("date");
+    p.source = in.text("source", "");
+    p.command = in.text("command", "");
+    constexpr std::array<std::string_view, 3> evidences = {"measured", "published", "engine-log"};
+    p.evidence = static_cast<ProfileEvidence>(in.choice("evidence", evidences));
+    p.sms = in.integer("sms", 1, 100'000);
+    read_launch(in.node("launch", true), p);
+    read_elementwise(in.node("elementwise", true), p);
+    read_power(in.node("power"), p);
+    read_host(in.node("host", true), p);
+    for (const auto& entry : items(in.node("gemm", true))) p.gemm.push_back(read_gemm(entry));
+    p.decode = read_decode(in.node("decode", true));
+    read_prefill(in.node("prefill", true), p);
+    for (const auto& entry : items(in.node("all_reduce"))) p.all_reduce.push_back(read_all_reduce(entry));
+    read_vmm(in.node("vmm"), p);
+    read_errors(in.node("errors"), p);
+    read_draws(in.node("draws"), p);
+    in.finish();
+    return p;
+  }
+
+ private:
+  std::vector<ConfigNode> items(const ConfigNode& list) {
+    std::vector<ConfigNode> out;
+    if (!list) return out;
+    if (list.kind() != ConfigNode::Kind::list || list.size() == 0) {
+      problems_.add(list.at(), fmt::format("'{}' must be a list of maps", list.path()));
+      return out;
+    }
+    for (std::size_t i = 0; i < list.size(); ++i) out.push_back(list[i]);
+    return out;
+  }
+  void positive(MapReader& in, std::string_view key, double value) {
+    if (in.has(key) && !(value > 0)) in.problem(key, fmt::format("'{}' must be greater than zero", in.path_of(key)));
+  }
+
+  void read_launch(const ConfigNode& map, Profile& p) {
+    if (!map) return;
+    MapReader in(map, problems_);
+    p.graph_kernel_ns = in.duration_ns("graph_kernel");
+    p.eager_kernel_ns = in.duration_ns("eager_kernel");
+    in.finish();
+  }
+  void read_elementwise(const ConfigNode& map, Profile& p) {
+    if (!map) return;
+    MapReader in(map, problems_);
+    p.elementwise_kernel_ns = in.duration_ns("kernel");
+    p.elementwise_bytes_per_s = in.bytes_per_s("bandwidth");
+    positive(in, "bandwidth", p.elementwise_bytes_per_s);
+    in.finish();
+  }
+  void read_power(const ConfigNode& map, Profile& p) {
+    if (!map) return;
+    MapReader in(map, problems_);
+    const ConfigNode rows = in.node("rows", true), slowdown = in.node("slowdown", true);
+    p.slowdown_rows = lists_.counts(rows);
+    p.slowdown = lists_.ratios(slowdown);
+    lists_.ascending(rows, p.slowdown_rows, 1);
+    lists_.positive(slowdown, p.slowdown, factor_max);
+    lists_.same_length(slowdown, p.slowdown.size(), p.slowdown_rows.size());
+    in.finish();
+  }
+  void read_host(const ConfigNode& map, Profile& p) {
+    if (!map) return;
+    MapReader in(map, problems_);
+    p.host_graph_ns = in.duration_ns("graph_step");
+    p.host_eager_ns = in.duration_ns("eager_step");
+    in.finish();
+  }
+
+  PriceTable read_table(MapReader& in, std::string_view x, bool bytes) {
+    PriceTable table;
+    const ConfigNode grid = in.node(x, true), times = in.node("time", true);
+    table.x = bytes ? lists_.sizes(grid) : lists_.counts(grid);
+    table.ns = lists_.durations(times);
+    lists_.ascending(grid, table.x, 1);
+    lists_.never_falling(times, table.ns);
+    lists_.same_length(times, table.ns.size(), table.x.size());
+    return table;
+  }
+  GemmTable read_gemm(const ConfigNode& map) {
+    MapReader in(map, problems_);
+    GemmTable g;
+    g.n = in.integer("n", 1, count_max);
+    g.k = in.integer("k", 1, count_max);
+    g.rows = read_table(in, "rows", false);
+    in.finish();
+    return g;
+  }
+  AllReducePrices read_all_reduce(const ConfigNode& map) {
+    MapReader in(map, problems_);
+    AllReducePrices a;
+    a.gpus = in.integer("gpus", 2, 100'000);
+    a.bytes = read_table(in, "bytes", true);
+    in.finish();
+    return a;
+  }
+
+  DecodePrices read_decode(const ConfigNode& map) {
+    DecodePrices d;
+    if (!map) return d;
+    MapReader in(map, problems_);
+    d.heads = in.integer("heads", 1, 100'000);
+    d.kv_heads = in.integer("kv_heads", 1, 100'000);
+    d.head_dim = in.integer("head_dim", 1, 100'000);
+    const ConfigNode batch = in.node("batch", true), kv = in.node("kv_tokens", true);
+    d.batch = lists_.counts(batch);
+    d.kv_tokens = lists_.counts(kv);
+    lists_.ascending(batch, d.batch, 1);
+    lists_.ascending(kv, d.kv_tokens, 1);
+    if (d.kv_tokens.size() == 1) problems_.add(kv.at(), "'decode.kv_tokens' needs two sizes at least");
+    d.ns = read_grid(in.node("time", true), d.batch.size(), d.kv_tokens.size(), true);
+    for (const auto& entry : items(in.node("layouts"))) d.layouts.push_back(read_layout(entry));
+    d.ragged_ratio = in.number("ragged_ratio", 0, factor_max, 1.0);
+    d.ragged_spread = in.number("ragged_spread", 0, factor_max, 0.0);
+    in.finish();
+    return d;
+  }
+  DecodePrices::Layout read_layout(const ConfigNode& map) {
+    MapReader in(map, problems_);
+    DecodePrices::Layout layout;
+    layout.block_tokens = in.integer("block_tokens", 0, count_max);
+    const ConfigNode kv = in.node("kv_tokens", true), ratio = in.node("ratio", true);
+    layout.kv_tokens = lists_.counts(kv);
+    layout.ratio = lists_.ratios(ratio);
+    lists_.ascending(kv, layout.kv_tokens, 1);
+    lists_.positive(ratio, layout.ratio, factor_max);
+    lists_.same_length(ratio, layout.ratio.size(), layout.kv_tokens.size());
+    in.finish();
+    return layout;
+  }
+  Values read_grid(const ConfigNode& list, std::size_t rows, std::size_t columns, bool prices) {
+    Values out;
+    const auto entries = items(list);
+    if (list && entries.size() != rows)
+      problems_.add(list.at(), fmt::format("'{}' has {} rows, its grid has {}", list.path(), entries.size(), rows));
+    for (const auto& row : entries) {
+      const Values values = prices ? lists_.durations(row) : lists_.ratios(row);
+      lists_.same_length(row, values.size(), columns);
+      if (prices) lists_.never_falling(row, values);
+      else lists_.positive(row, values, factor_max);
+      out.insert(out.end(), values.begin(), values.end());
+    }
+    return out;
+  }
+
+  void read_prefill(const ConfigNode& map, Profile& p) {
+    if (!map) return;
+    MapReader in(map, problems_);
+    p.prefill_query_rows = in.integer("query_rows", 1, 100'000, 128);
+    for (const auto& entry : items(in.node("loaders", true))) {
+      MapReader loader(entry, problems_);
+      PrefillPrices l;
+      constexpr std::array<std::string_view, 2> loaders = {"tensor", "gather"};
+      l.loader = loaders.at(loader.choice("loader", loaders));
+      l.block_tokens = loader.integer("block_tokens", 0, count_max);
+      l.fixed_ns = loader.duration_ns("fixed");
+      l.tile_ns = loader.duration_ns("tile");
+      l.item_ns = loader.duration_ns("item");
+      positive(loader, "tile", l.tile_ns);
+      const ConfigNode q = loader.node("new_tokens", true), kv = loader.node("kv_tokens", true);
+      l.new_tokens = lists_.counts(q);
+      l.kv_tokens = lists_.counts(kv);
+      lists_.ascending(q, l.new_tokens, 1);
+      lists_.ascending(kv, l.kv_tokens, 1);
+      l.correction = read_grid(loader.node("correction", true), l.new_tokens.size(), l.kv_tokens.size(), false);
+      loader.finish();
+      p.prefill.push_back(std::move(l));
+    }
+    in.finish();
+  }
+
+  void read_vmm(const ConfigNode& map, Profile& p) {
+    if (!map) return;
+    MapReader in(map, problems_);
+    const auto call = [&](std::string_view key) -> std::optional<VmmPrice> {
+      const ConfigNode node = in.node(key);
+      if (!node) return std::nullopt;
+      MapReader one(node, problems_);
+      VmmPrice price;
+      price.call_ns = one.duration_ns("call");
+      price.handle_ns = one.duration_ns("handle", 0.0);
+      price.spread = one.number("spread", 0, factor_max, 0.0);
+      one.finish();
+      return price;
+    };
+    p.vmm_create = call("create");
+    p.vmm_map = call("map");
+    p.vmm_set_access = call("set_access");
+    p.vmm_unmap = call("unmap");
+    in.finish();
+  }
+
+  void read_errors(const ConfigNode& map, Profile& p) {
+    if (!map) return;
+    MapReader in(map, problems_);
+    if (map.kind() != ConfigNode::Kind::map) return;
+    for (const auto& [part, node] : map.entries()) {
+      MapReader one(in.node(part), problems_);
+      PartError e;
+      e.part = part;
+      e.mape = one.number("mape", 0, factor_max);
+      e.bias = one.number("bias", -factor_max, factor_max);
+      e.p95 = one.number("p95", 0, factor_max);
+      e.points = one.integer("points", 0, count_max);
+      e.how = one.text("how", "");
+      one.finish();
+      p.errors.push_back(std::move(e));
+    }
+    in.finish();
+  }
+  void read_draws(const ConfigNode& map, Profile& p) {
+    if (!map) return;
+    MapReader in(map, problems_);
+    if (map.kind() != ConfigNode::Kind::map) return;
+    for (const auto& [part, node] : map.entries()) {
+      const ConfigNode list = in.node(part);
+      Profile::Draws d{part, lists_.ratios(list)};
+      lists_.positive(list, d.factor, factor_max);
+      if (!p.draws.empty()) lists_.same_length(list, d.factor.size(), p.draws.front().factor.size());
+      p.draws.push_back(std::move(d));
+    }
+    in.finish();
+  }
+
+  Problems& problems_;
+  Lists lists_;
+};
+
+Profile from_document(const ConfigDocument& document) {
+  Problems problems;
+  Profile profile = Reader(problems).read(document.root());
+  problems.throw_if_any();
+  return profile;
+}
+}  // namespace
+
+Profile parse_profile(std::string_view text, const std::string& file) {
+  return from_document(ConfigDocument::parse(text, file));
+}
+
+Profile load_profile(const std::string& path, const SourcePos& at) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored))
+    throw InputError(at, fmt::format("the profile '{}' does not exist; `stowage calibrate` writes one", shown(path)));
+  return from_document(ConfigDocument::load(path));
+}
+
+std::optional<Profile> shipped_profile(const std::string& hardware) {
+  const auto* file = find_embedded(embedded_profiles(), hardware + ".yaml");
+  if (file == nullptr) return std::nullopt;
+  return parse_profile(file->bytes, "profiles/" + std::string(file->name));
+}
+
+std::vector<std::string> shipped_profile_names() {
+  std::vector<std::string> names;
+  for (const auto& file : embedded_profiles()) names.emplace_back(file.name.substr(0, file.name.rfind('.')));
+  return names;
+}
+}  // namespace stowage
