@@ -8,6 +8,7 @@
 #include "gpu_probe/basic_kernels.hpp"
 #include "gpu_probe/cuda_timer.hpp"
 #include "gpu_probe/device.hpp"
+#include "gpu_probe/replay.hpp"
 #include "gpu_probe/report.hpp"
 #include "gpu_probe/selftest.hpp"
 #include "gpu_probe/vmm_peer.hpp"
@@ -122,6 +123,7 @@ int run_parts(ProbeRun& run, std::chrono::steady_clock::time_point start) {
 
 int probe_main(int argc, char** argv) {
   const auto start = std::chrono::steady_clock::now();
+  if (argc >= 2 && std::string_view(argv[1]) == "replay") return replay_main(argc - 1, argv + 1);
   if (argc == 4 && std::string_view(argv[1]) == vmm_peer_flag) return vmm_peer_main(argv[2], argv[3]);
   ProbeRun run;
   std::string text;
@@ -154,8 +156,12 @@ int main(int argc, char** argv) {
   try {
     return stowage::probe::probe_main(argc, argv);
   } catch (const stowage::InputError& e) {
-    std::fprintf(stderr, "gpu_probe: %s\n", e.what());
+    for (const stowage::Problem& p : e.problems())
+      std::fprintf(stderr, "%s%s\n", p.at.file.empty() ? "gpu_probe: " : "", p.str().c_str());
     return 2;
+  } catch (const stowage::InfeasibleError& e) {
+    std::fprintf(stderr, "gpu_probe: error: %s\n", e.what());
+    return 4;
   } catch (const std::exception& e) {
     std::fprintf(stderr, "gpu_probe: error: %s\n", e.what());
     return 1;

@@ -80,7 +80,9 @@ Options parse_options(int argc, const char* const* argv, std::span<const Part* c
   if (values.count("help") != 0) {
     std::ostringstream help;
     help << "Usage: gpu_probe all|selftest|PART [options]\n"
+            "       gpu_probe replay SCENARIO [options]    (see gpu_probe replay --help)\n"
             "Measures what a GPU's driver, memory and kernels cost, for `stowage calibrate`.\n"
+            "replay runs a scenario for real, for `stowage validate`.\n"
             "selftest checks every kernel against a float64 reference.\n\nParts:\n"
          << part_list(parts) << '\n'
          << visible

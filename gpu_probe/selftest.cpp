@@ -14,6 +14,7 @@ int run_selftest(const std::function<void(const std::string&)>& report) {
   check_planted_faults(checks);
   check_prefill(checks);
   check_step(checks);
+  check_replay(checks);
   return checks.failed();
 }
 

@@ -51,5 +51,6 @@ void check_decode(Checks& checks);
 void check_planted_faults(Checks& checks);
 void check_prefill(Checks& checks);
 void check_step(Checks& checks);
+void check_replay(Checks& checks);
 
 }  // namespace stowage::probe

@@ -18,6 +18,7 @@
 #include "gpu_probe/kernels/kv_view.hpp"
 #include "gpu_probe/kernels/prefill.hpp"
 #include "gpu_probe/probe.hpp"
+#include "gpu_probe/step_batch.hpp"
 
 namespace stowage::probe {
 
@@ -26,20 +27,6 @@ struct StepLimits {
   int requests_max = 256;  // requests of one iteration
   int slots = 256;         // rows of the block table or of start[]
   int context_max = 8192;  // tokens of one request, prompt and output
-};
-
-struct StepRequest {
-  int slot = 0;        // where its KV is: row of the block table, or of start[]
-  int stored = 0;      // tokens whose KV is stored before this step
-  int count = 1;       // new tokens
-  bool sample = true;  // false for a chunk that does not end the prompt
-};
-
-/// Requests with one new token first, then the longer ones. tokens: the ids of all new tokens in the order of the
-/// requests; -1 stands for the token last sampled for the slot.
-struct StepBatch {
-  std::vector<StepRequest> requests;
-  std::vector<std::int32_t> tokens;
 };
 
 /// What a step queued, for counting.

@@ -115,10 +115,13 @@ struct IterationRecord {
   std::int32_t replica = 0;
 };
 
+class StepExecutor;  // sim/serve/executor.hpp
+
 /// Optional listeners of a run; empty = not called, and then the engine takes its fastest path.
 struct RunHooks {
   std::function<void(const RequestRecord&)> on_request;
   std::function<void(const IterationRecord&)> on_iteration;
   std::function<void(std::int64_t simulated_ns, std::uint64_t completed)> on_progress;  // a few times a second
+  StepExecutor* executor = nullptr;  // carries out and times every iteration, instead of the cost model
 };
 }  // namespace stowage

@@ -50,6 +50,7 @@ class Reserve final {
     const auto region = space_->take(tokens);
     if (!region) return false;
     region_[static_cast<std::size_t>(s)] = {*region, tokens, now};
+    if (log_ != nullptr) log_->place(s, -1, region->begin, tokens);
     held_ += tokens;
     round_up_ += region->taken - tokens;
     return true;
@@ -78,6 +79,7 @@ class Reserve final {
   [[nodiscard]] StillStretch stretch() const { return {held_}; }
   void end_stretch(const StillStretch&) {}
   DriverCalls finish_driver_work() { return {}; }
+  void log_to(MemoryLog& log) { log_ = &log; }
 
  private:
   struct Taken {
@@ -96,6 +98,7 @@ class Reserve final {
   std::int64_t max_len_, bpt_, pool_tokens_, rounding_ = 0;
   std::unique_ptr<RegionSpace> space_;
   std::vector<Taken> region_;
+  MemoryLog* log_ = nullptr;  // of a real run
   std::int64_t held_ = 0, round_up_ = 0;  // tokens
 };
 static_assert(KvPolicy<Reserve>);

@@ -16,29 +16,19 @@
 #include "sim/kv/policy.hpp"
 #include "sim/kv/rows.hpp"
 #include "sim/kv/slot_set.hpp"
+#include "sim/kv/vattention_shape.hpp"
 #include "sim/serve/cluster.hpp"
 
 namespace stowage {
 namespace {
 
-std::int64_t tensors_of(const RunConfig& config) {
-  return config.manager.choice("layout") == "sliced" ? 2 : 2 * config.kv.layers;
-}
-/// A page in each tensor of each GPU: all GPUs of a replica act alike, by the same calls at the same time.
-std::int64_t block_bytes(const RunConfig& config) {
-  return config.manager.integer("page") * tensors_of(config) * config.kv.gpus;
-}
-std::int64_t tokens_per_page(const RunConfig& config) {
-  return block_bytes(config) / config.kv.bytes_per_token.count();
-}
-
 class VAttention final {
  public:
   VAttention(const RunConfig& config, const SequenceTable& table)
       : table_(table),
-        tensors_(tensors_of(config)),
-        per_block_(tokens_per_page(config)),
-        block_bytes_(block_bytes(config)),
+        tensors_(vattention_tensors(config)),
+        per_block_(vattention_page_tokens(config)),
+        block_bytes_(vattention_block_bytes(config)),
         bpt_(config.kv.bytes_per_token.count()),
         blocks_(config.kv.pool.count() / block_bytes_),
         free_(blocks_),
@@ -81,6 +71,7 @@ class VAttention final {
     cached_ -= mapped_[at(slot)];
     held_ += mapped_[at(slot)];
     history_[at(s)].clear();
+    if (log_ != nullptr) log_->place(s, slot, 0, 0);
     note_spare(slot);
     grow(slot, blocks, now);
     record(s, now);
@@ -132,6 +123,7 @@ class VAttention final {
     std::int64_t& mapped = mapped_[at(slot)];
     held_ -= mapped;
     if (eager_) {
+      if (log_ != nullptr) log_->unmap(slot, 0, mapped, background_ ? MemoryLog::When::beside : MemoryLog::When::now);
       free_ += mapped;
       if (background_) queued_unmaps_ += mapped;
       else driver_.unmap_now(mapped);
@@ -160,6 +152,7 @@ class VAttention final {
   }
   [[nodiscard]] StillStretch stretch() const { return {held_}; }
   void end_stretch(const StillStretch&) {}
+  void log_to(MemoryLog& log) { log_ = &log; }
   DriverCalls finish_driver_work() {
     driver_.unmap_now(queued_unmaps_);
     queued_unmaps_ = 0;
@@ -223,24 +216,26 @@ class VAttention final {
       if (i == slot) continue;
       const std::int64_t take = std::min(spare_now(i), missing - free_);
       if (take <= 0) continue;
-      unmap(i, take, now);
+      unmap(i, take, now, MemoryLog::When::now);
       driver_.unmap_now(take);
     }
     if (missing == 0) return;
-    map(slot, missing);
+    map(slot, missing, MemoryLog::When::now);
     driver_.map_now(missing);
   }
 
-  void map(std::int64_t slot, std::int64_t blocks) {
+  void map(std::int64_t slot, std::int64_t blocks, MemoryLog::When when) {
+    if (log_ != nullptr) log_->map(slot, mapped_[at(slot)], blocks, when);
     free_ -= blocks;
     held_ += blocks;
     mapped_[at(slot)] += blocks;
     maybe_spare_.insert(slot);
     reschedule(owner_[at(slot)]);
   }
-  void unmap(std::int64_t slot, std::int64_t blocks, std::int64_t now) {
+  void unmap(std::int64_t slot, std::int64_t blocks, std::int64_t now, MemoryLog::When when) {
     free_ += blocks;
     mapped_[at(slot)] -= blocks;
+    if (log_ != nullptr) log_->unmap(slot, mapped_[at(slot)], blocks, when);
     const Sid s = owner_[at(slot)];
     if (s == no_sid) {
       cached_ -= blocks;
@@ -304,7 +299,7 @@ class VAttention final {
         if (k > 1 && mapped >= lookahead_blocks_) return mapped;
         const std::int64_t blocks = lacks(s, k);
         if (blocks <= 0 || blocks > free_) continue;  // all or nothing
-        map(slot_of_[at(s)], blocks);
+        map(slot_of_[at(s)], blocks, MemoryLog::When::beside);
         record(s, now);
         mapped += blocks;
       }
@@ -318,7 +313,7 @@ class VAttention final {
     const auto take = [&](std::int64_t slot, std::int64_t spare) {
       const std::int64_t blocks = std::min(spare, required - free_);
       if (blocks <= 0) return;
-      unmap(slot, blocks, now);
+      unmap(slot, blocks, now, MemoryLog::When::beside);
       unmapped += blocks;
     };
     for (std::int64_t i = slots(); free_ < required && (i = idle_mapped_.highest_below(i)) >= 0;)
@@ -348,6 +343,7 @@ class VAttention final {
   bool background_, eager_, admit_full_;
   std::int64_t rounding_;
   DriverLock driver_;
+  MemoryLog* log_ = nullptr;            // of a real run
   std::int64_t held_ = 0, cached_ = 0;  // blocks of active and inactive slots
   std::int64_t queued_unmaps_ = 0;      // left by releases, for the mapper's next run
   std::vector<std::int64_t> mapped_;    // by slot
@@ -382,10 +378,10 @@ std::string default_name(const ManagerSpec& spec) {
 }
 
 void check(const RunConfig& config) {
-  if (tokens_per_page(config) < 1)
+  if (vattention_page_tokens(config) < 1)
     throw InputError({}, "a page of " + format_bytes(Bytes{config.manager.integer("page")}) +
                              " is smaller than one token's share of a tensor; use a larger page");
-  const std::int64_t block = block_bytes(config);
+  const std::int64_t block = vattention_block_bytes(config);
   if (config.kv.pool.count() < block)
     throw InputError({}, "the KV pool of " + std::to_string(config.kv.pool.count()) +
                              " bytes holds not one page in each tensor (" + std::to_string(block) +

@@ -1,5 +1,6 @@
 #pragma once
 // Latencies and counts of one run, kept as sketches: nothing here grows with the trace.
+#include <algorithm>
 #include <cstdint>
 
 #include "sim/result.hpp"
@@ -17,6 +18,12 @@ class Metrics {
   void reject(const Request& r, const char* reason);
   /// `client_ns`: when the client has the last token.
   void finish(const Sequence& q, std::int64_t now_ns, std::int64_t client_ns);
+  void note_stall(std::int64_t stall) {
+    if (stall == 0) return;
+    stall_ns += stall;
+    stall_max_ns = std::max(stall_max_ns, stall);
+    ++stalled_iterations;
+  }
   /// Writes everything kept here into `result`.
   void write(RunResult& result, std::int64_t first_arrival_ns) const;
 

@@ -17,6 +17,7 @@
 #include "sim/result.hpp"
 #include "sim/run_config.hpp"
 #include "sim/serve/arrivals.hpp"
+#include "sim/serve/executor.hpp"
 #include "sim/serve/memory_account.hpp"
 #include "sim/serve/metrics.hpp"
 #include "sim/serve/sequence.hpp"
@@ -38,7 +39,12 @@ class Replica {
         server_(config.frontend),
         arrivals_(config.workload.get()),
         finish_at_(config.scheduler.max_model_len + 2, table_.capacity()),
-        bpt_(config.kv.bytes_per_token.count()) {}
+        bpt_(config.kv.bytes_per_token.count()),
+        execution_(hooks.executor, table_),
+        step_by_step_(hooks.on_iteration || execution_) {
+    if constexpr (requires { kv_.log_to(execution_.log()); })
+      if (execution_) kv_.log_to(execution_.log());
+  }
 
   RunResult run() {
     start(arrivals_.next_ns() == Arrivals::none ? 0 : arrivals_.next_ns());
@@ -50,6 +56,7 @@ class Replica {
   void start(std::int64_t first_arrival_ns) {
     first_arrival_ns_ = now_ = first_arrival_ns;
     account_.start(now_);
+    execution_.start(now_);
   }
   /// To be taken up at the first boundary at or after r.arrival_ns, which run_until has not passed yet.
   void deliver(const Request& r) {
@@ -79,11 +86,12 @@ class Replica {
         idle_cached_ = kv_.occupancy().cached;
         kv_.idle(arrivals_.next_ns() - now_);
         now_ = arrivals_.next_ns();
+        execution_.idle_until(now_);
         continue;
       }
       catch_up_idle();
       const std::int64_t quiet_until = kv_.quiet_until();
-      if (chunks_.empty() && quiet_until >= table_.iteration() && !hooks_.on_iteration) run_decodes(quiet_until);
+      if (chunks_.empty() && quiet_until >= table_.iteration() && !step_by_step_) run_decodes(quiet_until);
       else run_iteration();
       in_flight_ = true;
     }
@@ -216,6 +224,7 @@ class Replica {
 
   void preempt(Sid s) {
     Sequence& q = table_[s];
+    execution_.release(s);
     kv_.release(s, now_, account_);
     if (q.decoding) {
       const std::int64_t stored = table_.stored(s);
@@ -242,11 +251,16 @@ class Replica {
     partial_ = !chunks_.empty() && !chunks_.back().completes ? chunks_.back().sid : no_sid;
     shape_.decode_seqs = decoders_;
     shape_.decode_kv_tokens = decode_kv_;
-    const std::int64_t stall = kv_.begin_iteration(now_, partial_);
-    const std::int64_t step = round_ns(config_.cost.ns(shape_));
+    std::int64_t stall = kv_.begin_iteration(now_, partial_);
+    std::int64_t step = round_ns(config_.cost.ns(shape_));
     const MemoryLevels levels = current_levels();
+    if (execution_) {
+      const StepTiming took = execution_.run(iterations_, now_, kv_.occupancy());
+      stall = took.stall_ns;
+      step = took.step_ns;
+    }
     if (hooks_.on_iteration) record(stall, step, levels);
-    note_stall(stall);
+    metrics_.note_stall(stall);
     account_.add(stall + step, levels);
     metrics_.peak_held_bytes = std::max(metrics_.peak_held_bytes, levels.held);
     metrics_.running_ns += static_cast<Int128>(table_.running()) * (stall + step);
@@ -294,6 +308,7 @@ class Replica {
       finish_at_.remove(s);
       decode_kv_ -= table_.stored(s);
       --decoders_;
+      execution_.release(s);
       kv_.release(s, now_, account_);
       table_.remove_running(s);
       metrics_.finish(table_[s], now_, server_.client_ns(now_));
@@ -324,12 +339,6 @@ class Replica {
     idle.cached = idle_cached_;
     account_.add(now_ - account_.now_ns(), idle);
   }
-  void note_stall(std::int64_t stall) {
-    if (stall == 0) return;
-    metrics_.stall_ns += stall;
-    metrics_.stall_max_ns = std::max(metrics_.stall_max_ns, stall);
-    ++metrics_.stalled_iterations;
-  }
 
   void record(std::int64_t stall, std::int64_t step, const MemoryLevels& levels) const;
   void report_progress() {
@@ -349,6 +358,8 @@ class Replica {
   WaitingQueue waiting_;
   RingCalendar finish_at_;  // by the iteration at whose end a decoder delivers its last token
   std::int64_t bpt_;
+  Execution execution_;
+  bool step_by_step_;  // someone listens to, or carries out, every iteration
 
   std::int64_t now_ = 0, first_arrival_ns_ = 0;
   std::int64_t decoders_ = 0;   // B

@@ -95,6 +95,7 @@ RunResult Replica<Kv>::result() {
   out.mean_fraction = account_.mean_fraction();
   out.series = account_.series();
   const DriverCalls calls = kv_.finish_driver_work();
+  execution_.finish();
   out.vmm.map_calls = calls.maps;
   out.vmm.unmap_calls = calls.unmaps;
   out.vmm.busy_ns = static_cast<double>(calls.maps) * (config_.vmm.map_ns + config_.vmm.set_access_ns) +

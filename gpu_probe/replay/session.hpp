@@ -1,0 +1,56 @@
+#pragma once
+// The serving loop: for each plan of the engine, memory, then the step, then the clock. The engine forms the next batch
+// only when this one's tokens are there, as an engine without asynchronous scheduling does.
+#include <chrono>
+#include <memory>
+#include <span>
+
+#include "gpu_probe/replay/kv_store.hpp"
+#include "gpu_probe/replay/measured.hpp"
+#include "gpu_probe/replay/token_book.hpp"
+#include "gpu_probe/step.hpp"
+#include "sim/serve/executor.hpp"
+
+namespace stowage::replay {
+
+/// The user wants an end: what was measured is kept.
+struct Interrupted : std::runtime_error {
+  Interrupted() : std::runtime_error("interrupted") {}
+};
+
+class Session final : public StepExecutor {
+ public:
+  Session(probe::StepRunner& runner, KvStore& store, std::int64_t max_batch, probe::PrefillLoader loader,
+          std::uint64_t seed, bool keep_tokens);
+
+  void start(std::int64_t first_arrival_ns) override;
+  [[nodiscard]] StepTiming run(const IterationPlan& plan) override;
+  void idle_until(std::int64_t arrival_ns) override;
+  void finish(std::span<const MemoryEvent> now, std::span<const MemoryEvent> beside) override;
+
+  /// What the last iteration was made of; the engine's record is the caller's to add.
+  [[nodiscard]] MeasuredIteration& last() { return last_; }
+  [[nodiscard]] const TokenBook& tokens() const { return tokens_; }
+  [[nodiscard]] DriverTotals driver() const;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  [[nodiscard]] std::int64_t now_ns() const { return std::chrono::nanoseconds(Clock::now() - origin_).count(); }
+  void check_held(const Occupancy& occupancy) const;
+
+  probe::StepRunner& runner_;
+  KvStore& store_;
+  probe::PrefillLoader loader_;
+  probe::Stream stream_;
+  probe::Event begun_, ended_;
+  probe::PinnedBuffer sampled_;
+  TokenBook tokens_;
+  MeasuredIteration last_;
+  DriverWork at_start_, before_;
+  std::uint64_t hurried_at_start_ = 0;
+  Clock::time_point origin_;
+  Occupancy expected_;
+  bool ran_ = false;
+};
+
+}  // namespace stowage::replay

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Runs the validation scenarios on this machine's GPU and prints one table. validation.sh GPU_PROBE SCENARIOS OUT [NAME…]
+# About four minutes on an H100; gpu_probe replay's own options may stand in $REPLAY_OPTIONS.
+set -uo pipefail
+probe=${1:?usage: validation.sh GPU_PROBE SCENARIOS OUT [NAME…]} scenarios=$2 out=$3
+shift 3
+names=("$@")
+[ ${#names[@]} -gt 0 ] || names=(prefill-ladder decode-ladder long-context tight-pool azure-conv-400)
+mkdir -p "$out" || exit 1
+status=0
+for name in "${names[@]}"; do
+  options=(--repeat 2)
+  # The longest scenario runs once, warmed up by small runs; the others once cold and twice warm.
+  [ "$name" = azure-conv-400 ] && options=(--no-cold --repeat 1)
+  start=$SECONDS
+  # shellcheck disable=SC2086
+  "$probe" replay "$scenarios/$name.yaml" -o "$out/$name" "${options[@]}" ${REPLAY_OPTIONS:-} >"$out/$name.log" 2>&1
+  code=$?
+  echo "== $name: exit $code, $((SECONDS - start)) s"
+  grep -vE ' pass of |^written' "$out/$name.log"
+  case $code in
+    0) ;;
+    130 | 143) exit $code ;;
+    *) status=$code ;;
+  esac
+done
+du -sh "$out"
+exit $status
