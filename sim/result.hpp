@@ -3,12 +3,14 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/histogram.hpp"
 #include "sim/kv/registry.hpp"
+#include "sim/run_trace.hpp"
 
 namespace stowage {
 
@@ -59,6 +61,7 @@ struct RunResult {
     std::uint64_t stalled_iterations = 0;
   } vmm;
 
+  std::shared_ptr<const RunTrace> trace;  // samples for reports; null unless RunHooks::trace asked for them
   std::int64_t wall_ns = 0;  // real time of the simulation; the only field that differs between two runs
 
   [[nodiscard]] double requests_per_s() const;
@@ -86,5 +89,6 @@ struct RunHooks {
   std::function<void(const RequestRecord&)> on_request;
   std::function<void(const IterationRecord&)> on_iteration;
   std::function<void(std::int64_t simulated_ns, std::uint64_t completed)> on_progress;  // a few times a second
+  bool trace = false;  // fill RunResult::trace; every other number stays the same
 };
 }  // namespace stowage

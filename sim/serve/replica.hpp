@@ -9,6 +9,7 @@
 // events (arrival, finisher, memory that needs a decision) iterations run in `decode_stretch`.
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/error.hpp"
@@ -20,6 +21,7 @@
 #include "sim/serve/memory_account.hpp"
 #include "sim/serve/metrics.hpp"
 #include "sim/serve/sequence.hpp"
+#include "sim/serve/tracer.hpp"
 
 namespace stowage {
 
@@ -40,9 +42,11 @@ class Replica {
   RunResult run() {
     first_arrival_ns_ = now_ = arrivals_.next_ns() == Arrivals::none ? 0 : arrivals_.next_ns();
     account_.start(now_);
+    if (hooks_.trace) tracer_.emplace(config_, now_);
     for (;;) {
       take_arrivals();
       form_batch();
+      if (tracer_ && now_ >= tracer_->next_sample_ns()) sample_pool();
       if (table_.running() == 0) {
         STOWAGE_ASSERT(waiting_.empty());  // a request that fits an empty pool was refused by one
         if (arrivals_.next_ns() == Arrivals::none) break;
@@ -53,7 +57,7 @@ class Replica {
       }
       catch_up_idle();
       const std::int64_t quiet_until = kv_.quiet_until();
-      if (chunks_.empty() && quiet_until >= table_.iteration() && !hooks_.on_iteration) decode_stretch(quiet_until);
+      if (chunks_.empty() && quiet_until >= table_.iteration() && !wants_iterations()) decode_stretch(quiet_until);
       else run_iteration();
       retire_finished();
       report_progress();
@@ -138,6 +142,7 @@ class Replica {
       waiting_.pop_front();
       table_.append_running(s);
       if (table_[s].first_scheduled_ns < 0) table_[s].first_scheduled_ns = now_;
+      if (tracer_) tracer_->admitted(s, table_[s], now_);
       schedule_chunk(s, n);
       budget -= n;
     }
@@ -171,6 +176,7 @@ class Replica {
       prefilled_ = 0;
     }
     table_.remove_running(s);
+    if (tracer_) tracer_->preempted(s, now_);
     q.decoding = false;
     q.computed = 0;
     ++q.preemptions;
@@ -183,10 +189,11 @@ class Replica {
     partial_ = !chunks_.empty() && !chunks_.back().completes ? chunks_.back().sid : no_sid;
     shape_.decode_seqs = decoders_;
     shape_.decode_kv_tokens = decode_kv_;
+    const DriverCalls calls = tracer_ ? kv_.driver_calls() : DriverCalls{};
     const std::int64_t stall = kv_.begin_iteration(now_, partial_);
     const std::int64_t step = round_ns(config_.cost.ns(shape_));
     const MemoryLevels levels = current_levels();
-    if (hooks_.on_iteration) record(stall, step, levels);
+    if (wants_iterations()) record(stall, step, levels, calls);
     note_stall(stall);
     account_.add(stall + step, levels);
     metrics_.peak_held_bytes = std::max(metrics_.peak_held_bytes, levels.held);
@@ -209,6 +216,7 @@ class Replica {
       q.decoding = true;
       q.chunk = 1;
       ++decoders_;
+      if (tracer_) tracer_->decodes(c.sid, now_);
       decode_kv_ += q.target();
       if (q.produced == 0) q.first_token_ns = now_;
       else metrics_.tbt_ns.add(now_ - q.last_token_ns);
@@ -229,6 +237,7 @@ class Replica {
       --decoders_;
       kv_.release(s, now_, account_);
       table_.remove_running(s);
+      if (tracer_) tracer_->finished(s, table_[s], now_);
       metrics_.finish(table_[s], now_);
       table_.destroy(s);
     }
@@ -300,30 +309,28 @@ class Replica {
   }
   void note_stall(std::int64_t stall) {
     if (stall == 0) return;
+    if (tracer_) tracer_->stalled(stall);
     metrics_.stall_ns += stall;
     metrics_.stall_max_ns = std::max(metrics_.stall_max_ns, stall);
     ++metrics_.stalled_iterations;
   }
 
-  void record(std::int64_t stall, std::int64_t step, const MemoryLevels& l) const {
-    IterationRecord r;
-    r.index = iterations_;
-    r.start_ns = now_;
-    r.stall_ns = stall;
-    r.step_ns = step;
-    r.prefill_tokens = shape_.prefill_tokens;
-    r.decode_seqs = shape_.decode_seqs;
-    r.decode_kv_tokens = shape_.decode_kv_tokens;
-    r.running = l.running;
-    r.waiting = l.waiting;
-    r.live_bytes = l.live;
-    r.held_bytes = l.held;
-    r.cached_bytes = l.cached;
+  [[nodiscard]] bool wants_iterations() const { return hooks_.on_iteration || (tracer_ && tracer_->wants_iterations()); }
+  void sample_pool() {
+    tracer_->begin_column(now_, blocked_);
+    kv_.each_extent([&](const Extent& e) { tracer_->add(e, e.owner == no_sid ? 0 : table_.stored(e.owner) * bpt_); });
+  }
+  void record(std::int64_t stall, std::int64_t step, const MemoryLevels& l, const DriverCalls& calls) {
+    const StepShape& s = shape_;
+    IterationRecord r{iterations_, now_, stall, step, s.prefill_tokens, s.decode_seqs, s.decode_kv_tokens};
+    r.running = l.running, r.waiting = l.waiting;
+    r.live_bytes = l.live, r.held_bytes = l.held, r.cached_bytes = l.cached;
     const std::int64_t fixed = kv_.rounding_bytes() + l.round_up;
     const std::int64_t rest = config_.kv.pool.count() - fixed - l.held - l.cached;
     r.external_bytes = fixed + (l.blocked ? rest : 0);
     r.free_bytes = l.blocked ? 0 : rest;
-    hooks_.on_iteration(r);
+    if (tracer_ && tracer_->wants_iterations()) tracer_->iteration(r, calls, kv_.driver_calls());
+    if (hooks_.on_iteration) hooks_.on_iteration(r);
   }
 
   void report_progress() {
@@ -343,6 +350,7 @@ class Replica {
     out.peak_live_bytes = metrics_.peak_live_tokens * bpt_;
     out.mean_fraction = account_.mean_fraction();
     out.series = account_.series();
+    if (tracer_) out.trace = tracer_->finish(out.ttft_ns);
     const DriverCalls calls = kv_.finish_driver_work();
     out.vmm.map_calls = calls.maps;
     out.vmm.unmap_calls = calls.unmaps;
@@ -359,6 +367,7 @@ class Replica {
   Metrics metrics_;
   Arrivals arrivals_;
   WaitingQueue waiting_;
+  std::optional<Tracer> tracer_;
   RingCalendar finish_at_;  // by the iteration at whose end a decoder delivers its last token
   std::int64_t bpt_;
 
