@@ -86,7 +86,7 @@ void Tracer::iteration(const IterationRecord& r, const DriverCalls& before, cons
 void Tracer::begin_column(std::int64_t now, bool refused) {
   auto& columns = trace_->occupancy;
   if (columns.size() == RunTrace::max_columns) {
-    for (std::size_t i = 0; i < columns.size() / 2; ++i) columns[i] = std::move(columns[2 * i]);
+    for (std::size_t i = 1; i < columns.size() / 2; ++i) columns[i] = std::move(columns[2 * i]);
     columns.resize(columns.size() / 2);
     trace_->occupancy_interval_ns *= 2;
   }
