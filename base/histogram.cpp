@@ -48,6 +48,18 @@ Summary LogHistogram::summary(double scale) const {
           quantile(0.95) * scale, quantile(0.99) * scale, static_cast<double>(max_) * scale};
 }
 
+LogHistogram LogHistogram::restored(const std::vector<Bucket>& filled, unsigned __int128 sum, std::int64_t max) {
+  LogHistogram out;
+  for (const Bucket& b : filled) {
+    if (b.index >= buckets || out.count_ + b.count < out.count_) continue;
+    out.counts_[b.index] += b.count;
+    out.count_ += b.count;
+  }
+  out.sum_ = sum;
+  out.max_ = max;
+  return out;
+}
+
 void LogHistogram::merge(const LogHistogram& other) {
   for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] += other.counts_[i];
   count_ += other.count_;

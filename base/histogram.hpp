@@ -80,6 +80,13 @@ class LogHistogram {
   [[nodiscard]] Summary summary(double scale = 1.0) const;
   void merge(const LogHistogram& other);
 
+  /// What is in bucket `i`, and the exact sum: with max() all there is to a histogram, so that it can be stored.
+  [[nodiscard]] std::uint64_t count_in(std::size_t i) const { return counts_[i]; }
+  [[nodiscard]] unsigned __int128 sum() const { return sum_; }
+  struct Bucket { std::size_t index; std::uint64_t count; };
+  /// The histogram that had these. Buckets beyond the last and counts that overflow are left out.
+  [[nodiscard]] static LogHistogram restored(const std::vector<Bucket>& filled, unsigned __int128 sum, std::int64_t max);
+
   struct Point { double value; double cumulative; };  // cumulative in (0, 1]
   /// The distribution function, at most `points` points, last one at (max, 1).
   [[nodiscard]] std::vector<Point> cdf(std::size_t points) const;

@@ -63,7 +63,8 @@ std::string signed_text(const std::exception& error) {
 cli::Outcome dispatch(const cli::Options& options) {
   using Command = cli::Outcome (*)(const cli::Options&);
   static const std::map<std::string, Command, std::less<>> commands = {
-      {"run", cli::run_scenario},           {"check", cli::check_files},
+      {"run", cli::run_scenario},           {"report", cli::make_report},
+      {"check", cli::check_files},
       {"trace info", cli::trace_info_command}, {"trace convert", cli::trace_convert},
       {"trace synth", cli::trace_synth},    {"model show", cli::model_show},
       {"model list", cli::model_list},      {"hardware show", cli::hardware_show},

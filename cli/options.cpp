@@ -39,6 +39,7 @@ class Parser {
                 "3 SLO not met (--assert-slo); 4 infeasible; 130/143 interrupted. More: docs/cli.md");
     add_run();
     add_calibrate();
+    add_report();
     add_check();
     add_trace();
     add_show("model", "a zoo name, a YAML file, or a Hugging Face config.json",
@@ -82,14 +83,16 @@ class Parser {
     input(run, "SCENARIO", "scenario file (YAML)");
     add_set(run);
     run->add_option("-o,--output", options_.output,
-                    "Folder for report.html, summary.json, requests.csv, memory.csv, resolved.yaml")->type_name("DIR");
+                    "Folder for report.html, summary.json, requests.csv, memory.csv, trace.perfetto.json and more")->type_name("DIR");
     run->add_flag("--force", options_.force, "Replace the results that the folder holds");
-    add_format(run);
+    run->add_option("--format", format_, "text (default), json, csv or markdown")->type_name("FORMAT");
     run->add_option("--seed", seed_, "Seed of everything random; the same as --set seed=N")->type_name("N");
     run->add_option("--jobs", jobs_, "Threads (default: one a core); the output does not depend on it")
         ->type_name("N");
     run->add_flag("--quiet", options_.quiet, "No progress on stderr");
     run->add_flag("--iterations", options_.iterations, "Also write iterations.csv, a row an iteration (needs -o)");
+    run->add_flag("--sensitivity", options_.sensitivity,
+                  "Simulate again with other rates, lengths, memory and page sizes; for the page and the JSON");
     run->add_flag("--assert-slo", options_.assert_slo, "Exit with 3 unless every manager meets the scenario's slo");
   }
 
@@ -100,6 +103,14 @@ class Parser {
     calibrate->add_option("--report", options_.report, "HTML page with error tables and plots")->type_name("FILE");
     calibrate->add_option("--hardware", options_.hardware, "Zoo name (default: by the GPU's name)")->type_name("NAME");
     calibrate->add_flag("--force", options_.force, "Replace the files");
+  }
+
+  void add_report() {
+    auto* report = app_.add_subcommand("report", "Make the page of a result folder again, or one page of several");
+    input(report, "DIR", "folders that `run -o` wrote", many);
+    report->add_option("-o,--output", options_.output, "Page to write (default, of one folder: DIR/report.html)")
+        ->type_name("FILE");
+    report->add_flag("--force", options_.force, "Replace the file");
   }
 
   void add_check() {
@@ -227,8 +238,11 @@ class Parser {
       }
     }
     constexpr auto int_max = std::numeric_limits<std::int64_t>::max();
-    if (format_ != "text" && format_ != "json") {
-      throw InputError({}, fmt::format("--format: no '{}'; write text or json", format_));
+    const bool tables = options_.command == "run";
+    if (tables && (format_ == "csv" || format_ == "markdown")) options_.format = format_;
+    else if (format_ != "text" && format_ != "json") {
+      throw InputError({}, fmt::format("--format: no '{}'; write text{} json{}", format_, tables ? "," : " or",
+                                       tables ? ", csv or markdown" : ""));
     }
     options_.json = format_ == "json";
     if (!seed_.empty()) options_.seed = whole_number("--seed", seed_, 0, int_max);

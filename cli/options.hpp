@@ -18,9 +18,11 @@ struct Options {
   std::string output;               // -o: a folder for `run`, a file for `trace`; empty = none
   bool force = false;
   bool json = false;
+  std::string format;               // of `run`, besides text and json: "csv", "markdown"; else empty
   bool quiet = false;
   bool iterations = false;
   bool assert_slo = false;
+  bool sensitivity = false;
   int jobs = 0;                     // 0 = one a core
 
   // Of `calibrate`.

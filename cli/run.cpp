@@ -21,9 +21,11 @@
 #include "cli/describe.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/progress.hpp"
+#include "cli/sensitivity.hpp"
 #include "reports/csv.hpp"
 #include "reports/folder.hpp"
 #include "reports/json.hpp"
+#include "reports/tables.hpp"
 #include "reports/terminal.hpp"
 #include "reports/text.hpp"
 #include "scenario/scenario.hpp"
@@ -64,6 +66,7 @@ std::vector<RunResult> simulate(const Scenario& scenario, const Options& options
   std::vector<RunResult> results(runs);
   const auto run = [&](std::size_t i) {
     RunHooks hooks;
+    hooks.trace = folder != nullptr;
     RowWriters& rows = writers[i];
     if (rows.requests) hooks.on_request = [&](const RequestRecord& r) { rows.requests->write(r); };
     if (rows.iterations) hooks.on_iteration = [&](const IterationRecord& r) { rows.iterations->write(r); };
@@ -88,9 +91,13 @@ std::vector<RunResult> simulate(const Scenario& scenario, const Options& options
   return results;
 }
 
+/// NO_COLOR is stronger than CLICOLOR_FORCE, which colours a pipe too.
 bool colour_wanted() {
   const char* no_colour = std::getenv("NO_COLOR");
+  const char* force = std::getenv("CLICOLOR_FORCE");
   const char* term = std::getenv("TERM");
+  const bool forced = force != nullptr && *force != '\0' && std::string_view(force) != "0";
+  if (forced) return no_colour == nullptr || *no_colour == '\0';
   return isatty(STDOUT_FILENO) != 0 && (no_colour == nullptr || *no_colour == '\0') &&
          (term == nullptr || std::string_view(term) != "dumb");
 }
@@ -133,7 +140,10 @@ Outcome run_scenario(const Options& options) {
   if (!options.output.empty()) folder.emplace(options.output, options.force);
 
   std::vector<RunResult> results = simulate(scenario, options, folder ? &*folder : nullptr);
-  const ReportInput input = describe(scenario, options, std::move(results), folder.has_value());
+  std::optional<Sensitivity> sensitivity;
+  if (options.sensitivity) sensitivity = measure_sensitivity(options, scenario, results);
+  ReportInput input = describe(scenario, options, std::move(results), folder.has_value());
+  input.sensitivity = std::move(sensitivity);
   if (folder) {
     write_report(*folder, input);
     check_interrupted();
@@ -141,7 +151,10 @@ Outcome run_scenario(const Options& options) {
   }
 
   Outcome outcome;
-  outcome.text = options.json ? to_json_text(input) : to_terminal(input, {.colour = colour_wanted()});
+  outcome.text = options.json                  ? to_json_text(input)
+                 : options.format == "csv"      ? to_csv(input)
+                 : options.format == "markdown" ? to_markdown(input)
+                                                : to_terminal(input, {.colour = colour_wanted()});
   for (const RunResult& run : input.runs) {
     complain_if_infeasible(scenario, run, outcome);
     if (options.assert_slo) complain_if_slo_missed(input, run, outcome);

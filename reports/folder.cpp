@@ -14,13 +14,15 @@
 #include "reports/csv.hpp"
 #include "reports/html.hpp"
 #include "reports/json.hpp"
+#include "reports/perfetto.hpp"
+#include "reports/saved.hpp"
 
 namespace stowage {
 namespace fs = std::filesystem;
 namespace {
 /// What a run may leave in its folder; with --force, those not written again would speak of another run.
-constexpr std::array<std::string_view, 6> result_names = {"report.html",    "summary.json", "requests.csv",
-                                                          "iterations.csv", "memory.csv",   "resolved.yaml"};
+constexpr std::array<std::string_view, 8> result_names = {"report.html", "summary.json",  "requests.csv", "iterations.csv",
+                                                          "memory.csv",  "resolved.yaml", "report.json",  "trace.perfetto.json"};
 
 [[noreturn]] void fail(const std::string& what, const fs::path& path, const std::string& reason) {
   throw EnvironmentError(what + " '" + path.string() + "': " + reason);
@@ -169,6 +171,8 @@ void write_report(ResultFolder& folder, const ReportInput& input) {
   folder.write("resolved.yaml", input.resolved_yaml);
   OutputFile& memory = folder.open("memory.csv");
   for (const RunResult& run : input.runs) write_memory_csv(memory, run);
+  folder.write("report.json", to_saved(input));
+  folder.write("trace.perfetto.json", to_perfetto(input));
   folder.write("report.html", to_html(input));
 }
 }  // namespace stowage

@@ -38,6 +38,30 @@ Json slo(const ReportInput& input, const RunResult& run) {
   return {{"met", slo_met(input.slo, run)}, {"targets", std::move(rows)}};
 }
 
+/// One entry a change and direction that was simulated.
+Json sensitivity(const ReportInput& input) {
+  const Sensitivity& s = *input.sensitivity;
+  const auto outcomes = [&](const WhatIf::Outcomes& all) {
+    Json out = Json::object();
+    for (std::size_t i = 0; i < std::min(all.size(), input.runs.size()); ++i) {
+      out[input.runs[i].name] = all[i] ? Json{{"ttft_p99_s", seconds(all[i]->ttft_p99_ns)},
+                                              {"requests_per_s", all[i]->requests_per_s}}
+                                       : Json(nullptr);
+    }
+    return out;
+  };
+  Json changes = Json::array();
+  for (const WhatIf& w : s.changes) {
+    if (!w.note.empty()) {
+      changes.push_back({{"what", w.what}, {"note", w.note}});
+      continue;
+    }
+    changes.push_back({{"what", w.what}, {"change", w.low_text}, {"set", w.low_set}, {"runs", outcomes(w.low)}});
+    changes.push_back({{"what", w.what}, {"change", w.high_text}, {"set", w.high_set}, {"runs", outcomes(w.high)}});
+  }
+  return {{"of", s.basis.empty() ? "all requests" : s.basis}, {"base", outcomes(s.base)}, {"changes", std::move(changes)}};
+}
+
 Json run_json(const ReportInput& input, const RunResult& run) {
   Json fractions = Json::object();
   for (std::size_t i = 0; i < part_count; ++i) fractions[std::string(part_names[i])] = run.mean_fraction[i];
@@ -118,6 +142,7 @@ nlohmann::ordered_json to_json(const ReportInput& input) {
     for (const BudgetPart& part : input.budget) parts.push_back({{"label", part.label}, {"bytes", part.bytes}});
     out["budget_per_gpu"] = std::move(parts);
   }
+  if (input.sensitivity) out["sensitivity"] = sensitivity(input);
   out["notes"] = input.notes;
   out["provenance"] = {{"version", input.version},
                        {"command", input.command},

@@ -3,6 +3,7 @@
 // nothing in reports/ computes a result, it only words, tabulates and draws what is here.
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,24 @@ enum class Evidence : std::uint8_t {
   linear,      // coefficients the user gave
 };
 [[nodiscard]] std::string_view evidence_name(Evidence evidence);
+
+/// The same scenario with one thing changed: what became of each run. nullopt = it could not be run.
+struct WhatIf {
+  struct Outcome {
+    double ttft_p99_ns = 0, requests_per_s = 0;
+  };
+  using Outcomes = std::vector<std::optional<Outcome>>;  // one a run, in the order of ReportInput::runs
+  std::string what;                                      // "arrival rate"
+  std::string low_text, high_text;                       // "-20 %", "+20 %"
+  std::string low_set, high_set;                         // what to type to have it, where there is a way
+  Outcomes low, high;
+  std::string note;  // stands instead: "not modelled"
+};
+struct Sensitivity {
+  std::string basis;  // of all these runs, the unchanged one included: "the first 50,000 requests"
+  WhatIf::Outcomes base;
+  std::vector<WhatIf> changes;
+};
 
 /// One line of a card: {"KV bytes per token", "131,072 B (2 x 32 layers x 8 heads x 128 x 2 B)"}.
 struct Fact {
@@ -50,6 +69,7 @@ struct ReportInput {
   nlohmann::ordered_json scenario = nlohmann::ordered_json::object();  // the same, as JSON
 
   std::vector<RunResult> runs;    // one per manager, in scenario order
+  std::vector<std::string> folders;  // of each run, when several folders share the page; else empty
   std::vector<LatencyLimit> slo;  // may be empty
 
   std::vector<BudgetPart> budget;  // of one GPU; empty when the pool was given outright
@@ -59,6 +79,7 @@ struct ReportInput {
   std::vector<Card> cards;  // workload, model, hardware
   std::string cost_source;  // "roofline of h100-sxm-80gb", "profile h100-sxm-80gb (2026-01-12, MAPE 1.3 %)"
   Evidence evidence = Evidence::linear;
+  std::optional<Sensitivity> sensitivity;
   std::vector<std::string> notes;  // warnings and limits, each one sentence
 };
 }  // namespace stowage

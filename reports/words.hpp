@@ -24,6 +24,15 @@ struct Headline {
 /// "Half of the requests within ...; 99 % within ...".
 [[nodiscard]] std::string distribution(const ReportInput& input, const Latency& latency);
 [[nodiscard]] std::string budget(const ReportInput& input);
+[[nodiscard]] std::string stalls(const ReportInput& input);
+[[nodiscard]] std::string pareto(const ReportInput& input);
+[[nodiscard]] std::string occupancy(const RunResult& run);
+/// Where the median and the p99 request of each run spent their time.
+[[nodiscard]] std::string lives(const ReportInput& input);
+/// What run `i` reacts to most.
+[[nodiscard]] std::string sensitivity(const Sensitivity& s, std::size_t i);
+/// What each run is short of: nothing, KV memory, places in the batch, or compute.
+[[nodiscard]] std::string bottlenecks(const ReportInput& input);
 /// "measured", or what is missing: "roofline, not calibrated".
 [[nodiscard]] std::string evidence(Evidence evidence);
 }  // namespace stowage::words

@@ -3,12 +3,14 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/histogram.hpp"
 #include "sim/kv/registry.hpp"
+#include "sim/run_trace.hpp"
 
 namespace stowage {
 
@@ -89,6 +91,7 @@ struct RunResult {
   std::vector<ReplicaSummary> replicas;                            // of a fleet of more than one
   Imbalance requests_imbalance, tokens_imbalance, busy_imbalance;  // submitted; prompt + output; busy time
 
+  std::shared_ptr<const RunTrace> trace;  // samples for reports; null unless RunHooks::trace asked for them
   std::int64_t wall_ns = 0;  // real time of the simulation; the only field that differs between two runs
 
   [[nodiscard]] double requests_per_s() const;
@@ -123,5 +126,6 @@ struct RunHooks {
   std::function<void(const IterationRecord&)> on_iteration;
   std::function<void(std::int64_t simulated_ns, std::uint64_t completed)> on_progress;  // a few times a second
   StepExecutor* executor = nullptr;  // carries out and times every iteration, instead of the cost model
+  bool trace = false;  // fill RunResult::trace; every other number stays the same
 };
 }  // namespace stowage

@@ -34,6 +34,7 @@ class DriverLock {
   void elapse(std::int64_t ns) {
     if (left_ns_ > 0) left_ns_ = std::max(0.0, left_ns_ - static_cast<double>(ns));
   }
+  [[nodiscard]] double left_ns() const { return left_ns_; }
   /// The next iteration may have to wait.
   [[nodiscard]] bool busy() const { return left_ns_ > 0 || now_maps_ > 0 || now_unmaps_ > 0; }
   /// Totals, counting what is asked for but never waited for.

@@ -129,6 +129,16 @@ class Paged final {
   void idle(std::int64_t) {}
   [[nodiscard]] std::int64_t quiet_until() const { return RingCalendar::never; }
   DriverCalls finish_driver_work() { return {}; }
+  [[nodiscard]] DriverCalls driver_calls() const { return {}; }
+  template <class Visit>
+  void each_extent(Visit visit) const {
+    for (Sid s = 0; s < static_cast<Sid>(state_.size()); ++s) {
+      if (!table_[s].running) continue;
+      const std::int64_t blocks =
+          table_[s].decoding ? blocks_for(table_.stored_after(s)) : state_[static_cast<std::size_t>(s)].blocks;
+      visit(Extent{-1, blocks * block_bytes_, s});
+    }
+  }
 
   struct Stretch {
     const std::int64_t* crossing;

@@ -26,6 +26,14 @@ struct Occupancy {
 /// Totals of driver calls, in pages.
 struct DriverCalls {
   std::uint64_t maps = 0, unmaps = 0;
+  double background_ns = 0;  // what the mapper has before it now
+};
+
+/// Memory in one piece, of a resident or cached (owner == no_sid). Tokens fill it from its start.
+struct Extent {
+  std::int64_t at = -1;  // byte of the pool; -1 = has no address: pages, stacked in the order they are told
+  std::int64_t bytes = 0;
+  Sid owner = no_sid;
 };
 
 template <class S>
@@ -80,5 +88,8 @@ concept KvPolicy = requires(P p, const P c, Sid s, std::int64_t n, MemoryAccount
   { p.stretch() } -> DecodeStretch;
   { p.end_stretch(p.stretch()) } -> std::same_as<void>;
   { p.finish_driver_work() } -> std::same_as<DriverCalls>;
+  // For reports, seldom called, may walk the batch: calls so far; every extent, which sum to held + round_up + cached.
+  { c.driver_calls() } -> std::same_as<DriverCalls>;
+  c.each_extent([](const Extent&) {});
 };
 }  // namespace stowage

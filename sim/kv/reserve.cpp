@@ -80,6 +80,14 @@ class Reserve final {
   void end_stretch(const StillStretch&) {}
   DriverCalls finish_driver_work() { return {}; }
   void log_to(MemoryLog& log) { log_ = &log; }
+  [[nodiscard]] DriverCalls driver_calls() const { return {}; }
+  template <class Visit>
+  void each_extent(Visit visit) const {
+    for (Sid s = 0; s < static_cast<Sid>(region_.size()); ++s) {
+      const Region& r = region_[static_cast<std::size_t>(s)].region;
+      if (table_[s].running) visit(Extent{r.begin * bpt_, r.taken * bpt_, s});
+    }
+  }
 
  private:
   struct Taken {

@@ -156,13 +156,18 @@ class VAttention final {
   DriverCalls finish_driver_work() {
     driver_.unmap_now(queued_unmaps_);
     queued_unmaps_ = 0;
-    return {driver_.map_pages(), driver_.unmap_pages()};
+    return driver_calls();
+  }
+  DriverCalls driver_calls() const { return {driver_.map_pages(), driver_.unmap_pages(), driver_.left_ns()}; }
+  template <class Visit>
+  void each_extent(Visit visit) const {
+    for (std::size_t i = 0; i < mapped_.size(); ++i)
+      if (mapped_[i] > 0) visit(Extent{-1, mapped_[i] * block_bytes_, owner_[i]});
   }
 
  private:
-  struct Change {
-    std::int64_t since_ns, blocks;
-  };
+  struct Change { std::int64_t since_ns, blocks; };
+  [[nodiscard]] std::int64_t mapped(Sid s) const { return mapped_[at(slot_of_[at(s)])]; }
   static std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
   [[nodiscard]] std::int64_t need(std::int64_t tokens) const { return (tokens + per_block_ - 1) / per_block_; }
   /// How many iterations before a crossing the mapper may act on it.
@@ -171,9 +176,7 @@ class VAttention final {
     return free_ > 0 && lookahead_blocks_ > 0 ? std::max<std::int64_t>(lookahead_, 1) : 1;
   }
   /// First iteration at whose boundary s lacks a block: anchor + i + 1 > mapped x per_block.
-  [[nodiscard]] std::int64_t crossing(Sid s) const {
-    return mapped_[at(slot_of_[at(s)])] * per_block_ - table_[s].anchor;
-  }
+  [[nodiscard]] std::int64_t crossing(Sid s) const { return mapped(s) * per_block_ - table_[s].anchor; }
 
   /// Best fit among inactive slots: the smallest mapping that suffices, else the largest; lowest index on ties.
   [[nodiscard]] std::int64_t pick_slot(std::int64_t blocks) const {
@@ -248,9 +251,7 @@ class VAttention final {
     reschedule(s);
     if (serving_ && in_calendar_[at(s)] && cross_.key(s) <= table_.iteration()) push_needy(s);
   }
-  void note_spare(std::int64_t slot) {
-    if (mapped_[at(slot)] > 0) maybe_spare_.insert(slot);
-  }
+  void note_spare(std::int64_t slot) { if (mapped_[at(slot)] > 0) maybe_spare_.insert(slot); }
   void reschedule(Sid s) {
     if (s != no_sid && in_calendar_[at(s)]) cross_.move(s, crossing(s));
   }
@@ -264,9 +265,7 @@ class VAttention final {
   [[nodiscard]] std::int64_t want(Sid s, std::int64_t k) const {
     return need(std::min(table_.stored_after(s) + k, max_len_));
   }
-  [[nodiscard]] std::int64_t lacks(Sid s, std::int64_t k) const {
-    return want(s, k) - mapped_[at(slot_of_[at(s)])];
-  }
+  [[nodiscard]] std::int64_t lacks(Sid s, std::int64_t k) const { return want(s, k) - mapped(s); }
   /// Running requests that lack a block for k more tokens and did not for k - 1, in running order.
   void gather(std::int64_t k, Sid partial) {
     candidates_.clear();

@@ -9,6 +9,7 @@
 // events (arrival, finisher, memory that needs a decision) iterations run in `decode_stretch`.
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/error.hpp"
@@ -22,6 +23,7 @@
 #include "sim/serve/metrics.hpp"
 #include "sim/serve/sequence.hpp"
 #include "sim/serve/token_server.hpp"
+#include "sim/serve/tracer.hpp"
 
 namespace stowage {
 
@@ -57,6 +59,7 @@ class Replica {
     first_arrival_ns_ = now_ = first_arrival_ns;
     account_.start(now_);
     execution_.start(now_);
+    if (hooks_.trace && metrics_.replica() == 0) tracer_.emplace(config_, now_);  // of a fleet, the first
   }
   /// To be taken up at the first boundary at or after r.arrival_ns, which run_until has not passed yet.
   void deliver(const Request& r) {
@@ -80,6 +83,7 @@ class Replica {
       if (now_ >= horizon_ns) return;
       take_arrivals();
       form_batch();
+      if (tracer_ && now_ >= tracer_->next_sample_ns()) sample_pool();
       if (table_.running() == 0) {
         STOWAGE_ASSERT(waiting_.empty());  // a request that fits an empty pool was refused by one
         if (arrivals_.next_ns() >= horizon_ns) return;  // one with less delay may still come before it
@@ -91,7 +95,7 @@ class Replica {
       }
       catch_up_idle();
       const std::int64_t quiet_until = kv_.quiet_until();
-      if (chunks_.empty() && quiet_until >= table_.iteration() && !step_by_step_) run_decodes(quiet_until);
+      if (chunks_.empty() && quiet_until >= table_.iteration() && !step_by_step_ && !traces_iterations()) run_decodes(quiet_until);
       else run_iteration();
       in_flight_ = true;
     }
@@ -204,6 +208,7 @@ class Replica {
       unadmitted_tokens_ -= target;
       table_.append_running(s);
       if (table_[s].first_scheduled_ns < 0) table_[s].first_scheduled_ns = now_;
+      if (tracer_) tracer_->admitted(s, table_[s], now_);
       schedule_chunk(s, n);
       budget -= n;
     }
@@ -238,6 +243,7 @@ class Replica {
       prefilled_ = 0;
     }
     table_.remove_running(s);
+    if (tracer_) tracer_->preempted(s, now_);
     q.decoding = false;
     q.computed = 0;
     unadmitted_tokens_ += q.target();
@@ -251,6 +257,7 @@ class Replica {
     partial_ = !chunks_.empty() && !chunks_.back().completes ? chunks_.back().sid : no_sid;
     shape_.decode_seqs = decoders_;
     shape_.decode_kv_tokens = decode_kv_;
+    const DriverCalls calls = tracer_ ? kv_.driver_calls() : DriverCalls{};
     std::int64_t stall = kv_.begin_iteration(now_, partial_);
     std::int64_t step = round_ns(config_.cost.ns(shape_));
     const MemoryLevels levels = current_levels();
@@ -259,7 +266,8 @@ class Replica {
       stall = took.stall_ns;
       step = took.step_ns;
     }
-    if (hooks_.on_iteration) record(stall, step, levels);
+    if (hooks_.on_iteration || traces_iterations()) record(stall, step, levels, calls);
+    if (tracer_ && stall > 0) tracer_->stalled(stall);
     metrics_.note_stall(stall);
     account_.add(stall + step, levels);
     metrics_.peak_held_bytes = std::max(metrics_.peak_held_bytes, levels.held);
@@ -286,6 +294,7 @@ class Replica {
       q.decoding = true;
       q.chunk = 1;
       ++decoders_;
+      if (tracer_) tracer_->decodes(c.sid, now_);
       decode_kv_ += q.target();
       if (q.produced == 0) {
         q.first_token_ns = now_;
@@ -311,6 +320,7 @@ class Replica {
       execution_.release(s);
       kv_.release(s, now_, account_);
       table_.remove_running(s);
+      if (tracer_) tracer_->finished(s, table_[s], now_);
       metrics_.finish(table_[s], now_, server_.client_ns(now_));
       table_.destroy(s);
     }
@@ -339,8 +349,10 @@ class Replica {
     idle.cached = idle_cached_;
     account_.add(now_ - account_.now_ns(), idle);
   }
+  [[nodiscard]] bool traces_iterations() const { return tracer_ && tracer_->wants_iterations(); }
+  void sample_pool();
 
-  void record(std::int64_t stall, std::int64_t step, const MemoryLevels& levels) const;
+  void record(std::int64_t stall, std::int64_t step, const MemoryLevels& levels, const DriverCalls& before);
   void report_progress() {
     if (hooks_.on_progress && (++boundaries_ & 0xFFFF) == 0) hooks_.on_progress(now_, metrics_.completed());
   }
@@ -356,6 +368,7 @@ class Replica {
   TokenServer server_;
   Arrivals arrivals_;
   WaitingQueue waiting_;
+  std::optional<Tracer> tracer_;
   RingCalendar finish_at_;  // by the iteration at whose end a decoder delivers its last token
   std::int64_t bpt_;
   Execution execution_;

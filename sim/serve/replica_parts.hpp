@@ -58,7 +58,13 @@ void Replica<Kv>::decode_stretch(std::int64_t quiet_until) {
 }
 
 template <KvPolicy Kv>
-void Replica<Kv>::record(std::int64_t stall, std::int64_t step, const MemoryLevels& l) const {
+void Replica<Kv>::sample_pool() {
+  tracer_->begin_column(now_, blocked_);
+  kv_.each_extent([&](const Extent& e) { tracer_->add(e, e.owner == no_sid ? 0 : table_.stored(e.owner) * bpt_); });
+}
+
+template <KvPolicy Kv>
+void Replica<Kv>::record(std::int64_t stall, std::int64_t step, const MemoryLevels& l, const DriverCalls& before) {
   IterationRecord r;
   r.replica = metrics_.replica();
   r.index = iterations_;
@@ -77,7 +83,8 @@ void Replica<Kv>::record(std::int64_t stall, std::int64_t step, const MemoryLeve
   const std::int64_t rest = config_.kv.pool.count() - fixed - l.held - l.cached;
   r.external_bytes = fixed + (l.blocked ? rest : 0);
   r.free_bytes = l.blocked ? 0 : rest;
-  hooks_.on_iteration(r);
+  if (traces_iterations()) tracer_->iteration(r, before, kv_.driver_calls());
+  if (hooks_.on_iteration) hooks_.on_iteration(r);
 }
 
 template <KvPolicy Kv>
@@ -94,6 +101,7 @@ RunResult Replica<Kv>::result() {
   out.peak_live_bytes = metrics_.peak_live_tokens * bpt_;
   out.mean_fraction = account_.mean_fraction();
   out.series = account_.series();
+  if (tracer_) out.trace = tracer_->finish(out.ttft_ns);
   const DriverCalls calls = kv_.finish_driver_work();
   execution_.finish();
   out.vmm.map_calls = calls.maps;

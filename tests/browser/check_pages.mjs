@@ -27,8 +27,12 @@ const empty = `[...document.querySelectorAll(".chart")].filter(chart => {
     const box = p.getBBox();
     return p.getAttribute("d").length > 40 && box.width > 20 && box.height > 0;
   });
-  return curves.length === 0;
-}).map(chart => chart.dataset.chart + " " + chart.dataset.of)`;
+  const marks = [...chart.querySelectorAll("svg path, svg rect, svg image")].filter(p => {
+    const box = p.getBBox();
+    return p.getAttribute("fill") !== "none" && p.getAttribute("fill") !== "transparent" && box.width > 4 && box.height > 4;
+  });
+  return curves.length === 0 && marks.length < 2;
+}).map(chart => chart.dataset.chart + " " + chart.dataset.figure)`;
 
 // Runs in the page: text whose contrast against what lies behind it is below 4.5 (WCAG 2 AA).
 const faint = `(() => {

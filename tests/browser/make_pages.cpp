@@ -82,9 +82,11 @@ ReportInput page(std::string title, const std::vector<ManagerSpec>& specs, std::
   config.vmm = {.create_ns = 11e3, .map_ns = 1e3, .set_access_ns = 28e3, .unmap_ns = 18e3, .source = "measured"};
   config.workload = chat(count, rate);
   ReportInput input;
+  RunHooks traced;
+  traced.trace = true;
   for (const ManagerSpec& spec : specs) {
     config.manager = spec;
-    input.runs.push_back(find_manager(spec.kind)->run(config, {}));
+    input.runs.push_back(find_manager(spec.kind)->run(config, traced));
   }
   input.title = std::move(title);
   input.command = "stowage run chat.yaml --set workload.rate_scale=4 -o out/chat";

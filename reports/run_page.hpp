@@ -1,0 +1,38 @@
+#pragma once
+// The page of `stowage run`: a ReportInput as a Page of the kit (page.hpp). Other commands that have RunResults use its
+// parts.
+#include <array>
+#include <string>
+#include <vector>
+
+#include "reports/page.hpp"
+#include "reports/report_input.hpp"
+
+namespace stowage {
+
+[[nodiscard]] page::Page run_page(const ReportInput& input);
+
+/// Runs beyond this many have tables only; occupancy maps are larger.
+inline constexpr std::size_t max_charted = 12, max_mapped = 4;
+
+namespace parts {
+/// The order in which the parts of the pool are stacked: what lives, what is lost, what can be had.
+inline constexpr std::array<Part, part_count> stacking = {Part::live,     Part::reserved, Part::internal,
+                                                          Part::external, Part::cached,   Part::free};
+[[nodiscard]] constexpr std::size_t at(Part part) { return static_cast<std::size_t>(part); }
+[[nodiscard]] page::Legend pool_legend();
+
+/// A run's name with its sign and the engines that ship its manager.
+[[nodiscard]] page::Name run_name(const RunResult& run);
+[[nodiscard]] std::string deployable(const RunResult& run);
+/// The signs of runs: one colour a manager, in every folder; one shape a run, or a folder when there are several.
+[[nodiscard]] std::vector<page::Series> run_series(const ReportInput& input);
+
+[[nodiscard]] page::Section pareto(const ReportInput& input);
+[[nodiscard]] page::Section memory_over_time(const ReportInput& input);
+[[nodiscard]] page::Section waste(const ReportInput& input);
+[[nodiscard]] page::Section distributions(const ReportInput& input);
+[[nodiscard]] page::Section lives(const ReportInput& input);
+[[nodiscard]] page::Section sensitivity(const ReportInput& input);
+}  // namespace parts
+}  // namespace stowage
