@@ -38,6 +38,7 @@ class Parser {
     app_.footer("Exit codes: 0 ok; 1 the tool or its surroundings failed; 2 bad usage, scenario or trace;\n"
                 "3 SLO not met (--assert-slo); 4 infeasible; 130/143 interrupted. More: docs/cli.md");
     add_run();
+    add_sweep();
     add_check();
     add_trace();
     add_show("model", "a zoo name, a YAML file, or a Hugging Face config.json",
@@ -90,6 +91,23 @@ class Parser {
     run->add_flag("--quiet", options_.quiet, "No progress on stderr");
     run->add_flag("--iterations", options_.iterations, "Also write iterations.csv, a row an iteration (needs -o)");
     run->add_flag("--assert-slo", options_.assert_slo, "Exit with 3 unless every manager meets the scenario's slo");
+  }
+
+  void add_sweep() {
+    auto* sweep = app_.add_subcommand("sweep", "Simulate every point of a space; sharded, resumable, on a cluster");
+    input(sweep, "STUDY", "study or scenario file (YAML)");
+    add_set(sweep);
+    sweep->add_option("--vary", options_.vary, "Vary one key, as cluster.tensor=1,2,4 or workload.rate_scale=1..8:15")
+        ->type_name("KEY=VALUES")->take_all()->allow_extra_args(false);
+    sweep->add_option("-o,--output", options_.output, "Folder for the journals and sweep.csv")->type_name("DIR");
+    sweep->add_option("--shard", options_.shard, "Only this part, as 3/20 (needs -o)")->type_name("I/N");
+    sweep->add_flag("--merge", options_.merge, "Put the parts in -o together; names what is missing");
+    sweep->add_option("--engine", options_.engine, "local (default), slurm or parallel")->type_name("ENGINE");
+    sweep->add_option("--tasks", tasks_, "Parts for slurm or parallel (default: some minutes each)")->type_name("N");
+    add_format(sweep);
+    sweep->add_option("--seed", seed_, "Seed of everything random; the same as --set seed=N")->type_name("N");
+    sweep->add_option("--jobs", jobs_, "Threads (default: one a core)")->type_name("N");
+    sweep->add_flag("--quiet", options_.quiet, "No progress on stderr");
   }
 
   void add_check() {
@@ -225,6 +243,7 @@ class Parser {
     if (!jobs_.empty()) options_.jobs = static_cast<int>(whole_number("--jobs", jobs_, 1, 1024));
     if (!limit_.empty()) options_.limit = static_cast<std::uint64_t>(whole_number("--limit", limit_, 1, int_max));
     if (!repeat_.empty()) options_.repeat = static_cast<std::uint64_t>(whole_number("--repeat", repeat_, 1, int_max));
+    if (!tasks_.empty()) options_.tasks = whole_number("--tasks", tasks_, 1, 100'000);
     if (!count_.empty()) options_.count = static_cast<std::uint64_t>(whole_number("--count", count_, 1, int_max));
     if (!rate_scale_.empty()) options_.rate_scale = positive_number("--rate-scale", rate_scale_);
     if (options_.iterations && options_.output.empty()) {
@@ -270,7 +289,7 @@ class Parser {
   static constexpr std::size_t many = std::numeric_limits<std::size_t>::max();
   std::vector<Needed> needed_;
   std::string format_ = "text";
-  std::string seed_, jobs_, rate_scale_, limit_, repeat_, count_;
+  std::string seed_, jobs_, rate_scale_, limit_, repeat_, count_, tasks_;
   bool version_ = false, licenses_ = false;
 };
 }  // namespace

@@ -8,14 +8,15 @@
 #include <vector>
 
 #include "base/config.hpp"
+#include "scenario/cache.hpp"
 #include "scenario/scenario.hpp"
 
 namespace stowage::detail {
 
 struct Context {
   Problems& problems;
-  std::filesystem::path folder;  // of the scenario file
-  /// A path as the user wrote it at `node`: relative to the scenario's folder, or to the working directory in --set.
+  ScenarioCache& cache;
+  /// A path as the user wrote it at `node`: relative to the file it stands in, or to the working directory in --set.
   [[nodiscard]] std::string resolve(const ConfigNode& node) const;
 };
 
