@@ -27,6 +27,8 @@ struct Outcome {
 };
 
 [[nodiscard]] Outcome run_scenario(const Options& options);
+[[nodiscard]] Outcome plan_command(const Options& options);
+[[nodiscard]] Outcome compare_command(const Options& options);
 [[nodiscard]] Outcome sweep_command(const Options& options);
 [[nodiscard]] Outcome check_files(const Options& options);
 [[nodiscard]] Outcome trace_info_command(const Options& options);

@@ -68,7 +68,8 @@ cli::Outcome dispatch(const cli::Options& options) {
       {"trace synth", cli::trace_synth},    {"model show", cli::model_show},
       {"model list", cli::model_list},      {"hardware show", cli::hardware_show},
       {"hardware list", cli::hardware_list}, {"completion", cli::completion},
-      {"sweep", cli::sweep_command},
+      {"plan", cli::plan_command},           {"sweep", cli::sweep_command},
+      {"compare", cli::compare_command},
   };
   if (options.command.empty()) return {.text = options.message};
   const auto command = commands.find(options.command);

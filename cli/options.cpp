@@ -38,7 +38,9 @@ class Parser {
     app_.footer("Exit codes: 0 ok; 1 the tool or its surroundings failed; 2 bad usage, scenario or trace;\n"
                 "3 SLO not met (--assert-slo); 4 infeasible; 130/143 interrupted. More: docs/cli.md");
     add_run();
+    add_plan();
     add_sweep();
+    add_compare();
     add_check();
     add_trace();
     add_show("model", "a zoo name, a YAML file, or a Hugging Face config.json",
@@ -91,6 +93,29 @@ class Parser {
     run->add_flag("--quiet", options_.quiet, "No progress on stderr");
     run->add_flag("--iterations", options_.iterations, "Also write iterations.csv, a row an iteration (needs -o)");
     run->add_flag("--assert-slo", options_.assert_slo, "Exit with 3 unless every manager meets the scenario's slo");
+  }
+
+  void add_plan() {
+    auto* plan = app_.add_subcommand("plan", "The cheapest hardware and configuration that meets an SLO");
+    input(plan, "STUDY", "study file (YAML)");
+    add_set(plan);
+    plan->add_option("--vary", options_.vary, "Add to the study's space, as cluster.tensor=1,2,4")
+        ->type_name("KEY=VALUES")->take_all()->allow_extra_args(false);
+    plan->add_option("-o,--output", options_.output, "Folder for plan.json and plan.csv")->type_name("DIR");
+    plan->add_flag("--force", options_.force, "Replace the results that the folder holds");
+    add_format(plan);
+    plan->add_option("--seed", seed_, "Seed of everything random; the same as --set seed=N")->type_name("N");
+    plan->add_option("--jobs", jobs_, "Threads (default: one a core); the output does not depend on it")
+        ->type_name("N");
+    plan->add_flag("--quiet", options_.quiet, "No progress on stderr");
+    plan->add_flag("--assert-slo", options_.assert_slo, "Exit with 3 unless the planned fleet, simulated, meets the slo");
+  }
+
+  void add_compare() {
+    auto* compare = app_.add_subcommand("compare", "Two results side by side: folders or summary.json");
+    input(compare, "A B", "result folders of 'run', or their summary.json", 2);
+    add_format(compare);
+    compare->add_flag("--assert-slo", options_.assert_slo, "Exit with 3 unless B meets the SLO that its scenario gives");
   }
 
   void add_sweep() {

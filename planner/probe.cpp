@@ -30,8 +30,8 @@ Sample sample_of(const RequestRecord& r) {
   return s;
 }
 
-/// Counts late requests as they finish. Only those behind the longest warm-up that could be cut count, against what
-/// the whole run may have late, so that a miss is certain when it is called.
+/// Counts late requests as they finish. Only those well behind the longest warm-up that could be cut (a fifth) count,
+/// against what the whole run may have late, so that a miss is certain when it is called.
 class MissWatch {
  public:
   MissWatch(std::span<const SloSet> slo, std::size_t requests) : requests_(requests) {
@@ -47,7 +47,7 @@ class MissWatch {
     }
   }
   void see(std::uint64_t id, const Sample& s) {
-    if (id < requests_ / 5) return;
+    if (id < requests_ / 4) return;
     for (auto& t : targets_) {
       const bool late = t.target ? latency_ns(s, t.target->metric) > t.target->limit_ns : !is_good(s, *t.goodput);
       if (late && ++t.late > t.allowed) throw CertainMiss{};
