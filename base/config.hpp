@@ -43,13 +43,18 @@ class ConfigNode {
   [[nodiscard]] ConfigNode get(std::string_view key) const;       // of a map; missing when absent
   [[nodiscard]] std::vector<std::pair<std::string, ConfigNode>> entries() const;  // of a map, in file order
   [[nodiscard]] std::vector<std::pair<std::string, SourcePos>> keys() const;      // of a map: where each key stands
+  [[nodiscard]] ConfigNode with_text(std::string text) const;  // a scalar in the same place that says something else
 
   struct Data;
   explicit ConfigNode(std::shared_ptr<const Data> data) : data_(std::move(data)) {}
+  [[nodiscard]] const Data& data() const { return *data_; }  // for base/; of a value that is there
 
  private:
   std::shared_ptr<const Data> data_;
 };
+
+/// The value in one line of YAML, as --set takes it back: "16", "{kind: paged, block_size: 16}", "\"a: b\"".
+[[nodiscard]] std::string flow_text(const ConfigNode& node);
 
 class ConfigDocument {
  public:
@@ -59,6 +64,10 @@ class ConfigDocument {
   /// `--set a.b[0].c=value`: replaces or adds, an empty value removes the key; positions of errors then read
   /// "--set #n". Nodes handed out earlier stay as they were. Throws InputError.
   void set(std::string_view assignment, int ordinal);
+  /// The same with a value of another document, which keeps its position for messages. `at`: of the path.
+  void put(std::string_view path, const ConfigNode& value, const SourcePos& at);
+  /// A part of a document as a document of its own: paths start there, positions stay.
+  [[nodiscard]] static ConfigDocument part(const ConfigNode& node, std::string file);
   [[nodiscard]] ConfigNode root() const;
   [[nodiscard]] const std::string& file() const;
 

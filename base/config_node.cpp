@@ -78,4 +78,11 @@ std::vector<std::pair<std::string, SourcePos>> ConfigNode::keys() const {
   for (const auto& e : data_->entries) out.emplace_back(e.key, e.key_at);
   return out;
 }
+
+ConfigNode ConfigNode::with_text(std::string text) const {
+  STOWAGE_ASSERT(kind() == Kind::scalar);
+  auto copy = std::make_shared<Data>(*data_);
+  copy->text = std::move(text);
+  return ConfigNode(std::move(copy));
+}
 }  // namespace stowage

@@ -106,4 +106,17 @@ void ConfigDocument::set(std::string_view assignment, int ordinal) {
   if (value->kind == Kind::null) value = nullptr;
   root_ = with_value(root_, steps, value, at);
 }
+
+void ConfigDocument::put(std::string_view path, const ConfigNode& value, const SourcePos& at) {
+  // A copy of the top: with_value gives it a new path, and copies what is below where that changes.
+  root_ = with_value(root_, parse_path(path, at), std::make_shared<Data>(value.data()), at);
+}
+
+ConfigDocument ConfigDocument::part(const ConfigNode& node, std::string file) {
+  ConfigDocument out;
+  out.root_ = std::make_shared<Data>(node.data());
+  out.root_->set_path("");
+  out.file_ = std::move(file);
+  return out;
+}
 }  // namespace stowage

@@ -15,7 +15,8 @@ enum ExitCode : int {
   failed = 1,        // the tool or its surroundings
   bad_input = 2,     // usage, scenario, trace
   slo_not_met = 3,   // with --assert-slo
-  infeasible = 4,    // weights or one request do not fit
+  infeasible = 4,    // weights or one request do not fit; nothing meets the SLO
+  partial = 5,       // a sweep with points missing
 };
 
 struct Outcome {
@@ -27,6 +28,9 @@ struct Outcome {
 
 [[nodiscard]] Outcome run_scenario(const Options& options);
 [[nodiscard]] Outcome make_report(const Options& options);
+[[nodiscard]] Outcome plan_command(const Options& options);
+[[nodiscard]] Outcome compare_command(const Options& options);
+[[nodiscard]] Outcome sweep_command(const Options& options);
 [[nodiscard]] Outcome check_files(const Options& options);
 [[nodiscard]] Outcome trace_info_command(const Options& options);
 [[nodiscard]] Outcome trace_convert(const Options& options);

@@ -70,6 +70,8 @@ cli::Outcome dispatch(const cli::Options& options) {
       {"model list", cli::model_list},      {"hardware show", cli::hardware_show},
       {"calibrate", cli::calibrate_command},
       {"hardware list", cli::hardware_list}, {"completion", cli::completion},
+      {"plan", cli::plan_command},           {"sweep", cli::sweep_command},
+      {"compare", cli::compare_command},
   };
   if (options.command.empty()) return {.text = options.message};
   const auto command = commands.find(options.command);

@@ -40,6 +40,9 @@ class Parser {
     add_run();
     add_calibrate();
     add_report();
+    add_plan();
+    add_sweep();
+    add_compare();
     add_check();
     add_trace();
     add_show("model", "a zoo name, a YAML file, or a Hugging Face config.json",
@@ -111,6 +114,46 @@ class Parser {
     report->add_option("-o,--output", options_.output, "Page to write (default, of one folder: DIR/report.html)")
         ->type_name("FILE");
     report->add_flag("--force", options_.force, "Replace the file");
+  }
+
+  void add_plan() {
+    auto* plan = app_.add_subcommand("plan", "The cheapest hardware and configuration that meets an SLO");
+    input(plan, "STUDY", "study file (YAML)");
+    add_set(plan);
+    plan->add_option("--vary", options_.vary, "Add to the study's space, as cluster.tensor=1,2,4")
+        ->type_name("KEY=VALUES")->take_all()->allow_extra_args(false);
+    plan->add_option("-o,--output", options_.output, "Folder for plan.json and plan.csv")->type_name("DIR");
+    plan->add_flag("--force", options_.force, "Replace the results that the folder holds");
+    add_format(plan);
+    plan->add_option("--seed", seed_, "Seed of everything random; the same as --set seed=N")->type_name("N");
+    plan->add_option("--jobs", jobs_, "Threads (default: one a core); the output does not depend on it")
+        ->type_name("N");
+    plan->add_flag("--quiet", options_.quiet, "No progress on stderr");
+    plan->add_flag("--assert-slo", options_.assert_slo, "Exit with 3 unless the planned fleet, simulated, meets the slo");
+  }
+
+  void add_compare() {
+    auto* compare = app_.add_subcommand("compare", "Two results side by side: folders or summary.json");
+    input(compare, "A B", "result folders of 'run', or their summary.json", 2);
+    add_format(compare);
+    compare->add_flag("--assert-slo", options_.assert_slo, "Exit with 3 unless B meets the SLO that its scenario gives");
+  }
+
+  void add_sweep() {
+    auto* sweep = app_.add_subcommand("sweep", "Simulate every point of a space; sharded, resumable, on a cluster");
+    input(sweep, "STUDY", "study or scenario file (YAML)");
+    add_set(sweep);
+    sweep->add_option("--vary", options_.vary, "Vary one key, as cluster.tensor=1,2,4 or workload.rate_scale=1..8:15")
+        ->type_name("KEY=VALUES")->take_all()->allow_extra_args(false);
+    sweep->add_option("-o,--output", options_.output, "Folder for the journals and sweep.csv")->type_name("DIR");
+    sweep->add_option("--shard", options_.shard, "Only this part, as 3/20 (needs -o)")->type_name("I/N");
+    sweep->add_flag("--merge", options_.merge, "Put the parts in -o together; names what is missing");
+    sweep->add_option("--engine", options_.engine, "local (default), slurm or parallel")->type_name("ENGINE");
+    sweep->add_option("--tasks", tasks_, "Parts for slurm or parallel (default: some minutes each)")->type_name("N");
+    add_format(sweep);
+    sweep->add_option("--seed", seed_, "Seed of everything random; the same as --set seed=N")->type_name("N");
+    sweep->add_option("--jobs", jobs_, "Threads (default: one a core)")->type_name("N");
+    sweep->add_flag("--quiet", options_.quiet, "No progress on stderr");
   }
 
   void add_check() {
@@ -249,6 +292,7 @@ class Parser {
     if (!jobs_.empty()) options_.jobs = static_cast<int>(whole_number("--jobs", jobs_, 1, 1024));
     if (!limit_.empty()) options_.limit = static_cast<std::uint64_t>(whole_number("--limit", limit_, 1, int_max));
     if (!repeat_.empty()) options_.repeat = static_cast<std::uint64_t>(whole_number("--repeat", repeat_, 1, int_max));
+    if (!tasks_.empty()) options_.tasks = whole_number("--tasks", tasks_, 1, 100'000);
     if (!count_.empty()) options_.count = static_cast<std::uint64_t>(whole_number("--count", count_, 1, int_max));
     if (!rate_scale_.empty()) options_.rate_scale = positive_number("--rate-scale", rate_scale_);
     if (options_.iterations && options_.output.empty()) {
@@ -294,7 +338,7 @@ class Parser {
   static constexpr std::size_t many = std::numeric_limits<std::size_t>::max();
   std::vector<Needed> needed_;
   std::string format_ = "text";
-  std::string seed_, jobs_, rate_scale_, limit_, repeat_, count_;
+  std::string seed_, jobs_, rate_scale_, limit_, repeat_, count_, tasks_;
   bool version_ = false, licenses_ = false;
 };
 }  // namespace

@@ -28,6 +28,13 @@ struct Options {
   // Of `calibrate`.
   std::string report, hardware;
 
+  // Of `sweep` and `plan`.
+  std::vector<std::string> vary;    // --vary path=v1,v2
+  std::string shard;                // --shard 3/20; empty = all of it
+  bool merge = false;
+  std::string engine = "local";     // local, slurm or parallel
+  std::int64_t tasks = 0;           // of an engine beyond this process; 0 = by what a point takes
+
   // Of `trace`.
   double rate_scale = 1;
   std::uint64_t limit = 0, repeat = 1, count = 0;

@@ -40,4 +40,24 @@ void Progress::draw() const {
   // One column short of the usual narrowest terminal would wrap and leave rests behind: cut instead.
   std::fprintf(stderr, "\r%s\033[K", text::fit(line, 119).c_str());
 }
+
+PointProgress::PointProgress(std::uint64_t points, bool quiet)
+    : points_(points),
+      enabled_(!quiet && isatty(STDERR_FILENO) != 0),
+      last_(std::chrono::steady_clock::now()) {}
+
+PointProgress::~PointProgress() {
+  if (shown_) std::fputs("\r\033[K", stderr);
+}
+
+void PointProgress::one_done() {
+  if (!enabled_) return;
+  const std::scoped_lock lock(mutex_);
+  ++done_;
+  const auto now = std::chrono::steady_clock::now();
+  if (now - last_ < std::chrono::milliseconds(100)) return;
+  last_ = now;
+  shown_ = true;
+  std::fprintf(stderr, "\r%s of %s\033[K", text::count(done_).c_str(), text::plural(points_, "point").c_str());
+}
 }  // namespace stowage::cli

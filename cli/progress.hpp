@@ -31,4 +31,21 @@ class Progress {
   std::chrono::steady_clock::time_point last_;
   std::mutex mutex_;
 };
+
+/// "1,200 of 100,000 points", in the same way.
+class PointProgress {
+ public:
+  PointProgress(std::uint64_t points, bool quiet);
+  ~PointProgress();
+  PointProgress(const PointProgress&) = delete;
+  PointProgress& operator=(const PointProgress&) = delete;
+  /// From any thread.
+  void one_done();
+
+ private:
+  std::uint64_t points_, done_ = 0;
+  bool enabled_, shown_ = false;
+  std::chrono::steady_clock::time_point last_;
+  std::mutex mutex_;
+};
 }  // namespace stowage::cli

@@ -43,19 +43,21 @@ std::string beyond_profile(const ModelSpec& m, const Layout& layout) {
 }
 }  // namespace
 
-void read_profile(const ConfigNode& node, Scenario& s, Problems& problems) {
+void read_profile(const ConfigNode& node, Scenario& s, Context& context) {
   if (s.cost.source != CostSource::profile) return;
+  std::shared_ptr<const std::optional<Profile>> found;
   if (s.cost.profile.empty()) {
-    s.profile = shipped_profile(s.hardware.name);
-    return;
+    found = context.cache.profiles.get(s.hardware.name, [&] { return shipped_profile(s.hardware.name); });
+  } else {
+    const SourcePos at = node.get("profile").at();
+    found = collect(context.problems, at, "'cost.profile': ", [&] {
+      return context.cache.profiles.get(s.cost.profile, [&] { return std::optional(load_profile(s.cost.profile, at)); });
+    });
   }
-  const SourcePos at = node.get("profile").at();
-  const std::size_t before = problems.list().size();
-  Profile own = collect(problems, at, "'cost.profile': ", [&] { return load_profile(s.cost.profile, at); });
-  if (problems.list().size() == before) s.profile = std::move(own);
+  if (found && *found) s.profile = std::shared_ptr<const Profile>(found, &**found);
 }
 
-Prices::Prices(Scenario& s) : s_(s) {
+Prices::Prices(Scenario& s, ScenarioCache& cache) : s_(s), cache_(cache) {
   if (s.cost.source == CostSource::linear) {
     s.cost_used = CostSource::linear;
     return;
@@ -86,20 +88,20 @@ Prices::Prices(Scenario& s) : s_(s) {
 
 StepCost Prices::steps(const ManagerSpec& manager) {
   if (s_.cost_used == CostSource::linear) return StepCost(s_.cost.linear);
-  const KvLayout layout = s_.cost_used == CostSource::profile ? layout_of(manager) : KvLayout{};
-  for (const auto& [known, cost] : compiled_)
-    if (known == layout) return cost;
-  const int tensor = static_cast<int>(s_.cluster.tensor);
-  StepCost cost;
-  if (s_.cost_used == CostSource::profile) {
-    const ProfileTarget target{tensor, s_.scheduler.max_batched_tokens, s_.scheduler.max_batch, layout};
-    cost = compile_profile(s_.model, s_.hardware, *s_.profile, target);
-  } else {
-    cost = compile_roofline(s_.model, s_.hardware, s_.cluster.layout(), s_.scheduler.max_batched_tokens,
-                            s_.scheduler.max_model_len);
-  }
-  compiled_.emplace_back(layout, cost);
-  return cost;
+  const bool profile = s_.cost_used == CostSource::profile;
+  const KvLayout kv = profile ? layout_of(manager) : KvLayout{};
+  const Layout layout = s_.cluster.layout();
+  const SchedulerConfig& limits = s_.scheduler;
+  const std::string key = fmt::format(
+      "{}\n{}\n{}\n{} {} {} {}\n{} {} {}\n{} {}", s_.model_ref, s_.hardware_ref, profile ? "profile " + s_.cost.profile : "",
+      layout.tensor, layout.pipeline, layout.expert, layout.data, limits.max_batched_tokens, limits.max_batch,
+      limits.max_model_len, kv.block_tokens, kv.mapped);
+  return *cache_.costs.get(key, [&] {
+    if (!profile)
+      return compile_roofline(s_.model, s_.hardware, layout, limits.max_batched_tokens, limits.max_model_len);
+    const ProfileTarget target{layout.tensor, limits.max_batched_tokens, limits.max_batch, kv};
+    return compile_profile(s_.model, s_.hardware, *s_.profile, target);
+  });
 }
 
 VmmCost Prices::vmm(const ManagerSpec& manager) const {

@@ -8,14 +8,15 @@
 #include <vector>
 
 #include "base/config.hpp"
+#include "scenario/cache.hpp"
 #include "scenario/scenario.hpp"
 
 namespace stowage::detail {
 
 struct Context {
   Problems& problems;
-  std::filesystem::path folder;  // of the scenario file
-  /// A path as the user wrote it at `node`: relative to the scenario's folder, or to the working directory in --set.
+  ScenarioCache& cache;
+  /// A path as the user wrote it at `node`: relative to the file it stands in, or to the working directory in --set.
   [[nodiscard]] std::string resolve(const ConfigNode& node) const;
 };
 
@@ -44,7 +45,7 @@ inline constexpr Bytes pool_max{std::int64_t{1} << 50};  // 1 PiB a replica: sum
 [[nodiscard]] SchedulerConfig read_scheduler(const ConfigNode& node, std::int64_t model_len, Problems& problems);
 [[nodiscard]] CostSpec read_cost(const ConfigNode& node, Context& context);
 /// Loads the profile that `cost:` asks for, or the one shipped for scenario.hardware, into the scenario.
-void read_profile(const ConfigNode& node, Scenario& scenario, Problems& problems);
+void read_profile(const ConfigNode& node, Scenario& scenario, Context& context);
 [[nodiscard]] std::vector<SloTarget> read_slo(const ConfigNode& node, Problems& problems);
 
 /// Reads `workload:` into scenario.workload and opens it (seeded, scaled); sets the ledger of a trace. nullptr when
@@ -65,12 +66,12 @@ struct ManagerEntry {
 class Prices {
  public:
   /// Decides what prices the steps (scenario.cost_used) and notes what a reader must know about it.
-  explicit Prices(Scenario& scenario);
+  Prices(Scenario& scenario, ScenarioCache& cache);
   [[nodiscard]] StepCost steps(const ManagerSpec& manager);
   [[nodiscard]] VmmCost vmm(const ManagerSpec& manager) const;
 
  private:
   const Scenario& s_;
-  std::vector<std::pair<KvLayout, StepCost>> compiled_;
+  ScenarioCache& cache_;
 };
 }  // namespace stowage::detail

@@ -11,6 +11,7 @@
 
 namespace stowage {
 namespace {
+namespace fs = std::filesystem;
 using detail::Context;
 using detail::pool_max;
 constexpr std::int64_t int64_max = std::numeric_limits<std::int64_t>::max();
@@ -37,13 +38,42 @@ struct Parts {
   std::shared_ptr<const Workload> workload;
 };
 
+/// The requests in memory when they are few enough, else as they come.
+std::shared_ptr<const Workload> held(std::shared_ptr<const Workload> workload) {
+  std::vector<Request> requests;
+  const auto stream = workload->open();
+  std::vector<Request> batch(4096);
+  while (const std::size_t n = stream->read(batch)) {
+    if (requests.size() + n > ScenarioCache::held_requests_max) return workload;
+    requests.insert(requests.end(), batch.begin(), batch.begin() + static_cast<std::ptrdiff_t>(n));
+  }
+  return inline_workload(std::move(requests));
+}
+
+std::shared_ptr<const Workload> shared_workload(const ConfigNode& node, Context& context, Scenario& s) {
+  if (!context.cache.share_requests || !node) return detail::read_workload(node, context, s);
+  const std::string& file = node.get("trace").at().file;
+  const auto shared = context.cache.requests.get(fmt::format("{}\n{}\n{}", s.seed, file, flow_text(node)), [&] {
+    Problems unseen;
+    Context apart{unseen, context.cache};
+    Scenario read;
+    read.seed = s.seed;
+    auto workload = detail::read_workload(node, apart, read);
+    return ScenarioCache::Requests{workload ? held(std::move(workload)) : nullptr, read.workload, read.ledger};
+  });
+  if (!shared->workload) return detail::read_workload(node, context, s);  // again, to say what is wrong
+  s.workload = shared->spec;
+  s.ledger = shared->ledger;
+  return shared->workload;
+}
+
 Parts read_root(const ConfigNode& root, Context& context, Scenario& s, std::optional<std::uint64_t> seed) {
   Problems& problems = context.problems;
   MapReader in(root, problems);
   s.schema = in.integer("schema", 0, int64_max, 1);
   if (s.schema != 1)
     in.problem("schema", fmt::format("'schema': {} is not known to this version, which reads schema 1", s.schema));
-  s.name = in.text("name", std::filesystem::path(s.file).stem().string());
+  s.name = in.text("name", fs::path(s.file).stem().string());
   s.seed = static_cast<std::uint64_t>(in.integer("seed", 0, int64_max, 0));
   if (seed) s.seed = *seed;
 
@@ -52,11 +82,15 @@ Parts read_root(const ConfigNode& root, Context& context, Scenario& s, std::opti
   const std::size_t before = problems.list().size();
   if (!s.model_ref.empty())
     s.model = detail::collect(problems, in.node("model").at(),
-                              "'model': ", [&] { return load_model(s.model_ref, in.node("model").at()); });
+                              "'model': ", [&] {
+                                return *context.cache.models.get(
+                                    s.model_ref, [&] { return load_model(s.model_ref, in.node("model").at()); });
+                              });
   const bool model_known = !s.model_ref.empty() && problems.list().size() == before;
   if (!s.hardware_ref.empty())
     s.hardware = detail::collect(problems, in.node("hardware").at(), "'hardware': ", [&] {
-      return load_hardware(s.hardware_ref, in.node("hardware").at());
+      return *context.cache.hardware.get(
+          s.hardware_ref, [&] { return load_hardware(s.hardware_ref, in.node("hardware").at()); });
     });
 
   s.cluster = detail::read_cluster(in.node("cluster"), s, model_known, problems);
@@ -64,10 +98,10 @@ Parts read_root(const ConfigNode& root, Context& context, Scenario& s, std::opti
   const auto model_len = model_known ? std::min(model_len_default, s.model.max_positions) : model_len_default;
   s.scheduler = detail::read_scheduler(in.node("scheduler"), std::max<std::int64_t>(2, model_len), problems);
   s.cost = detail::read_cost(in.node("cost"), context);
-  if (!s.hardware_ref.empty()) detail::read_profile(in.node("cost"), s, problems);
+  if (!s.hardware_ref.empty()) detail::read_profile(in.node("cost"), s, context);
   s.slo = detail::read_slo(in.node("slo"), problems);
   Parts parts;
-  parts.workload = detail::read_workload(in.node("workload", true), context, s);
+  parts.workload = shared_workload(in.node("workload", true), context, s);
   parts.managers = detail::read_managers(in.node("managers", true), problems);
   in.finish();
   return parts;
@@ -163,8 +197,8 @@ void note_limits(Scenario& s) {
   note_layout(s);
 }
 
-void derive_runs(Scenario& s, const Parts& parts, Problems& problems) {
-  detail::Prices prices(s);
+void derive_runs(Scenario& s, const Parts& parts, ScenarioCache& cache, Problems& problems) {
+  detail::Prices prices(s, cache);
   for (const auto& entry : parts.managers) {
     RunConfig run;
     run.scheduler = s.scheduler;
@@ -189,25 +223,33 @@ Scenario resolve(ConfigDocument document, std::span<const std::string> sets, std
       return true;
     });
   problems.throw_if_any();
+  ScenarioCache cache;
+  return resolve_scenario(document, seed, cache);
+}
+}  // namespace
+
+Scenario resolve_scenario(const ConfigDocument& document, std::optional<std::uint64_t> seed, ScenarioCache& cache) {
+  Problems problems;
   Scenario s;
   s.file = document.file();
-  Context context{problems, std::filesystem::path(s.file).parent_path()};
+  Context context{problems, cache};
   const Parts parts = read_root(document.root(), context, s, seed);
   problems.throw_if_any();
   derive_pool(s, document.root(), problems);
   problems.throw_if_any();
   check_outright_pool(s);
-  derive_runs(s, parts, problems);
+  derive_runs(s, parts, cache, problems);
   problems.throw_if_any();
   note_limits(s);
   return s;
 }
-}  // namespace
 
 std::string detail::Context::resolve(const ConfigNode& node) const {
-  const std::filesystem::path written = node.text();
-  const bool from_command_line = node.at().file.starts_with("--set #");
-  return (written.is_absolute() || from_command_line ? written : folder / written).lexically_normal().string();
+  const fs::path written = node.text();
+  const std::string& file = node.at().file;  // a study may have put the value into the scenario
+  const bool from_command_line = file.starts_with("--");  // "--set #1", "--vary #1"
+  const fs::path beside = fs::path(file).parent_path();
+  return (written.is_absolute() || from_command_line ? written : beside / written).lexically_normal().string();
 }
 
 bool detail::is_path(std::string_view text) {

@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/config.hpp"
 #include "base/error.hpp"
 #include "base/units.hpp"
 #include "models/cost/profile.hpp"
@@ -96,7 +97,7 @@ struct Scenario {
   KvGeometry kv;
   std::int64_t pool_tokens = 0;                 // floor(pool / bytes per token), before any rounding to blocks
   CostSource cost_used = CostSource::roofline;  // what prices the steps: `profile` may have had to fall back
-  std::optional<Profile> profile;               // when cost_used is profile
+  std::shared_ptr<const Profile> profile;       // when cost_used is profile
   std::vector<std::string> profile_gaps;        // what of it is scaled from other shapes
   std::vector<std::string> notes;               // one line each, to be shown with every result
   std::vector<RunConfig> runs;                  // one a manager, in the order of the file
@@ -110,6 +111,11 @@ struct Scenario {
 /// The same for a text at hand; `file` names it in messages and its folder is where relative paths start.
 [[nodiscard]] Scenario parse_scenario(std::string_view text, const std::string& file,
                                       std::span<const std::string> sets = {}, std::optional<std::uint64_t> seed = {});
+
+struct ScenarioCache;  // scenario/cache.hpp
+/// The same for a document at hand, one of many that share `cache`.
+[[nodiscard]] Scenario resolve_scenario(const ConfigDocument& document, std::optional<std::uint64_t> seed,
+                                        ScenarioCache& cache);
 
 /// The scenario with every default written out, presets expanded, as YAML that load_scenario reads to the same
 /// scenario; resolving that again gives the same bytes. Relative paths are written relative to `folder`, where the text

@@ -1,0 +1,176 @@
+// stowage compare A B: two results side by side; what differs in what was asked, then in what came out.
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/error.hpp"
+#include "cli/commands.hpp"
+#include "cli/table.hpp"
+#include "reports/text.hpp"
+
+namespace stowage::cli {
+namespace {
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+struct Metric {
+  std::string_view label, path;
+  enum { count, rate, time, share } unit;
+  int better;  // +1 = more, -1 = less, 0 = neither
+};
+constexpr Metric metrics[] = {
+    {"requests completed", "/requests/completed", Metric::count, 0},
+    {"rejected", "/requests/rejected", Metric::count, -1},
+    {"preemptions", "/requests/preemptions", Metric::count, -1},
+    {"requests/s", "/throughput/requests_per_s", Metric::rate, 1},
+    {"output tokens/s", "/throughput/output_tokens_per_s", Metric::rate, 1},
+    {"makespan", "/makespan_s", Metric::time, -1},
+    {"TTFT p50", "/ttft_s/p50", Metric::time, -1},
+    {"TTFT p99", "/ttft_s/p99", Metric::time, -1},
+    {"TBT p50", "/tbt_s/p50", Metric::time, -1},
+    {"TBT p99", "/tbt_s/p99", Metric::time, -1},
+    {"TPOT p99", "/tpot_s/p99", Metric::time, -1},
+    {"E2E p50", "/e2e_s/p50", Metric::time, -1},
+    {"E2E p99", "/e2e_s/p99", Metric::time, -1},
+    {"queueing p99", "/queue_s/p99", Metric::time, -1},
+    {"running, mean", "/batch/mean", Metric::rate, 0},
+    {"KV live", "/kv/mean_fraction/live", Metric::share, 0},
+    {"KV lost: reserved", "/kv/mean_fraction/reserved", Metric::share, -1},
+    {"KV lost: internal", "/kv/mean_fraction/internal", Metric::share, -1},
+    {"KV lost: external", "/kv/mean_fraction/external", Metric::share, -1},
+    {"mapping stall", "/vmm/stall_s", Metric::time, -1},
+};
+
+struct Result {
+  std::string file;
+  Json json;
+};
+
+Result load(const std::string& given) {
+  const fs::path path = fs::is_directory(given) ? fs::path(given) / "summary.json" : fs::path(given);
+  std::ifstream in(path);
+  if (!in) {
+    throw InputError({path.string()}, fs::is_directory(given)
+                                          ? "the folder holds no summary.json; give a result folder of 'stowage run -o'"
+                                          : "there is no such result; give a folder of 'stowage run -o' or its "
+                                            "summary.json");
+  }
+  Result out{path.string(), Json::parse(std::string(std::istreambuf_iterator<char>(in), {}), nullptr, false)};
+  const std::string schema = out.json.is_object() ? out.json.value("schema", "") : "";
+  if (schema != "stowage.result/1" || !out.json.contains("runs") || !out.json["runs"].is_array())
+    throw InputError({path.string()}, schema.empty() ? "not a result of stowage"
+                                                     : fmt::format("'{}' cannot be compared; only results of "
+                                                                   "'stowage run' can", text::printable(schema)));
+  return out;
+}
+
+/// Every leaf of the scenario by its path.
+std::map<std::string, std::string> leaves(const Json& json) {
+  std::map<std::string, std::string> out;
+  const Json flat = json.flatten();
+  for (const auto& [path, value] : flat.items()) out[path] = value.dump();
+  return out;
+}
+
+std::string differences(const Result& a, const Result& b) {
+  const auto left = leaves(a.json.value("scenario", Json::object()));
+  const auto right = leaves(b.json.value("scenario", Json::object()));
+  std::vector<std::vector<std::string>> rows = {{"asked differently", "A", "B"}};
+  for (const auto& [path, value] : left) {
+    const auto other = right.find(path);
+    if (other == right.end() || other->second != value)
+      rows.push_back({"  " + path.substr(1), value, other == right.end() ? "-" : other->second});
+  }
+  for (const auto& [path, value] : right)
+    if (!left.contains(path)) rows.push_back({"  " + path.substr(1), "-", value});
+  for (auto& row : rows)
+    for (auto& cell : row) cell = text::fit(text::printable(cell), 60);
+  return rows.size() == 1 ? "The two were asked the same.\n" : table(rows);
+}
+
+double number_at(const Json& run, std::string_view path) {
+  const Json::json_pointer pointer{std::string(path)};
+  return run.contains(pointer) && run.at(pointer).is_number() ? run.at(pointer).get<double>() : std::nan("");
+}
+
+std::string shown_value(const Metric& m, double x) {
+  if (std::isnan(x)) return "-";
+  switch (m.unit) {
+    case Metric::count: return text::count(static_cast<std::uint64_t>(std::max(0.0, x)));
+    case Metric::rate: return text::number(x);
+    case Metric::time: return text::duration(x * 1e9);
+    case Metric::share: break;
+  }
+  return text::percent(x);
+}
+
+std::string change(const Metric& m, double a, double b) {
+  if (std::isnan(a) || std::isnan(b) || a == b) return "";
+  if (m.unit == Metric::share) return fmt::format("{:+.2f} points", (b - a) * 100);
+  if (a == 0) return "new";
+  const double part = b / a - 1;
+  const bool clear = std::abs(part) >= 0.01;  // histograms are good to half of that
+  const char* verdict = !clear || m.better == 0 ? "" : (part > 0) == (m.better > 0) ? " better" : " worse";
+  return fmt::format("{:+.1f} %{}", part * 100, verdict);
+}
+
+std::string slo_word(const Json& run) {
+  if (!run.contains("slo") || !run["slo"].contains("met")) return "-";
+  return run["slo"]["met"].get<bool>() ? "PASS" : "FAIL";
+}
+
+/// Runs by their manager's name; when none has the same name, in order.
+std::vector<std::pair<const Json*, const Json*>> pairs_of(const Result& a, const Result& b) {
+  std::vector<std::pair<const Json*, const Json*>> out;
+  for (const auto& left : a.json["runs"])
+    for (const auto& right : b.json["runs"])
+      if (left.value("name", "") == right.value("name", "?")) out.emplace_back(&left, &right);
+  if (out.empty())
+    for (std::size_t i = 0; i < std::min(a.json["runs"].size(), b.json["runs"].size()); ++i)
+      out.emplace_back(&a.json["runs"][i], &b.json["runs"][i]);
+  return out;
+}
+}  // namespace
+
+Outcome compare_command(const Options& options) {
+  if (options.inputs.size() != 2) throw InputError({}, "compare takes two results; write: stowage compare A B");
+  const Result a = load(options.inputs[0]), b = load(options.inputs[1]);
+  const auto pairs = pairs_of(a, b);
+  Outcome outcome;
+  Json json = {{"schema", "stowage.compare/1"}, {"a", a.file}, {"b", b.file}, {"runs", Json::array()}};
+  outcome.text = fmt::format("A: {}\nB: {}\n\n{}", a.file, b.file, differences(a, b));
+  for (const auto& [left, right] : pairs) {
+    const std::string name_a = left->value("name", "A"), name_b = right->value("name", "B");
+    std::vector<std::vector<std::string>> rows = {
+        {name_a == name_b ? name_a : name_a + " against " + name_b, "A", "B", "B against A"}};
+    rows.push_back({"  SLO", slo_word(*left), slo_word(*right), ""});
+    Json values = {{"a", name_a}, {"b", name_b}, {"metrics", Json::object()}};
+    for (const Metric& m : metrics) {
+      const double x = number_at(*left, m.path), y = number_at(*right, m.path);
+      if (std::isnan(x) && std::isnan(y)) continue;
+      rows.push_back({fmt::format("  {}", m.label), shown_value(m, x), shown_value(m, y), change(m, x, y)});
+      values["metrics"][std::string(m.path.substr(1))] = {x, y};
+    }
+    outcome.text += "\n" + table(rows);
+    json["runs"].push_back(std::move(values));
+  }
+  for (const auto& run : b.json["runs"]) {
+    if (!options.assert_slo || slo_word(run) == "PASS") continue;
+    outcome.code = slo_not_met;
+    outcome.complaints.push_back(fmt::format("stowage: SLO not met: {}: {}", b.file,
+                                             slo_word(run) == "-" ? "its scenario has no slo" : run.value("name", "")));
+  }
+  if (options.json) outcome.text = json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return outcome;
+}
+}  // namespace stowage::cli

@@ -1,0 +1,194 @@
+#include "planner/axes.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <set>
+
+namespace stowage {
+namespace {
+constexpr std::size_t values_max = 1'000'000;
+
+/// "20/s" = 20 and "/s"; nothing when it does not begin with a number.
+struct Measured {
+  double number = 0;
+  std::string unit;
+};
+std::optional<Measured> measured(std::string_view text) {
+  const auto end = std::min(text.find_first_not_of("0123456789.eE+-"), text.size());
+  // "2e" of "2eggs" is no number: let the parser of numbers judge the longest prefix it takes.
+  for (auto n = end; n > 0; --n)
+    if (const auto number = parse_number(text.substr(0, n))) return Measured{*number, std::string(text.substr(n))};
+  return std::nullopt;
+}
+
+bool whole(double x) { return x == std::floor(x) && std::abs(x) < 1e15; }
+
+std::string written(double x, const std::string& unit) {
+  return (whole(x) ? fmt::format("{}", static_cast<std::int64_t>(x)) : fmt::format("{:.12g}", x)) + unit;
+}
+
+/// The values of a list node, a range, or the node itself.
+std::vector<AxisValue> values_of(const ConfigNode& node, Problems& problems) {
+  std::vector<AxisValue> out;
+  const auto add = [&](const ConfigNode& value) {
+    if (value.kind() == ConfigNode::Kind::scalar) {
+      const auto range = range_values(value.text(), value.at(), problems);
+      for (const auto& text : range) out.push_back({text, value.with_text(text)});
+      if (!range.empty()) return;
+    }
+    out.push_back({flow_text(value), value});
+  };
+  if (node.kind() == ConfigNode::Kind::list)
+    for (std::size_t i = 0; i < node.size(); ++i) add(node[i]);
+  else
+    add(node);
+  return out;
+}
+
+void check_values(const Axis& axis, Problems& problems) {
+  if (axis.values.empty())
+    problems.add(axis.at, fmt::format("'{}' has no value: the space is empty; give it at least one", axis.path));
+  if (axis.values.size() > values_max)
+    problems.add(axis.at, fmt::format("'{}' has more than {} values", axis.path, values_max));
+  std::set<std::string_view> seen;
+  for (const auto& value : axis.values)
+    if (!seen.insert(value.text).second)
+      problems.add(value.node.at(), fmt::format("'{}' has the value {} twice; remove one", axis.path, value.text));
+}
+}  // namespace
+
+std::vector<std::string> range_values(std::string_view text, const SourcePos& at, Problems& problems) {
+  const auto dots = text.find("..");
+  if (dots == std::string_view::npos || dots == 0) return {};
+  const auto first = measured(text.substr(0, dots));
+  std::string_view rest = text.substr(dots + 2);
+  const auto colon = rest.rfind(':');
+  const std::string_view step = colon == std::string_view::npos ? "" : rest.substr(colon + 1);
+  const auto last = measured(rest.substr(0, colon));
+  if (!first || !last) return {};  // "../x.yaml" and the like
+  const auto refuse = [&](std::string_view why) {
+    problems.add(at, fmt::format("'{}' is no range: {}; write 2/s..20/s:10 (ten values), 32..512:x2 or 1..4",
+                                 shown(text), why));
+    return std::vector<std::string>{};
+  };
+  const std::string unit = last->unit;
+  if (!first->unit.empty() && first->unit != unit) return refuse("both ends take the same unit");
+  if (!(first->number <= last->number)) return refuse("it falls");
+  std::vector<std::string> out;
+  if (step.starts_with('x')) {
+    const auto factor = parse_number(step.substr(1));
+    if (!factor || !(*factor > 1) || !(first->number > 0)) return refuse("a factor is above 1, the first value above 0");
+    for (double x = first->number; x <= last->number * (1 + 1e-12) && out.size() <= values_max; x *= *factor)
+      out.push_back(written(x, unit));
+    return out;
+  }
+  if (step.empty()) {
+    if (colon != std::string_view::npos || !whole(first->number) || !whole(last->number))
+      return refuse("without a count both ends are whole numbers");
+    if (last->number - first->number > static_cast<double>(values_max)) return refuse("it has too many values");
+    for (double x = first->number; x <= last->number; ++x) out.push_back(written(x, unit));
+    return out;
+  }
+  const auto count = parse_integer(step);
+  if (!count || *count < 1 || *count > static_cast<std::int64_t>(values_max)) return refuse("the count is not one");
+  if (*count == 1 && first->number != last->number) return refuse("one value cannot be both ends");
+  for (std::int64_t i = 0; i < *count; ++i) {
+    const double part = *count == 1 ? 0 : static_cast<double>(i) / static_cast<double>(*count - 1);
+    out.push_back(written(first->number + (last->number - first->number) * part, unit));
+  }
+  return out;
+}
+
+std::vector<Axis> read_space(const ConfigNode& node, Problems& problems) {
+  std::vector<Axis> axes;
+  if (!node) return axes;
+  if (node.kind() != ConfigNode::Kind::map) {
+    problems.add(node.at(), "'space' must be a map of scenario paths to values, as {cluster.tensor: [1, 2, 4]}");
+    return axes;
+  }
+  for (const auto& [path, value] : node.entries()) {
+    Axis axis{path, value.at(), {}};
+    if (value.kind() != ConfigNode::Kind::null) axis.values = values_of(value, problems);
+    check_values(axis, problems);
+    axes.push_back(std::move(axis));
+  }
+  return axes;
+}
+
+Axis read_vary(std::string_view text, int ordinal, Problems& problems) {
+  Axis axis;
+  axis.at = {fmt::format("--vary #{}", ordinal), 0, 0};
+  const auto equals = text.find('=');
+  if (equals == std::string_view::npos || equals == 0) {
+    problems.add(axis.at, fmt::format("'{}' has no '='; write it as cluster.tensor=1,2,4", shown(text)));
+    return axis;
+  }
+  axis.path = text.substr(0, equals);
+  // As one YAML list: its reader knows brackets and quotes. "1..4" and "2/s" are plain texts to it.
+  try {
+    const auto list = ConfigDocument::parse(fmt::format("[{}]", text.substr(equals + 1)), axis.at.file).root();
+    axis.values = values_of(list, problems);
+  } catch (const InputError& error) {
+    problems.add(axis.at, fmt::format("'{}': {}", shown(text), error.problems().front().message));
+    return axis;
+  }
+  check_values(axis, problems);
+  return axis;
+}
+
+Space::Space(std::vector<Axis> axes) : axes_(std::move(axes)) {
+  Problems problems;
+  std::set<std::string_view> seen;
+  for (const auto& axis : axes_) {
+    if (!seen.insert(axis.path).second)
+      problems.add(axis.at, fmt::format("'{}' is varied twice; give all its values at one place", axis.path));
+    STOWAGE_ASSERT(!axis.values.empty());
+    if (size_ > points_max / axis.values.size()) {
+      problems.add(axis.at, fmt::format("the space has more than {} points; vary less", points_max));
+      break;
+    }
+    size_ *= axis.values.size();
+  }
+  problems.throw_if_any();
+}
+
+std::vector<const AxisValue*> Space::at(std::uint64_t point) const {
+  STOWAGE_ASSERT(point < size_);
+  std::vector<const AxisValue*> out(axes_.size());
+  for (std::size_t i = axes_.size(); i-- > 0;) {
+    out[i] = &axes_[i].values[point % axes_[i].values.size()];
+    point /= axes_[i].values.size();
+  }
+  return out;
+}
+
+ConfigDocument Space::document(const ConfigDocument& base, std::uint64_t point) const {
+  ConfigDocument out = base;
+  const auto values = at(point);
+  for (std::size_t i = 0; i < axes_.size(); ++i) out.put(axes_[i].path, values[i]->node, axes_[i].at);
+  return out;
+}
+
+std::string Space::sets(std::uint64_t point) const {
+  constexpr std::string_view plain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=:,@%+";
+  std::string out;
+  const auto values = at(point);
+  for (std::size_t i = 0; i < axes_.size(); ++i) {
+    const std::string set = fmt::format("{}={}", axes_[i].path, values[i]->text);
+    const bool bare = set.find_first_not_of(plain) == std::string::npos;
+    if (!out.empty()) out += ' ';
+    if (bare) {
+      out += "--set " + set;
+      continue;
+    }
+    out += "--set '";
+    for (const char c : set) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    out += '\'';
+  }
+  return out;
+}
+}  // namespace stowage

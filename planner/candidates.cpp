@@ -1,0 +1,240 @@
+#include "planner/candidates.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <tbb/info.h>
+#include <tbb/parallel_for.h>
+#include <tbb/task_arena.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "base/error.hpp"
+#include "scenario/cache.hpp"
+#include "sim/kv/registry.hpp"
+
+namespace stowage {
+namespace {
+constexpr std::uint64_t candidates_max = 1'000'000;
+constexpr std::size_t read_max = std::size_t{1} << 22;
+
+struct ResolvedPoint {
+  std::shared_ptr<const Scenario> scenario;
+  ConfigDocument document;
+  std::string reason;  // when there is no scenario
+};
+
+Grounds grounds_of(const Scenario& s) {
+  switch (s.cost_used) {
+    case CostSource::linear: return Grounds::linear;
+    case CostSource::profile: return Grounds::measured;
+    case CostSource::roofline: break;
+  }
+  return Grounds::roofline;
+}
+
+std::vector<ResolvedPoint> resolve_all(const Study& study, const Space& space, int jobs,
+                                       const std::function<void()>& between) {
+  ScenarioCache cache;
+  cache.share_requests = true;
+  std::vector<ResolvedPoint> out(space.size());
+  const int cores = tbb::info::default_concurrency();
+  tbb::task_arena arena(jobs > 0 ? std::min(jobs, cores) : cores);
+  arena.execute([&] {
+    tbb::parallel_for(std::size_t{0}, out.size(), [&](std::size_t i) {
+      between();
+      out[i].document = space.document(study.base, i);
+      try {
+        out[i].scenario = std::make_shared<const Scenario>(resolve_scenario(out[i].document, {}, cache));
+      } catch (const InfeasibleError& error) {
+        out[i].reason = error.what();
+      } catch (const InputError& error) {
+        // What is wrong with every point is wrong with the study; one point may be a combination that cannot be.
+        if (out.size() == 1) throw;
+        out[i].reason = error.problems().front().str();
+      }
+    });
+  });
+  return out;
+}
+
+std::string manager_set(const ConfigDocument& document, std::size_t run) {
+  return fmt::format("--set 'managers=[{}]'", flow_text(document.root().get("managers")[run]));
+}
+
+/// The axes' values in words, the managers' own apart.
+std::string short_name(const Workbench& bench, const Scenario& s, const std::string& manager, std::uint64_t point) {
+  std::string out = fmt::format("{} x {}, {}", s.cluster.tensor * s.cluster.pipeline, s.hardware.name, manager);
+  static const std::set<std::string_view> said = {"hardware", "cluster.tensor", "managers"};
+  const auto values = bench.space.at(point);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::string& path = bench.space.axes()[i].path;
+    if (said.contains(path)) continue;
+    out += fmt::format(", {} {}", path.substr(path.rfind('.') + 1), values[i]->text);
+  }
+  return out;
+}
+
+void add_candidates(Workbench& bench, std::uint64_t point, const ResolvedPoint& resolved) {
+  if (!resolved.scenario) {
+    Candidate c;
+    c.point = point;
+    c.name = bench.space.sets(point);
+    c.sets = c.name;
+    c.fate = Fate::impossible;
+    c.reason = resolved.reason;
+    bench.candidates.push_back(std::move(c));
+    return;
+  }
+  const Scenario& s = *resolved.scenario;
+  for (std::size_t run = 0; run < s.runs.size(); ++run) {
+    Candidate c;
+    c.point = point;
+    c.run = run;
+    c.scenario = resolved.scenario;
+    c.manager = s.runs[run].manager.name;
+    c.kind = s.runs[run].manager.kind;
+    c.deployable = find_manager(c.kind)->deployable;
+    c.hardware = s.hardware.name;
+    c.gpus = s.cluster.tensor * s.cluster.pipeline;
+    c.grounds = grounds_of(s);
+    c.name = short_name(bench, s, c.manager, point);
+    c.sets = bench.space.sets(point);
+    if (s.runs.size() > 1) c.sets += (c.sets.empty() ? "" : " ") + manager_set(resolved.document, run);
+    bench.candidates.push_back(std::move(c));
+  }
+}
+
+void find_prices(Workbench& bench) {
+  std::set<std::string> missing;
+  bench.priced = !bench.study.plan.prices.empty();
+  for (auto& c : bench.candidates) {
+    if (!c.scenario) continue;
+    // A GPU described in a file of the user's goes by the name in that file.
+    const auto price = bench.study.plan.prices.find(c.hardware);
+    if (price != bench.study.plan.prices.end()) c.price = price->second;
+    else if (bench.priced) missing.insert(c.hardware);
+    else c.price.gpus = std::max<std::int64_t>(1, c.scenario->hardware.node_gpus);
+  }
+  if (!missing.empty())
+    throw InputError({bench.study.file, 0, 0},
+                     fmt::format("'prices' has no price for {}; add {}: {{usd_per_node_hour: ..., gpus_per_node: 8}}",
+                                 fmt::join(missing, ", "), *missing.begin()));
+  if (bench.priced) return;
+  if (bench.study.plan.objective != Objective::gpus) {
+    bench.notes.push_back("no prices given: ranked by GPUs; add prices to rank by cost");
+    bench.study.plan.objective = Objective::gpus;
+  }
+}
+
+void find_demand(Workbench& bench, const std::vector<Request>& all) {
+  const PlanSpec& plan = bench.study.plan;
+  std::vector<Request> window = all;
+  if (plan.window_ns) window = busiest_window(all, static_cast<std::int64_t>(*plan.window_ns));
+  bench.busiest = request_set(window);
+  bench.requests = request_set(of_length(window, plan.probe_requests));
+  double rate = bench.busiest.rate_per_s;
+  if (plan.demand_per_s) {
+    rate = *plan.demand_per_s;
+    bench.demand_text = fmt::format("{:.4g} requests/s as asked", rate);
+  } else if (plan.window_ns) {
+    bench.demand_text = fmt::format("{:.4g} requests/s in the busiest {} of the workload", rate,
+                                    format_duration(*plan.window_ns));
+  } else {
+    bench.demand_text = fmt::format("{:.4g} requests/s of the workload", rate);
+  }
+  if (plan.growth != 1) bench.demand_text += fmt::format(", times {:.4g}", plan.growth);
+  if (!(rate > 0) && plan.objective != Objective::rate_per_dollar)
+    throw InputError({bench.study.file, 0, 0},
+                     "the workload has no rate (all its requests arrive at once); give 'demand: 10/s'");
+  bench.demand_per_s = rate * plan.growth;
+  if (bench.busiest.size() < 1000)
+    bench.notes.push_back(fmt::format("only {} requests to go by: percentiles of so few are uncertain",
+                                      bench.busiest.size()));
+  else if (bench.busiest.size() < plan.probe_requests)
+    bench.notes.push_back(fmt::format("the workload has {} requests; a probe of {} repeats them",
+                                      bench.busiest.size(), plan.probe_requests));
+}
+
+/// Requests that no candidate admits are nobody's fault: left out, and said.
+void drop_too_long(Workbench& bench, std::vector<Request>& all) {
+  std::int64_t longest = 0;
+  for (const auto& c : bench.candidates)
+    if (c.scenario) longest = std::max(longest, c.scenario->scheduler.max_model_len);
+  const auto before = all.size();
+  std::erase_if(all, [&](const Request& r) { return std::int64_t{r.prompt_tokens} + r.output_tokens > longest; });
+  if (all.empty())
+    throw InputError({bench.study.file, 0, 0}, fmt::format("every request is longer than max_model_len {}", longest));
+  if (before > all.size())
+    bench.notes.push_back(fmt::format("{} of {} requests are longer than max_model_len {} and left out: nothing here "
+                                      "serves them", before - all.size(), before, longest));
+}
+}  // namespace
+
+Workbench set_up(Study study, int jobs, const std::function<void()>& between) {
+  Workbench bench;
+  bench.study = std::move(study);
+  bench.space = Space(bench.study.axes);
+  if (bench.study.plan.slo.empty())
+    throw InputError({bench.study.file, 0, 0}, "a plan needs to know what is good enough; add slo: {ttft_p99: 1s}");
+  if (bench.space.size() > candidates_max)
+    throw InputError({bench.study.file, 0, 0},
+                     fmt::format("the space has {} points; a plan takes at most {}", bench.space.size(),
+                                 candidates_max));
+  const auto points = resolve_all(bench.study, bench.space, jobs, between);
+  std::shared_ptr<const Workload> workload;
+  std::string first_reason;
+  for (std::uint64_t p = 0; p < points.size(); ++p) {
+    add_candidates(bench, p, points[p]);
+    if (!points[p].scenario) {
+      if (first_reason.empty()) first_reason = points[p].reason;
+      continue;
+    }
+    // One demand for all: the requests must not be part of the space.
+    const auto& own = points[p].scenario->runs.front().workload;
+    if (!workload) workload = own;
+    else if (workload != own)
+      throw InputError({bench.study.file, 0, 0}, "a plan compares configurations under one workload; vary it with "
+                                                 "'stowage sweep', or write a study for each");
+  }
+  if (!workload)
+    throw InfeasibleError(fmt::format("none of the {} points is possible; the first: {}", points.size(),
+                                      first_reason));
+  find_prices(bench);
+  std::vector<Request> all = read_all(*workload, read_max);
+  drop_too_long(bench, all);
+  find_demand(bench, all);
+  for (auto& c : bench.candidates)
+    if (c.grounds == Grounds::roofline && c.scenario) {
+      bench.notes.push_back("some steps are priced from spec sheets (roofline), never measured: good for comparing, "
+                            "not for promising latencies");
+      break;
+    }
+  return bench;
+}
+
+std::string vllm_command(const Candidate& c) {
+  if (c.deployable.find("vllm") == std::string::npos) return "";
+  const Scenario& s = *c.scenario;
+  // The zoo's models name their checkpoint: "config.json published with ORG/NAME; ...".
+  std::string model = s.model_ref;
+  for (const std::string_view lead : {"published with ", "config.json of "}) {
+    const auto at = s.model.source.find(lead);
+    if (at == std::string::npos) continue;
+    const auto begin = at + lead.size();
+    const auto end = std::min(s.model.source.find_first_of("; ", begin), s.model.source.size());
+    model = s.model.source.substr(begin, end - begin);
+    break;
+  }
+  std::string out = fmt::format("vllm serve {} --tensor-parallel-size {}", model, s.cluster.tensor);
+  if (s.cluster.pipeline > 1) out += fmt::format(" --pipeline-parallel-size {}", s.cluster.pipeline);
+  if (s.memory.utilization) out += fmt::format(" --gpu-memory-utilization {}", *s.memory.utilization);
+  out += fmt::format(" --max-model-len {} --max-num-seqs {} --max-num-batched-tokens {}", s.scheduler.max_model_len,
+                     s.scheduler.max_batch, s.scheduler.max_batched_tokens);
+  if (c.config().manager.params.contains("block_size"))
+    out += fmt::format(" --block-size {}", c.config().manager.integer("block_size"));
+  if (!s.scheduler.chunked_prefill) out += " --no-enable-chunked-prefill";
+  return out;
+}
+}  // namespace stowage

@@ -1,0 +1,63 @@
+#include "planner/capacity.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "planner/bound.hpp"
+
+namespace stowage {
+namespace {
+constexpr double reach = 1e5;          // bound / slowest rate
+constexpr double first_step = 1.2;     // of the bracket: a factor in rate
+constexpr double unbounded_per_s = 1e6;  // a replica whose steps cost nothing
+}  // namespace
+
+RateGrid::RateGrid(double bound_per_s, double precision)
+    : bound_(std::min(bound_per_s, unbounded_per_s)),
+      step_(1 + precision),
+      slowest_(static_cast<int>(std::ceil(std::log(reach) / std::log1p(precision)))) {}
+
+double RateGrid::rate(int k) const {
+  // Repeated squaring, so that the bits do not hang on the C library's pow.
+  double out = bound_, factor = 1 / step_;
+  for (int n = k; n > 0; n /= 2) {
+    if (n % 2 == 1) out *= factor;
+    factor *= factor;
+  }
+  return out;
+}
+
+Capacity find_capacity(const RunConfig& run, const RequestSet& set, std::span<const SloSet> slo, double precision,
+                       const ProbeOptions& options) {
+  Capacity out;
+  out.bound_per_s = rate_bound(run, set);
+  const RateGrid grid(out.bound_per_s, precision);
+  const auto sustained = [&](int k) {
+    Probe probe = run_probe(run, set, grid.rate(k), slo, options);
+    ++out.probes;
+    out.requests += probe.requests;
+    const bool met = probe.met;
+    if (met) {
+      out.rate_per_s = probe.rate_per_s;
+      out.at = std::move(probe);
+    } else {
+      out.beyond = std::move(probe);
+    }
+    return met;
+  };
+  int fails = -1, step = std::max(1, static_cast<int>(std::log(first_step) / std::log1p(precision))), k = step;
+  while (!sustained(k)) {
+    fails = k;
+    if (k == grid.slowest()) return out;
+    step *= 2;
+    k = std::min(k + step, grid.slowest());
+  }
+  int passes = k;
+  while (passes - fails > 1) {
+    const int middle = fails + (passes - fails) / 2;
+    (sustained(middle) ? passes : fails) = middle;
+  }
+  return out;
+}
+}  // namespace stowage

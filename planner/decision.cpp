@@ -1,0 +1,202 @@
+#include "planner/decision.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+
+#include "base/error.hpp"
+
+namespace stowage {
+namespace {
+constexpr double firm_from = 0.9, likely_from = 0.7;
+
+std::string money(double usd) {
+  return usd >= 100 ? fmt::format("{:.0f} USD", usd) : fmt::format("{:.2f} USD", usd);
+}
+std::string plural(std::int64_t n, std::string_view noun) {
+  return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s");
+}
+std::string percent(double share) { return fmt::format("{:.0f} %", share * 100); }
+
+std::string firmness_of(const Candidate& c, const Uncertainty& u) {
+  if (c.grounds == Grounds::roofline) return "unproven (roofline)";
+  if (u.draws == 0) return "not weighed (no draws)";
+  const double sure = std::min(u.suffices, u.wins);
+  return sure >= firm_from ? "firm" : sure >= likely_from ? "likely" : "a coin flip";
+}
+
+/// Of one whole fleet at the demand.
+Probe fleet_at(const Workbench& bench, const Candidate& c, std::int64_t replicas,
+               const std::function<void()>& between) {
+  // Each replica needs a run long enough to judge: 2,000 requests, as far as that stays affordable.
+  const auto wanted = std::clamp<std::size_t>(static_cast<std::size_t>(replicas) * 2000, bench.requests.size(),
+                                              std::max<std::size_t>(bench.requests.size(), 200'000));
+  const RequestSet set = request_set(of_length(*bench.busiest.rows, wanted));
+  return run_round_robin(c.config(), set, bench.demand_per_s, static_cast<std::size_t>(replicas),
+                         bench.study.plan.slo, {false, between});
+}
+
+/// The largest factor on all lengths that one replica's share of the demand still stands, to 2 %; 0 when not even 1.
+double length_headroom(const Workbench& bench, const Candidate& c, const std::function<void()>& between) {
+  const double rate = bench.demand_per_s / static_cast<double>(c.sizing->needed);
+  const auto stands = [&](double factor) {
+    const RequestSet set = request_set(with_lengths(*bench.requests.rows, factor));
+    return run_probe(c.config(), set, rate, bench.study.plan.slo, {true, between}).met;
+  };
+  if (!stands(1)) return 0;
+  double good = 1, bad = 4;
+  if (stands(bad)) return bad;
+  while (bad / good > 1.02) {
+    const double middle = std::sqrt(good * bad);
+    (stands(middle) ? good : bad) = middle;
+  }
+  return good;
+}
+
+/// At what price another GPU's best would win, and what more demand would need.
+std::vector<std::string> changes_of(const Plan& plan) {
+  std::vector<std::string> out;
+  const Workbench& bench = plan.bench;
+  const Candidate& w = bench.candidates[*plan.decision.winner];
+  const Sizing& s = *w.sizing;
+  const double knee = bench.study.plan.knee;
+  const double full = static_cast<double>(s.needed) * knee * w.capacity.rate_per_s;
+  out.push_back(fmt::format("demand above {:.4g} requests/s ({:+.0f} %) needs {}", full,
+                            (full / bench.demand_per_s - 1) * 100, plural(s.needed + 1, "replica")));
+  if (bench.priced && bench.study.plan.objective == Objective::cost) {
+    std::map<std::string, std::size_t> best;
+    for (const std::size_t i : plan.found.ranking) best.emplace(bench.candidates[i].hardware, i);
+    for (const auto& [gpu, i] : best) {
+      if (gpu == w.hardware) continue;
+      const Sizing& other = *bench.candidates[i].sizing;
+      out.push_back(fmt::format("{} would win below {} a node-hour (now {})", gpu,
+                                money(s.usd_per_hour / static_cast<double>(other.nodes)),
+                                money(bench.candidates[i].price.usd_per_hour)));
+    }
+  }
+  if (w.capacity.beyond && !w.capacity.beyond->targets.empty())
+    out.push_back(fmt::format("{} binds: a looser target there raises what a replica sustains",
+                              w.capacity.beyond->binding()));
+  return out;
+}
+
+/// Why nothing will do: the candidate that comes nearest, at the slowest rate tried.
+void explain_infeasible(Plan& plan, const std::function<void()>& between) {
+  Decision& d = plan.decision;
+  const Workbench& bench = plan.bench;
+  std::optional<Probe> nearest;
+  const Candidate* who = nullptr;
+  double least = -std::numeric_limits<double>::infinity();
+  for (const std::size_t i : plan.found.searched) {
+    const Candidate& c = bench.candidates[i];
+    const RateGrid grid(c.bound_per_s, bench.study.plan.precision);
+    const Probe probe = run_probe(c.config(), bench.requests, grid.rate(grid.slowest()), bench.study.plan.slo,
+                                  {false, between});
+    double worst = 0;
+    for (const auto& t : probe.targets) worst = std::min(worst, t.margin);
+    if (worst > least || who == nullptr) {
+      least = worst;
+      nearest = probe;
+      who = &c;
+    }
+  }
+  STOWAGE_ASSERT(who != nullptr);
+  d.binding = nearest->binding();
+  std::string by;
+  for (const auto& t : nearest->targets)
+    if (t.key == d.binding)
+      by = t.key.starts_with("goodput")
+               ? fmt::format("{} of the requests are good, {} are asked for", percent(t.achieved), percent(t.limit))
+               : fmt::format("{} instead of {}", format_duration(std::round(t.achieved / 1e3) * 1e3),
+                             format_duration(t.limit));
+  if (nearest->rejected > 0)
+    by += fmt::format("{}{} of {} requests do not fit the KV pool", by.empty() ? "" : "; ", nearest->rejected,
+                      nearest->requests);
+  d.text = fmt::format("Nothing meets the SLO, at any rate: {} binds; {} comes nearest, with {} at {:.3g} requests/s.",
+                       d.binding, who->name, by, nearest->rate_per_s);
+}
+
+void decide(Plan& plan, int jobs, const std::function<void()>& between) {
+  Decision& d = plan.decision;
+  const Workbench& bench = plan.bench;
+  const PlanSpec& spec = bench.study.plan;
+  if (plan.found.ranking.empty()) {
+    explain_infeasible(plan, between);
+    return;
+  }
+  const std::size_t chosen = plan.found.ranking.front();
+  const Candidate& w = bench.candidates[chosen];
+  const Sizing& s = *w.sizing;
+  d.winner = chosen;
+  d.feasible = w.key[0] == 0;
+  if (w.capacity.beyond) d.binding = w.capacity.beyond->binding();
+  if (!d.feasible) {
+    const bool gpus = spec.gpus_max && s.node_gpus > *spec.gpus_max;
+    d.binding = gpus ? "limits.gpus" : "limits.usd_per_hour";
+    const double over = gpus ? static_cast<double>(s.node_gpus) / static_cast<double>(*spec.gpus_max)
+                             : s.usd_per_hour / *spec.usd_per_hour_max;
+    d.text = fmt::format("The demand cannot be met within {}: {:.4g} requests/s need {} GPUs in {} ({}), {:.2f} times "
+                         "the limit.", d.binding, bench.demand_per_s, s.node_gpus, plural(s.nodes, "node"), w.name,
+                         over);
+    return;
+  }
+  plan.uncertainty = weigh(bench, plan.found, chosen, jobs, between);
+  d.firmness = firmness_of(w, plan.uncertainty);
+  d.checked = fleet_at(bench, w, s.needed, between);
+  if (s.needed > 1) d.one_less = fleet_at(bench, w, s.needed - 1, between);
+  d.headroom_rate = static_cast<double>(s.needed) * w.capacity.rate_per_s / bench.demand_per_s;
+  d.headroom_length = length_headroom(bench, w, between);
+  const double tokens_per_s = bench.demand_per_s * bench.requests.output_mean;
+  d.usd_per_million_output_tokens = s.usd_per_hour / (tokens_per_s * 3600 / 1e6);
+  d.joules_per_output_token = s.watts / tokens_per_s;
+  d.text = fmt::format("{} of {} {} ({}{}): {}", plural(s.replicas, "replica"), w.name,
+                       s.replicas == 1 ? "serves this" : "serve this", plural(s.nodes, "node"),
+                       bench.priced ? fmt::format(", {} an hour", money(s.usd_per_hour)) : "", d.firmness);
+  if (plan.uncertainty.draws > 0)
+    d.text += fmt::format("; {} GPUs suffice in {} of draws", s.needed * w.gpus, percent(plan.uncertainty.suffices));
+  d.text += ".";
+  d.changes = changes_of(plan);
+  for (const std::size_t i : plan.found.best_of_kind) {
+    const Candidate& c = bench.candidates[i];
+    if (!c.can_deploy() && c.key < w.key)
+      d.savings.push_back({i, s.gpus - c.sizing->gpus, s.usd_per_hour - c.sizing->usd_per_hour});
+  }
+}
+}  // namespace
+
+double unit_cost(const Workbench& bench, const Candidate& c) {
+  const double gpu = bench.priced ? c.price.usd_per_hour / static_cast<double>(c.price.gpus) : 1;
+  const double tokens_per_hour =
+      bench.study.plan.knee * c.capacity.rate_per_s * bench.requests.output_mean * 3600;
+  return gpu * static_cast<double>(c.gpus) / (tokens_per_hour / 1e6);
+}
+
+std::vector<std::size_t> pareto_front(const Plan& plan) {
+  std::vector<std::size_t> order;
+  const auto& all = plan.bench.candidates;
+  for (const std::size_t i : plan.found.searched)
+    if (all[i].capacity.at) order.push_back(i);
+  const auto cost = [&](std::size_t i) { return unit_cost(plan.bench, all[i]); };
+  const auto slow = [&](std::size_t i) { return all[i].capacity.at->tpot_p50_ns; };
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    if (cost(a) != cost(b)) return cost(a) < cost(b);
+    return slow(a) != slow(b) ? slow(a) < slow(b) : a < b;
+  });
+  std::vector<std::size_t> out;
+  for (const std::size_t i : order)
+    if (out.empty() || slow(i) < slow(out.back())) out.push_back(i);
+  return out;
+}
+
+Plan make_plan(Study study, int jobs, const std::function<void()>& between) {
+  Plan plan;
+  plan.bench = set_up(std::move(study), jobs, between);
+  plan.found = search(plan.bench, plan.bench.study.plan.exhaustive, jobs, between);
+  decide(plan, jobs, between);
+  return plan;
+}
+}  // namespace stowage

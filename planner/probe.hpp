@@ -1,0 +1,42 @@
+#pragma once
+// One simulation of one replica at one rate, and what it says about the SLO.
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "planner/requests.hpp"
+#include "planner/slo.hpp"
+#include "sim/run_config.hpp"
+
+namespace stowage {
+
+struct Probe {
+  double rate_per_s = 0;
+  bool met = false;         // every target, and not saturated
+  bool saturated = false;   // the number in the system grew through the arrivals
+  bool cut_short = false;   // ended as soon as a miss was certain: `targets` are then of what had finished
+  std::uint64_t requests = 0, warm_up = 0, rejected = 0, preemptions = 0;
+  std::vector<TargetResult> targets;
+  double output_tokens_per_s = 0, prompt_tokens_per_s = 0, requests_per_s = 0;
+  double ttft_p50_ns = 0, tpot_p50_ns = 0, e2e_p50_ns = 0;
+  double kv_lost = 0;  // mean share of the pool held by no token: reserved + internal + external
+  /// The target missed by most, or the one with the least to spare; "saturation" where that is the reason.
+  [[nodiscard]] std::string binding() const;
+};
+
+/// May be ended early by an exception of `between`, which is called now and then.
+struct ProbeOptions {
+  bool stop_when_certain = true;  // a miss that nothing can mend any more; never changes `met`
+  std::function<void()> between = {};
+};
+
+/// `run.workload` is not used. Requests the pool cannot hold count as later than any limit.
+[[nodiscard]] Probe run_probe(const RunConfig& run, const RequestSet& set, double rate_per_s,
+                              std::span<const SloSet> slo, const ProbeOptions& options);
+
+/// `replicas` of them behind a round-robin router, which knows no state: each is simulated on its own with every
+/// n-th request, and the percentiles are of all together.
+[[nodiscard]] Probe run_round_robin(const RunConfig& run, const RequestSet& set, double rate_per_s,
+                                    std::size_t replicas, std::span<const SloSet> slo, const ProbeOptions& options);
+}  // namespace stowage

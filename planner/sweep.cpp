@@ -1,0 +1,190 @@
+#include "planner/sweep.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/crc.hpp>
+#include <nlohmann/json.hpp>
+
+#include "base/error.hpp"
+#include "sim/kv/registry.hpp"
+
+namespace stowage {
+namespace {
+using Json = nlohmann::ordered_json;
+
+struct Column {
+  std::string_view name;
+  double (*value)(const RunResult&);
+  bool whole = false;
+};
+double s(double ns) { return ns / 1e9; }
+double part(const RunResult& r, Part p) { return r.mean_fraction[static_cast<std::size_t>(p)]; }
+
+constexpr Column run_columns[] = {
+    {"submitted", [](const RunResult& r) { return static_cast<double>(r.submitted); }, true},
+    {"completed", [](const RunResult& r) { return static_cast<double>(r.completed); }, true},
+    {"rejected", [](const RunResult& r) { return static_cast<double>(r.rejected); }, true},
+    {"preemptions", [](const RunResult& r) { return static_cast<double>(r.preemptions); }, true},
+    {"iterations", [](const RunResult& r) { return static_cast<double>(r.iterations); }, true},
+    {"makespan_s", [](const RunResult& r) { return s(static_cast<double>(r.makespan_ns)); }},
+    {"requests_per_s", [](const RunResult& r) { return r.requests_per_s(); }},
+    {"output_tokens_per_s", [](const RunResult& r) { return r.output_tokens_per_s(); }},
+    {"ttft_mean_s", [](const RunResult& r) { return s(r.ttft_ns.mean()); }},
+    {"ttft_p50_s", [](const RunResult& r) { return s(r.ttft_ns.quantile(0.5)); }},
+    {"ttft_p90_s", [](const RunResult& r) { return s(r.ttft_ns.quantile(0.9)); }},
+    {"ttft_p99_s", [](const RunResult& r) { return s(r.ttft_ns.quantile(0.99)); }},
+    {"tbt_mean_s", [](const RunResult& r) { return s(r.tbt_ns.mean()); }},
+    {"tbt_p99_s", [](const RunResult& r) { return s(r.tbt_ns.quantile(0.99)); }},
+    {"tpot_mean_s", [](const RunResult& r) { return r.tpot_ps.mean() / 1e12; }},
+    {"tpot_p99_s", [](const RunResult& r) { return r.tpot_ps.quantile(0.99) / 1e12; }},
+    {"e2e_mean_s", [](const RunResult& r) { return s(r.e2e_ns.mean()); }},
+    {"e2e_p99_s", [](const RunResult& r) { return s(r.e2e_ns.quantile(0.99)); }},
+    {"queue_p99_s", [](const RunResult& r) { return s(r.queue_ns.quantile(0.99)); }},
+    {"batch_mean", [](const RunResult& r) { return r.batch_mean; }},
+    {"batch_max", [](const RunResult& r) { return static_cast<double>(r.batch_max); }, true},
+    {"kv_pool_tokens", [](const RunResult& r) { return static_cast<double>(r.pool_tokens); }, true},
+    {"kv_live", [](const RunResult& r) { return part(r, Part::live); }},
+    {"kv_reserved", [](const RunResult& r) { return part(r, Part::reserved); }},
+    {"kv_internal", [](const RunResult& r) { return part(r, Part::internal); }},
+    {"kv_cached", [](const RunResult& r) { return part(r, Part::cached); }},
+    {"kv_external", [](const RunResult& r) { return part(r, Part::external); }},
+    {"vmm_stall_s", [](const RunResult& r) { return s(static_cast<double>(r.vmm.stall_ns)); }},
+};
+constexpr std::size_t row_size = 3 + std::size(run_columns);  // manager, status, ..., note
+
+Json row_of(const RunResult& run) {
+  Json row = Json::array({run.name, run.completed > 0 ? "ok" : "nothing served"});
+  for (const auto& c : run_columns) {
+    const double x = c.value(run);
+    if (c.whole) row.push_back(static_cast<std::int64_t>(x));
+    else row.push_back(x);
+  }
+  row.push_back(run.rejected > 0 && !run.first_rejected.empty()
+                    ? fmt::format("{} rejected, the first: {}", run.rejected, run.first_rejected.front().reason)
+                    : "");
+  return row;
+}
+
+/// A point that is no scenario, with the reason where the numbers would be.
+Json row_without_run(std::string_view status, const std::string& why) {
+  Json row = Json::array({"", status});
+  for (std::size_t i = 0; i < std::size(run_columns); ++i) row.push_back(nullptr);
+  row.push_back(why);
+  return row;
+}
+
+std::string cell(const Json& value) {
+  if (value.is_null()) return "";
+  if (!value.is_string()) return value.dump();
+  const auto& text = value.get_ref<const std::string&>();
+  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
+  std::string out = "\"";
+  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return out + '"';
+}
+
+/// CRC-64/XZ of everything put in, each piece ended so that "ab","c" is not "a","bc".
+class Digest {
+ public:
+  void add(std::string_view piece) {
+    crc_.process_bytes(piece.data(), piece.size());
+    crc_.process_byte('\n');
+  }
+  void add(const Workload& workload) {
+    std::vector<Request> batch(4096);
+    const auto stream = workload.open();
+    while (const std::size_t n = stream->read(batch)) crc_.process_bytes(batch.data(), n * sizeof(Request));
+  }
+  [[nodiscard]] std::string text() const { return fmt::format("{:016x}", crc_.checksum()); }
+
+ private:
+  boost::crc_optimal<64, 0x42F0E1EBA9EA3693ULL, ~0ULL, ~0ULL, true, true> crc_;
+};
+
+Json parsed(std::string_view record) {
+  Json json = Json::parse(record, nullptr, false);
+  if (!json.is_object() || !json.contains("point") || !json["point"].is_number_unsigned() || !json.contains("rows") ||
+      !json["rows"].is_array())
+    throw InputError({}, fmt::format("'{}' is no record of a sweep", shown(record)));
+  return json;
+}
+}  // namespace
+
+Shard parse_shard(std::string_view text) {
+  const auto slash = text.find('/');
+  const auto index = parse_integer(text.substr(0, slash));
+  const auto count = slash == std::string_view::npos ? std::nullopt : parse_integer(text.substr(slash + 1));
+  if (!index || !count || *count < 1 || *index < 1 || *index > *count || *count > 1'000'000)
+    throw InputError({}, fmt::format("--shard: '{}' is no part of a sweep; write 3/20 for the third of twenty",
+                                     shown(text)));
+  return {static_cast<std::uint64_t>(*index), static_cast<std::uint64_t>(*count)};
+}
+
+Sweep::Sweep(Study study, std::string engine) : study_(std::move(study)), space_(study_.axes) {
+  cache_.share_requests = true;
+  Digest digest;
+  digest.add(engine);
+  digest.add(flow_text(study_.base.root()));
+  for (const auto& axis : space_.axes()) {
+    digest.add(axis.path);
+    for (const auto& value : axis.values) digest.add(value.text);
+  }
+  try {
+    const Scenario first = resolve_scenario(space_.document(study_.base, 0), {}, cache_);
+    if (!first.runs.empty()) digest.add(*first.runs.front().workload);
+  } catch (const InfeasibleError&) {
+    // This point does not fit its GPUs; others may.
+  }
+  digest_ = digest.text();
+}
+
+std::string Sweep::record(std::uint64_t point, const std::function<void()>& between) const {
+  Json rows = Json::array();
+  try {
+    const Scenario scenario = resolve_scenario(space_.document(study_.base, point), {}, cache_);
+    RunHooks hooks;
+    if (between) hooks.on_progress = [&](std::int64_t, std::uint64_t) { between(); };
+    for (const RunConfig& run : scenario.runs) rows.push_back(row_of(find_manager(run.manager.kind)->run(run, hooks)));
+  } catch (const InfeasibleError& error) {
+    rows.push_back(row_without_run("infeasible", error.what()));
+  } catch (const InputError& error) {
+    rows.push_back(row_without_run("refused", error.problems().front().message));
+  }
+  return Json{{"point", point}, {"rows", std::move(rows)}}.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::vector<std::string> Sweep::columns() const {
+  std::vector<std::string> out = {"point"};
+  for (const auto& axis : space_.axes()) out.push_back(axis.path);
+  out.insert(out.end(), {"manager", "status"});
+  for (const auto& c : run_columns) out.emplace_back(c.name);
+  out.emplace_back("note");
+  return out;
+}
+
+std::string Sweep::csv_rows(std::string_view record) const {
+  const Json json = parsed(record);
+  const auto point = json["point"].get<std::uint64_t>();
+  if (point >= space_.size()) throw InputError({}, fmt::format("point {} is not in the space", point));
+  std::string lead = fmt::format("{}", point);
+  for (const auto* value : space_.at(point)) lead += "," + cell(value->text);
+  std::string out;
+  for (const auto& row : json["rows"]) {
+    if (!row.is_array() || row.size() != row_size) throw InputError({}, "a record with other columns");
+    out += lead;
+    for (const auto& value : row) out += "," + cell(value);
+    out += '\n';
+  }
+  return out;
+}
+
+std::uint64_t record_point(std::string_view record) {
+  constexpr std::string_view head = "{\"point\":";
+  const auto end = record.find(',');
+  if (record.starts_with(head) && end != std::string_view::npos)
+    if (const auto n = parse_integer(record.substr(head.size(), end - head.size())); n && *n >= 0)
+      return static_cast<std::uint64_t>(*n);
+  throw InputError({}, fmt::format("'{}' is no record of a sweep", shown(record)));
+}
+}  // namespace stowage

@@ -1,0 +1,54 @@
+#pragma once
+// Every point of a space simulated to its end: one record a point, the same text for any number of threads, any
+// sharding and any machine.
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "planner/study.hpp"
+#include "scenario/cache.hpp"
+#include "sim/result.hpp"
+
+namespace stowage {
+
+/// A part of a sweep: the points whose number leaves `index - 1` when divided by `count`. "3/20": index from 1.
+struct Shard {
+  std::uint64_t index = 1, count = 1;
+  [[nodiscard]] bool owns(std::uint64_t point) const { return point % count == index - 1; }
+  [[nodiscard]] bool whole() const { return count == 1; }
+};
+/// Throws InputError.
+[[nodiscard]] Shard parse_shard(std::string_view text);
+
+class Sweep {
+ public:
+  /// Resolves the first point, so that what is wrong with all of them is said at once. Throws InputError.
+  /// `engine` names the build, which a journal must not mix.
+  Sweep(Study study, std::string engine);
+
+  [[nodiscard]] const Study& study() const { return study_; }
+  [[nodiscard]] const Space& space() const { return space_; }
+  /// What the records depend on: scenario, space, requests of the first point, version.
+  [[nodiscard]] const std::string& digest() const { return digest_; }
+
+  /// {"point":17,"rows":[["paged-16","ok",1000,...]]}: a row a manager; a point that cannot be is one row with its
+  /// reason. `between` is called now and then and may throw to stop. Safe from any thread.
+  [[nodiscard]] std::string record(std::uint64_t point, const std::function<void()>& between) const;
+
+  /// "point", the axes' paths, and the columns of a row.
+  [[nodiscard]] std::vector<std::string> columns() const;
+  /// The rows of a record as lines of CSV. Throws InputError when it is not one of this sweep.
+  [[nodiscard]] std::string csv_rows(std::string_view record) const;
+
+ private:
+  Study study_;
+  Space space_;
+  std::string digest_;
+  mutable ScenarioCache cache_;
+};
+
+/// The point a record is of. Throws InputError.
+[[nodiscard]] std::uint64_t record_point(std::string_view record);
+}  // namespace stowage

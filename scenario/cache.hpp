@@ -1,0 +1,52 @@
+#pragma once
+// What the points of a study have in common and need not be read or compiled again: models, GPUs, requests, price
+// tables. Safe from any thread. The first to ask for a key makes its value; a value depends on nothing but its key.
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "base/request.hpp"
+#include "scenario/scenario.hpp"
+
+namespace stowage {
+
+/// Values by key, shared. An exception of `make` goes to the caller and leaves nothing behind.
+template <class T>
+class SharedByKey {
+ public:
+  template <class Make>
+  std::shared_ptr<const T> get(const std::string& key, Make make) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (const auto found = values_.find(key); found != values_.end()) return found->second;
+    }
+    // Made outside the lock: another thread may make the same, and one of the two is thrown away.
+    auto made = std::make_shared<const T>(make());
+    const std::lock_guard lock(mutex_);
+    return values_.emplace(key, std::move(made)).first->second;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<const T>> values_;
+};
+
+struct ScenarioCache {
+  struct Requests {
+    std::shared_ptr<const Workload> workload;  // held in memory up to `held_requests_max`
+    WorkloadSpec spec;
+    std::optional<TraceLedger> ledger;
+  };
+  static constexpr std::size_t held_requests_max = std::size_t{1} << 21;  // 48 MiB
+  bool share_requests = false;  // one that is used once streams them instead
+
+  SharedByKey<ModelSpec> models;
+  SharedByKey<HardwareSpec> hardware;
+  SharedByKey<std::optional<Profile>> profiles;  // by path, or by the name of the hardware it is shipped for
+  SharedByKey<Requests> requests;  // by the text of `workload`, its folder and the seed
+  SharedByKey<StepCost> costs;     // by all that a price table depends on
+};
+}  // namespace stowage

@@ -1,0 +1,143 @@
+// The sustained rate against queueing theory: one server, constant service, Poisson arrivals.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "planner/batch_means.hpp"
+#include "planner/bound.hpp"
+#include "planner/capacity.hpp"
+#include "tests/unit/planner/helpers.hpp"
+
+namespace stowage {
+namespace {
+using testing::TempFolder;
+
+/// Requests of one token in one step of 10 ms, one at a time: M/D/1 with D = 10 ms.
+Workbench md1(const TempFolder& folder, const std::string& slo, const std::string& output = "1") {
+  return set_up(testing::study_of(folder, R"(
+scenario:
+  model: llama-3-8b
+  hardware: h100-sxm-80gb
+  memory: {kv_pool: 8GiB}
+  workload: {synthetic: {rate: 50/s, count: 200000, prompt: 1, output: )" + output + R"(}}
+  scheduler: {max_batch: 1}
+  cost: {source: linear, base: 10ms}
+  managers: [{kind: paged}]
+slo: {)" + slo + R"(}
+probe: {requests: 200000, precision: 0.5%}
+)"), 1, testing::nothing);
+}
+
+double sustained(const Workbench& bench) {
+  return find_capacity(bench.candidates[0].config(), bench.requests, bench.study.plan.slo, bench.study.plan.precision,
+                       {}).rate_per_s;
+}
+
+/// P(wait <= t) of M/D/1 (Erlang 1909): (1 - rho) sum over k <= t/D of (-rho (t/D - k))^k / k! e^(rho (t/D - k)).
+double md1_wait_cdf(double rho, double t_over_d) {
+  double sum = 0;
+  for (int k = 0; k <= static_cast<int>(t_over_d); ++k) {
+    const double x = rho * (t_over_d - k);
+    sum += std::exp(k * std::log(std::max(x, 1e-300)) - std::lgamma(k + 1) + x) * (k % 2 == 0 ? 1 : -1);
+  }
+  return (1 - rho) * sum;
+}
+
+TEST(Capacity, MeanWaitOfMD1) {
+  const TempFolder folder;
+  // Mean wait = rho D / (2 (1 - rho)) = 20 ms = 2 D  =>  rho = 4 / 5  =>  80 requests/s.
+  EXPECT_NEAR(sustained(md1(folder, "queue_mean: 20ms")), 80.0, 1.0);
+}
+
+TEST(Capacity, PercentileOfMD1) {
+  const TempFolder folder;
+  // First token = wait + D, so a p95 of 60 ms is a p95 wait of 5 D. The rho where Erlang's formula gives 0.95:
+  double low = 0.1, high = 0.99;
+  while (high - low > 1e-6) (md1_wait_cdf((low + high) / 2, 5) > 0.95 ? low : high) = (low + high) / 2;
+  EXPECT_GT(low, 0.6);
+  EXPECT_NEAR(sustained(md1(folder, "ttft_p95: 60ms")), low * 100, 1.5);
+}
+
+TEST(Capacity, SaturationIsNotAveragedOver) {
+  const TempFolder folder;
+  // Any wait is allowed: only the queue that grows for ever limits the rate, just under 1 / D = 100 requests/s.
+  const double rate = sustained(md1(folder, "queue_mean: 10min"));
+  EXPECT_GT(rate, 97.0);
+  EXPECT_LE(rate, 101.0);
+}
+
+TEST(Capacity, BoundIsTheWorkOfTheRequests) {
+  const TempFolder folder;
+  // One at a time, 10 ms a step: an output of 4 is one prefill and 3 decode steps, 40 ms: at most 25 requests/s.
+  const Workbench bench = md1(folder, "queue_mean: 20ms", "4");
+  EXPECT_NEAR(rate_bound(bench.candidates[0].config(), bench.requests), 25.0, 1e-9);
+}
+
+TEST(Capacity, AnImpossibleTargetSustainsNothing) {
+  const TempFolder folder;
+  const Workbench bench = md1(folder, "ttft_p50: 9ms");  // a step alone takes 10
+  const Capacity c = find_capacity(bench.candidates[0].config(), bench.requests, bench.study.plan.slo, 0.01, {});
+  EXPECT_EQ(c.rate_per_s, 0);
+  ASSERT_TRUE(c.beyond);
+  EXPECT_EQ(c.beyond->binding(), "ttft_p50");
+}
+
+TEST(Capacity, StoppingWhenAMissIsCertainNeverChangesTheVerdict) {
+  const TempFolder folder;
+  const Workbench bench = md1(folder, "ttft_p99: 80ms, goodput: {share: 95%, ttft: 70ms, e2e: 90ms}");
+  for (const double rate : {40.0, 60.0, 66.0, 68.0, 70.0, 72.0, 75.0, 80.0, 99.0, 150.0}) {
+    const auto& config = bench.candidates[0].config();
+    const auto& slo = bench.study.plan.slo;
+    EXPECT_EQ(run_probe(config, bench.requests, rate, slo, {true}).met,
+              run_probe(config, bench.requests, rate, slo, {false}).met) << rate;
+  }
+}
+
+TEST(Capacity, RoundRobinOverTwoIsTwoSmallerStreams) {
+  const TempFolder folder;
+  const Workbench bench = md1(folder, "ttft_p99: 100ms");
+  const auto& config = bench.candidates[0].config();
+  const Probe one = run_probe(config, bench.requests, 60, bench.study.plan.slo, {false});
+  const Probe two = run_round_robin(config, bench.requests, 120, 2, bench.study.plan.slo, {false});
+  EXPECT_EQ(two.requests, one.requests);
+  // Every second arrival of a Poisson stream comes more regularly than a Poisson stream: waits are shorter.
+  EXPECT_LT(two.targets[0].achieved, one.targets[0].achieved);
+  EXPECT_NEAR(two.requests_per_s, 120, 1);
+}
+
+TEST(BatchMeans, OfKnownNumbers) {
+  // Two batches with means 1 and 3: mean 2, s = sqrt(2), half width = 12.706 x sqrt(2) / sqrt(2) = 12.706.
+  const std::vector<double> values = {1, 1, 3, 3};
+  EXPECT_DOUBLE_EQ(batch_means(values, 2).mean, 2);
+  EXPECT_NEAR(batch_means(values, 2).half_width, 12.706, 1e-9);
+  EXPECT_TRUE(std::isinf(batch_means(std::vector<double>{1, 2}, 20).half_width));
+}
+
+TEST(BatchMeans, WarmUpIsCutWhenItIsTooGoodAndKeptWhenItIsLoad) {
+  std::vector<double> values(1000, 10.0);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] += static_cast<double>(i % 7);
+  auto slow_start = values, burst = values;
+  for (std::size_t i = 0; i < 100; ++i) {
+    slow_start[i] = 1;
+    burst[i] = 100;
+  }
+  EXPECT_EQ(warm_up(slow_start), 100U);
+  EXPECT_EQ(warm_up(burst), 0U);
+  EXPECT_LE(warm_up(values), 200U);
+}
+
+TEST(BatchMeans, AQueueThatGrowsIsSaturatedAndASteadyOneIsNot) {
+  std::vector<Sample> steady, growing;
+  for (int i = 0; i < 2000; ++i) {
+    Sample s;
+    s.arrival_ns = i * 1'000'000LL;
+    s.e2e_ns = 50'000'000 + (i % 13) * 1'000'000LL;
+    steady.push_back(s);
+    s.e2e_ns = 50'000'000 + i * 50'000LL;  // served 5 % more slowly than they come
+    growing.push_back(s);
+  }
+  EXPECT_FALSE(is_saturated(steady));
+  EXPECT_TRUE(is_saturated(growing));
+}
+}  // namespace
+}  // namespace stowage

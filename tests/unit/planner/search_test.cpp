@@ -1,0 +1,160 @@
+// The plan against brute force: what is pruned could not have won.
+#include <gtest/gtest.h>
+
+#include <fmt/format.h>
+
+#include "base/rng.hpp"
+#include "planner/bound.hpp"
+#include "tests/unit/planner/helpers.hpp"
+
+namespace stowage {
+namespace {
+using testing::nothing;
+using testing::TempFolder;
+
+/// A study of 36 candidates with prices and loads drawn from `seed`.
+std::string random_study(std::uint64_t seed) {
+  Rng rng(seed, "study");
+  const auto pick = [&](double low, double high) { return low + (high - low) * rng.uniform(); };
+  return fmt::format(R"(
+scenario:
+  model: llama-3-8b
+  hardware: h100-sxm-80gb
+  seed: {}
+  workload: {{synthetic: {{rate: 10/s, count: 1500, prompt: {{uniform: {{min: 10, max: 2000}}}},
+                           output: {{uniform: {{min: 1, max: 200}}}}}}}}
+  managers: [{{kind: reserve}}, {{kind: paged}}, {{kind: vattention}}]
+space:
+  hardware: [h100-sxm-80gb, a100-80gb, l40s]
+  cluster.tensor: [1, 2]
+  scheduler.max_batch: [8, 64]
+slo: {{ttft_p99: {:.3f}s, tbt_p99: {:.0f}ms}}
+demand: {:.1f}/s
+spare: {}
+objective: {}
+probe: {{requests: 1500, precision: 2%}}
+search: {{draws: 0}}
+prices:
+  h100-sxm-80gb: {{usd_per_node_hour: {:.2f}}}
+  a100-80gb: {{usd_per_node_hour: {:.2f}}}
+  l40s: {{usd_per_node_hour: {:.2f}, gpus_per_node: 4}}
+)", seed, pick(0.2, 3), pick(40, 200), pick(5, 400), rng.below(2) == 0 ? "0" : "N+1",
+                     objective_names[rng.below(objective_names.size())], pick(20, 40), pick(10, 25), pick(3, 10));
+}
+
+TEST(Search, EqualsBruteForce) {
+  const TempFolder folder;
+  std::uint64_t skipped = 0;
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    const Study study = testing::study_of(folder, random_study(seed));
+    Workbench pruned = set_up(study, 2, nothing), whole = set_up(study, 2, nothing);
+    const SearchResult some = search(pruned, false, 2, nothing), all = search(whole, true, 2, nothing);
+    ASSERT_EQ(all.counts.bounded + all.counts.dropped, 0U);
+    skipped += some.counts.bounded + some.counts.dropped;
+    EXPECT_EQ(some.counts.bounded + some.counts.dropped + some.counts.searched + some.counts.impossible, 36U);
+    // Brute force: every candidate searched to the end, sorted.
+    auto expected = all.ranking;
+    expected.resize(std::min<std::size_t>(expected.size(), ranked_max));
+    ASSERT_GE(some.ranking.size(), expected.size()) << "seed " << seed;
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      EXPECT_EQ(some.ranking[i], expected[i]) << "seed " << seed << ", place " << i;
+      EXPECT_EQ(pruned.candidates[some.ranking[i]].key, whole.candidates[expected[i]].key);
+    }
+    EXPECT_EQ(some.best_of_kind, all.best_of_kind) << "seed " << seed;
+  }
+  EXPECT_GT(skipped, 30U) << "nothing was pruned: the test shows nothing";
+}
+
+TEST(Search, NoSustainedRateIsAboveItsBound) {
+  const TempFolder folder;
+  for (std::uint64_t seed = 20; seed < 22; ++seed) {
+    Workbench bench = set_up(testing::study_of(folder, random_study(seed)), 2, nothing);
+    // Even with no SLO to speak of: only saturation limits.
+    bench.study.plan.slo[0].targets.clear();
+    for (const auto& c : bench.candidates) {
+      const double above = rate_bound(c.config(), bench.requests) * 1.05;
+      EXPECT_FALSE(run_probe(c.config(), bench.requests, above, bench.study.plan.slo, {}).met) << c.name;
+    }
+  }
+}
+
+TEST(Plan, SameBytesForAnyJobsAndAgain) {
+  const TempFolder folder;
+  const Study study = testing::study_of(folder, random_study(3), {"search.draws=3"});
+  const Plan one = make_plan(study, 1, nothing), two = make_plan(study, 2, nothing);
+  EXPECT_EQ(plan_json(one), plan_json(two));
+  EXPECT_EQ(plan_csv(one), plan_csv(two));
+  EXPECT_TRUE(one.decision.feasible);
+  EXPECT_EQ(one.uncertainty.draws, 3U);
+}
+
+TEST(Plan, RooflineIsNeverFirm) {
+  const TempFolder folder;
+  const Plan plan = make_plan(testing::study_of(folder, random_study(4), {"search.draws=3"}), 2, nothing);
+  ASSERT_TRUE(plan.decision.feasible);
+  EXPECT_EQ(plan.decision.firmness, "unproven (roofline)");
+  EXPECT_NE(plan.decision.text.find("unproven"), std::string::npos);
+}
+
+TEST(Plan, ManagersThatNobodyShipsAreNotDecidedFor) {
+  const TempFolder folder;
+  const Plan plan = make_plan(testing::study_of(folder, random_study(5)), 2, nothing);
+  for (const std::size_t i : plan.found.ranking) EXPECT_NE(plan.bench.candidates[i].deployable, "none");
+  EXPECT_EQ(plan.found.best_of_kind.size(), 3U);
+}
+
+TEST(Plan, SaysWhatBindsWhenNothingWillDo) {
+  const TempFolder folder;
+  const Plan slo = make_plan(testing::study_of(folder, random_study(6), {"slo={ttft_p50: 1us}"}), 2, nothing);
+  EXPECT_FALSE(slo.decision.feasible);
+  EXPECT_EQ(slo.decision.binding, "ttft_p50");
+  EXPECT_NE(slo.decision.text.find("instead of 1us"), std::string::npos) << slo.decision.text;
+  const Plan limit = make_plan(testing::study_of(folder, random_study(6), {"limits={gpus: 8}", "demand=5000/s"}), 2,
+                               nothing);
+  EXPECT_FALSE(limit.decision.feasible);
+  EXPECT_EQ(limit.decision.binding, "limits.gpus");
+  EXPECT_NE(limit.decision.text.find("times the limit"), std::string::npos) << limit.decision.text;
+}
+
+TEST(Sizing, WholeNodesAndStrandedGpus) {
+  PlanSpec plan;
+  plan.knee = 0.8;
+  plan.spare = 1;
+  // 40 / (0.8 x 10) = 5 replicas and a spare one: 6 of 3 GPUs; two fit a node of 8: 3 nodes, 24 GPUs, 6 idle.
+  const Sizing s = size_fleet(40, 10, 3, plan, {30, 8, 1000});
+  EXPECT_EQ(s.needed, 5);
+  EXPECT_EQ(s.replicas, 6);
+  EXPECT_EQ(s.nodes, 3);
+  EXPECT_EQ(s.stranded, 6);
+  EXPECT_DOUBLE_EQ(s.usd_per_hour, 90);
+  // A replica of 16 spans two nodes.
+  EXPECT_EQ(size_fleet(40, 10, 16, plan, {30, 8, 0}).nodes, 12);
+}
+
+TEST(Study, BadInputIsRefusedWithItsPlace) {
+  const TempFolder folder;
+  const std::string head = "scenario: {model: llama-3-8b, hardware: h100-sxm-80gb, workload: {synthetic: {rate: 5/s, "
+                           "count: 200, prompt: 10, output: 5}}, managers: [{kind: paged}]}\n";
+  const auto message = [&](const std::string& rest) -> std::string {
+    try {
+      (void)set_up(testing::study_of(folder, head + rest), 1, nothing);
+    } catch (const InputError& error) {
+      return error.problems().front().str();
+    }
+    return "accepted";
+  };
+  EXPECT_NE(message("space: {cluster.tensor: []}\nslo: {ttft_p99: 1s}\n").find(":2:"), std::string::npos);
+  EXPECT_NE(message("space: {cluster.tensor: []}\nslo: {ttft_p99: 1s}\n").find("the space is empty"),
+            std::string::npos);
+  EXPECT_NE(message("slo: {ttft_p50: 2s, ttft_p99: 1s}\n").find("contradicts"), std::string::npos);
+  EXPECT_NE(message("slo: {ttft_p99: 2s, e2e_p99: 1s}\n").find("contradicts"), std::string::npos);
+  EXPECT_NE(message("slo: {tfft_p99: 2s}\n").find("did you mean 'ttft_p99'"), std::string::npos);
+  EXPECT_NE(message("slo: {ttft_p99: 2s}\nprices: {a100-80gb: {usd_per_node_hour: 3}}\n").find("no price for h100"),
+            std::string::npos);
+  EXPECT_NE(message("slo: {ttft_p99: 2s}\ngrowht: 2\n").find("did you mean 'growth'"), std::string::npos);
+  EXPECT_NE(message("growth: 2\n").find("slo"), std::string::npos);
+  EXPECT_NE(message("slo: [{for: {prompt: ..100}, tbt_p99: 1s}]\n").find("use tpot"), std::string::npos);
+  EXPECT_EQ(message("slo: {ttft_p99.9: 2s, goodput: {share: 90%, ttft: 1s}}\n"), "accepted");
+}
+}  // namespace
+}  // namespace stowage
