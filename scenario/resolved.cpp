@@ -72,6 +72,7 @@ std::string memory(const MemorySpec& m) {
   if (m.kv_tokens) out.add("kv_tokens", *m.kv_tokens);
   if (m.activations) out.add("activations", format_bytes(*m.activations));
   if (m.overhead) out.add("overhead", format_bytes(*m.overhead));
+  if (m.kv_dtype) out.add("kv_dtype", dtype_name(*m.kv_dtype));
   return out.str();
 }
 
@@ -166,8 +167,23 @@ std::string resolved_yaml(const Scenario& s, const std::optional<std::string>& k
       fmt::format("schema: {}\nname: {}\nseed: {}\nmodel: {}\nhardware: {}\n", s.schema, yaml_text(s.name), s.seed,
                   zoo_or_path(s.model_ref, folder), zoo_or_path(s.hardware_ref, folder));
   const auto& c = s.cluster;
-  out += fmt::format("cluster: {{replicas: {}, tensor: {}, pipeline: {}, router: {}}}\n", c.replicas, c.tensor,
-                     c.pipeline, c.router);
+  if (c.groups.empty()) {
+    out += fmt::format("cluster: {{replicas: {}, tensor: {}, pipeline: {}, router: {}}}\n", c.replicas, c.tensor,
+                       c.pipeline, c.router);
+  } else {
+    out += fmt::format("cluster:\n  router: {}\n  groups:\n", c.router);
+    for (const GroupSpec& g : c.groups)
+      out += fmt::format("    - {{replicas: {}, hardware: {}, tensor: {}, weight: {}}}\n", g.replicas,
+                         zoo_or_path(g.hardware_ref, folder), g.tensor, g.weight);
+  }
+  if (s.engine != nullptr) out += fmt::format("engine: {}\n", s.engine->name);
+  if (s.host)
+    out += fmt::format("host: {{per_step: {}, per_layer: {}, per_seq: {}}}\n", format_duration(s.host->per_step_ns),
+                       format_duration(s.host->per_layer_ns), format_duration(s.host->per_seq_ns));
+  if (s.engine != nullptr || s.frontend.any())
+    out += fmt::format("frontend: {{per_request: {}, per_prompt_token: {}, per_output_token: {}}}\n",
+                       format_duration(s.frontend.per_request_ns), format_duration(s.frontend.per_prompt_token_ns),
+                       format_duration(s.frontend.per_output_token_ns));
   out += fmt::format("memory: {}\n", memory(s.memory));
   out += std::visit(WorkloadWriter{s.workload.rate_scale, folder}, s.workload.source);
   const auto& sched = s.scheduler;

@@ -21,7 +21,9 @@ constexpr std::size_t reference_max = 400;  // characters of a name or path: mor
 constexpr double gib = 1024.0 * 1024.0 * 1024.0;
 double in_gib(Bytes bytes) { return static_cast<double>(bytes.count()) / gib; }
 
-std::string model_or_hardware(MapReader& in, std::string_view key, const Context& context) {
+}  // namespace
+
+std::string detail::name_or_path(MapReader& in, std::string_view key, const Context& context) {
   const ConfigNode node = in.node(key);
   std::string text = in.text(key);
   const bool odd = std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
@@ -32,6 +34,8 @@ std::string model_or_hardware(MapReader& in, std::string_view key, const Context
   }
   return detail::is_path(text) ? context.resolve(node) : text;
 }
+
+namespace {
 
 /// What the file says, without what follows from it.
 struct Parts {
@@ -49,8 +53,8 @@ Parts read_root(const ConfigNode& root, Context& context, Scenario& s, std::opti
   s.seed = static_cast<std::uint64_t>(in.integer("seed", 0, int64_max, 0));
   if (seed) s.seed = *seed;
 
-  s.model_ref = model_or_hardware(in, "model", context);
-  s.hardware_ref = model_or_hardware(in, "hardware", context);
+  s.model_ref = detail::name_or_path(in, "model", context);
+  s.hardware_ref = detail::name_or_path(in, "hardware", context);
   const std::size_t before = problems.list().size();
   if (!s.model_ref.empty())
     s.model = detail::collect(problems, in.node("model").at(),
@@ -62,9 +66,15 @@ Parts read_root(const ConfigNode& root, Context& context, Scenario& s, std::opti
     });
 
   s.cluster = detail::read_cluster(in.node("cluster"), s, model_known, problems);
-  s.memory = detail::read_memory(in.node("memory"), problems);
+  s.cluster.groups = detail::read_groups(in.node("cluster"), context, s, model_known);
+  s.engine = detail::read_engine(in);
+  s.host = detail::read_host(in.node("host"), s.engine, problems);
+  s.frontend = detail::read_frontend(in.node("frontend"), s.engine, problems);
+  s.memory = detail::read_memory(in.node("memory"), s.engine, problems);
+  if (s.memory.kv_dtype) s.model.kv_dtype = *s.memory.kv_dtype;
   const auto model_len = model_known ? std::min(model_len_default, s.model.max_positions) : model_len_default;
-  s.scheduler = detail::read_scheduler(in.node("scheduler"), std::max<std::int64_t>(2, model_len), problems);
+  s.scheduler = detail::read_scheduler(in.node("scheduler"),
+                                       detail::scheduler_defaults(s.engine, s.hardware, model_len), problems);
   s.cost = detail::read_cost(in.node("cost"), problems);
   s.slo = detail::read_slo(in.node("slo"), problems);
   Parts parts;
@@ -83,6 +93,7 @@ void derive_pool(Scenario& s, const ConfigNode& root, Problems& problems) {
   options.max_batch = s.scheduler.max_batch;
   options.activations = s.memory.activations;
   options.overhead = s.memory.overhead;
+  options.engine = s.engine;
   s.budget = memory_budget(s.model, s.hardware, options);
   s.kv.gpus = s.cluster.tensor;
   s.kv.layers = s.model.layers;
@@ -124,9 +135,10 @@ void check_outright_pool(Scenario& s) {
 }
 
 StepCost derive_cost(Scenario& s) {
+  const HostCost host = s.host.value_or(HostCost{});
   if (s.cost.source == CostSource::linear) {
     s.cost_used = CostSource::linear;
-    return StepCost(s.cost.linear);
+    return with_host(StepCost(s.cost.linear), host, s.model.layers);
   }
   s.cost_used = CostSource::roofline;
   if (s.cost.source == CostSource::profile)
@@ -137,7 +149,11 @@ StepCost derive_cost(Scenario& s) {
   else
     s.notes.push_back(
         fmt::format("steps are priced by the spec sheet of {} (roofline, uncalibrated)", s.hardware.name));
-  return compile_roofline(s.model, s.hardware, static_cast<int>(s.cluster.tensor), s.scheduler.max_batched_tokens);
+  RooflineEfficiency efficiency;
+  if (s.host) efficiency.step_ns = 0;  // the host's part is given
+  return with_host(compile_roofline(s.model, s.hardware, static_cast<int>(s.cluster.tensor),
+                                    s.scheduler.max_batched_tokens, efficiency),
+                   host, s.model.layers);
 }
 
 VmmCost derive_vmm(const Scenario& s, const ManagerSpec& spec) {
@@ -169,8 +185,48 @@ void note_limits(Scenario& s) {
                     s.cluster.tensor, s.hardware.node_gpus));
 }
 
-void derive_runs(Scenario& s, const Parts& parts, Problems& problems) {
-  const StepCost cost = derive_cost(s);
+/// What the replicas of each group are; none for a bare replica. Notes of a group join the scenario's.
+struct GroupParts {
+  Scenario as_scenario;
+  StepCost cost;
+};
+std::vector<GroupParts> derive_groups(Scenario& s, const ConfigNode& root, Problems& problems) {
+  std::vector<GroupParts> out;
+  for (GroupSpec& g : s.cluster.groups) {
+    Scenario own = detail::as_group(s, g);
+    own.notes.clear();
+    try {
+      derive_pool(own, root, problems);
+      if (!problems.empty()) return out;
+      check_outright_pool(own);
+    } catch (const InfeasibleError& e) {
+      throw InfeasibleError(fmt::format("'cluster.groups[{}]' at line {}: {}", out.size(), g.at.line, e.what()));
+    }
+    StepCost cost = derive_cost(own);
+    g.kv = own.kv;
+    g.pool_tokens = own.pool_tokens;
+    for (std::string& note : own.notes)
+      if (std::ranges::find(s.notes, note) == s.notes.end()) s.notes.push_back(std::move(note));
+    out.push_back({std::move(own), std::move(cost)});
+  }
+  return out;
+}
+
+FleetConfig fleet_of(const Scenario& s, const RunConfig& run, const ManagerSpec& manager,
+                     const std::vector<GroupParts>& groups) {
+  FleetConfig fleet{s.cluster.router, s.seed, {}};
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    const GroupSpec& g = s.cluster.groups[i];
+    fleet.groups.push_back(
+        {g.name(), g.replicas, g.weight, g.kv, groups[i].cost, derive_vmm(groups[i].as_scenario, manager)});
+  }
+  if (groups.empty() && s.cluster.replicas > 1)
+    fleet.groups.push_back({s.hardware.name, s.cluster.replicas, 1, run.kv, run.cost, run.vmm});
+  return fleet;
+}
+
+void derive_runs(Scenario& s, const Parts& parts, const std::vector<GroupParts>& groups, Problems& problems) {
+  const StepCost cost = groups.empty() ? derive_cost(s) : groups.front().cost;
   for (const auto& entry : parts.managers) {
     RunConfig run;
     run.scheduler = s.scheduler;
@@ -179,10 +235,20 @@ void derive_runs(Scenario& s, const Parts& parts, Problems& problems) {
     run.cost = cost;
     run.vmm = derive_vmm(s, entry.spec);
     run.workload = parts.workload;
-    detail::collect(problems, entry.at, fmt::format("'{}': ", entry.path), [&] {
-      entry.row->check(run);
-      return true;
-    });
+    run.frontend = s.frontend;
+    run.fleet = fleet_of(s, run, entry.spec, groups);
+    const auto check = [&](const RunConfig& replica, const std::string& where) {
+      detail::collect(problems, entry.at, where, [&] {
+        entry.row->check(replica);
+        return true;
+      });
+    };
+    if (groups.empty()) check(run, fmt::format("'{}': ", entry.path));
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+      RunConfig replica = run;
+      replica.kv = run.fleet.groups[i].kv;
+      check(replica, fmt::format("'{}' on 'cluster.groups[{}]': ", entry.path, i));
+    }
     s.runs.push_back(std::move(run));
   }
 }
@@ -200,12 +266,21 @@ Scenario resolve(ConfigDocument document, std::span<const std::string> sets, std
   Context context{problems, std::filesystem::path(s.file).parent_path()};
   const Parts parts = read_root(document.root(), context, s, seed);
   problems.throw_if_any();
-  derive_pool(s, document.root(), problems);
-  problems.throw_if_any();
-  check_outright_pool(s);
-  derive_runs(s, parts, problems);
+  const std::vector<GroupParts> groups = derive_groups(s, document.root(), problems);
+  if (groups.empty()) {
+    derive_pool(s, document.root(), problems);
+    problems.throw_if_any();
+    check_outright_pool(s);
+  } else {
+    s.budget = groups.front().as_scenario.budget;
+    s.kv = groups.front().as_scenario.kv;
+    s.pool_tokens = groups.front().as_scenario.pool_tokens;
+    s.cost_used = groups.front().as_scenario.cost_used;
+  }
+  derive_runs(s, parts, groups, problems);
   problems.throw_if_any();
   note_limits(s);
+  detail::note_engine(s);
   return s;
 }
 }  // namespace

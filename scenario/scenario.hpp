@@ -12,6 +12,8 @@
 
 #include "base/error.hpp"
 #include "base/units.hpp"
+#include "models/cost/host.hpp"
+#include "models/engine.hpp"
 #include "models/hardware/hardware.hpp"
 #include "models/llm/model.hpp"
 #include "models/memory_budget.hpp"
@@ -32,9 +34,27 @@ struct SloTarget {
   bool operator==(const SloTarget&) const = default;
 };
 
+/// `cluster: {groups: [{replicas: 2, hardware: a100-80gb, tensor: 2, weight: 3}]}`: replicas that are alike.
+struct GroupSpec {
+  std::int64_t replicas = 1, tensor = 1, weight = 1;
+  std::string hardware_ref;  // as Scenario::hardware_ref
+  HardwareSpec hardware;
+  SourcePos at;
+  /// What follows: the layout and pool of one of its replicas.
+  KvGeometry kv;
+  std::int64_t pool_tokens = 0;
+  [[nodiscard]] std::string name() const;  // "2 x a100-80gb"
+  /// As written.
+  bool operator==(const GroupSpec& o) const {
+    return replicas == o.replicas && tensor == o.tensor && weight == o.weight && hardware.name == o.hardware.name;
+  }
+};
+
 struct ClusterSpec {
   std::int64_t replicas = 1, tensor = 1, pipeline = 1;
   std::string router = "round-robin";
+  std::vector<GroupSpec> groups;  // empty: all replicas are as the scenario says
+  [[nodiscard]] std::int64_t replicas_in_all() const;
   bool operator==(const ClusterSpec&) const = default;
 };
 
@@ -44,6 +64,7 @@ struct MemorySpec {
   std::optional<Bytes> kv_pool;                // of the replica, all its GPUs together
   std::optional<std::int64_t> kv_tokens;       // of the replica
   std::optional<Bytes> activations, overhead;  // measured values for the budget, with utilization only
+  std::optional<Dtype> kv_dtype;               // instead of the model's
   bool operator==(const MemorySpec&) const = default;
 };
 
@@ -80,6 +101,9 @@ struct Scenario {
   MemorySpec memory;
   SchedulerConfig scheduler;
   CostSpec cost;
+  const EngineSpec* engine = nullptr;  // whose defaults are taken; nothing = Stowage's own
+  std::optional<HostCost> host;        // nothing = what the price of a step already says
+  FrontendCost frontend;
   WorkloadSpec workload;
   std::vector<SloTarget> slo;  // in the order of the file
 

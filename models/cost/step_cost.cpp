@@ -54,7 +54,7 @@ double StepCost::ns(const StepShape& shape) const {
   if (kind_ == Kind::linear)
     return ((linear_.base_ns + linear_.per_prefill_token_ns * static_cast<double>(shape.prefill_tokens)) +
             linear_.per_decode_seq_ns * static_cast<double>(shape.decode_seqs)) +
-           linear_.per_kv_token_ns * static_cast<double>(shape.decode_kv_tokens);
+           linear_.per_kv_token_ns * static_cast<double>(shape.decode_kv_tokens) + shape.prefill_attention_ns;
   if (shape.prefill_tokens == 0) return decode_line(shape.decode_seqs).ns(shape.decode_kv_tokens);
   const auto tokens = static_cast<std::size_t>(shape.prefill_tokens + shape.decode_seqs);
   STOWAGE_ASSERT(tokens < table_->dense_ns.size());
@@ -76,7 +76,7 @@ double StepCost::least_step_ns() const {
 }
 
 double StepCost::chunk_ns(std::int64_t q, std::int64_t stored) const {
-  if (kind_ == Kind::linear) return 0.0;
+  if (kind_ == Kind::linear) return linear_.per_chunk_ns;
   const auto& p = table_->prefill;
   const auto n = static_cast<double>(q);
   const auto kv = static_cast<double>(stored + q);

@@ -2,7 +2,7 @@
 // The price of one iteration, compiled once a scenario into tables and lines, so that pricing a step costs
 // nanoseconds and never depends on the batch size. Every cost source (linear, roofline, profile) compiles to this.
 //
-//   linear:  base + per_prefill_token x P + per_decode_seq x B + per_kv_token x S, added left to right
+//   linear:  base + per_prefill_token x P + per_decode_seq x B + per_kv_token x S, added left to right, + per_chunk a chunk
 //   table:   dense[P + B] + max over two lines of (c + s x S), when B > 0  + sum of prefill chunk attention
 //
 // with P prefill tokens, B decoding requests and S the sum of their stored KV tokens before the step.
@@ -51,7 +51,10 @@ struct PrefillAttention {
 class StepCost {
  public:
   enum class Kind : std::uint8_t { linear, table };
-  struct Linear { double base_ns = 0, per_prefill_token_ns = 0, per_decode_seq_ns = 0, per_kv_token_ns = 0; };
+  struct Linear {
+    double base_ns = 0, per_prefill_token_ns = 0, per_decode_seq_ns = 0, per_kv_token_ns = 0;
+    double per_chunk_ns = 0;  // each prefill chunk: what a host adds a request (models/cost/host.hpp)
+  };
   struct Table {
     std::vector<double> dense_ns;  // by tokens in the step, 0 ... max_batched_tokens: all but attention, host included
     std::vector<double> decode_dense_ns;  // the same for a pure decode step of B tokens (CUDA graph); empty = dense_ns
