@@ -103,6 +103,8 @@ class MapReader {
   /// Index into `names`; an unknown name gets "did you mean".
   [[nodiscard]] std::size_t choice(std::string_view key, std::span<const std::string_view> names,
                                    std::optional<std::size_t> fallback = {});
+  /// `other` is read where `key` is asked for; both given is a problem.
+  void alias(std::string_view key, std::string_view other);
   /// Records a problem at this key's value (or at the map when the key is absent).
   void problem(std::string_view key, std::string message);
   /// Reports every key nobody asked for, with the nearest known one. Call last.
@@ -110,9 +112,12 @@ class MapReader {
 
  private:
   ConfigNode take(std::string_view key, bool required);
+  [[nodiscard]] std::string_view written(std::string_view key) const;  // the name the file has for it
   ConfigNode map_;
   Problems& problems_;
   std::vector<std::string> known_;
+  std::vector<std::pair<std::string, std::string>> aliases_;  // (key, the name it goes by in this map)
+  std::vector<std::string> others_;                           // names that would have been read
 };
 
 // --- One parser for quantities, shared by YAML, --set and flags. nullopt = not of this form (a bare number is not).

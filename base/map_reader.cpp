@@ -132,15 +132,33 @@ MapReader::MapReader(ConfigNode map, Problems& problems) : map_(std::move(map)),
   }
 }
 
-bool MapReader::has(std::string_view key) const { return static_cast<bool>(map_.get(key)); }
+bool MapReader::has(std::string_view key) const { return static_cast<bool>(map_.get(written(key))); }
 
-std::string MapReader::path_of(std::string_view key) const { return map_.get(key).path(); }
+std::string MapReader::path_of(std::string_view key) const { return map_.get(written(key)).path(); }
+
+void MapReader::alias(std::string_view key, std::string_view other) {
+  others_.emplace_back(other);
+  const ConfigNode given = map_.get(other);
+  if (!given) return;
+  known_.emplace_back(other);
+  if (has(key))
+    problems_.add(given.at(), fmt::format("'{}' says the same as '{}'; remove one of them", shown(given.path()),
+                                          shown(path_of(key))));
+  else
+    aliases_.emplace_back(key, other);
+}
+
+std::string_view MapReader::written(std::string_view key) const {
+  for (const auto& [known, other] : aliases_)
+    if (known == key) return other;
+  return key;
+}
 
 ConfigNode MapReader::node(std::string_view key, bool required) { return take(key, required); }
 
 ConfigNode MapReader::take(std::string_view key, bool required) {
   known_.emplace_back(key);
-  ConfigNode value = map_.get(key);
+  ConfigNode value = map_.get(written(key));
   // Something that is not a map at all was reported once already.
   const bool is_map = map_.kind() != Kind::scalar && map_.kind() != Kind::list;
   if (!value && required && is_map) problems_.add(map_.at(), fmt::format("'{}' is missing", shown(value.path())));
@@ -246,7 +264,7 @@ std::size_t MapReader::choice(std::string_view key, std::span<const std::string_
 }
 
 void MapReader::problem(std::string_view key, std::string message) {
-  problems_.add(map_.get(key).at(), std::move(message));
+  problems_.add(map_.get(written(key)).at(), std::move(message));
 }
 
 void MapReader::finish() {
@@ -255,6 +273,7 @@ void MapReader::finish() {
     if (std::find(names.begin(), names.end(), key) != names.end()) continue;
     const std::string where = map_.path().empty() ? "" : fmt::format(" in '{}'", shown(map_.path()));
     std::string hint = did_you_mean(key, names);
+    if (hint.empty()) hint = did_you_mean(key, std::vector<std::string_view>(others_.begin(), others_.end()));
     if (hint.empty()) hint = fmt::format("; remove it (known: {})", fmt::join(names, ", "));
     problems_.add(at, fmt::format("unknown key '{}'{}{}", shown(key), where, hint));
   }

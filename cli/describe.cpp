@@ -9,6 +9,7 @@
 #include "base/config.hpp"
 #include "cli/about.hpp"
 #include "reports/text.hpp"
+#include "sim/serve/router.hpp"
 
 namespace stowage::cli {
 namespace {
@@ -83,25 +84,36 @@ Card model_card(const Scenario& scenario) {
 Card hardware_card(const Scenario& scenario) {
   const HardwareSpec& h = scenario.hardware;
   const ClusterSpec& c = scenario.cluster;
-  return {"Hardware",
-          {{"GPU", h.title.empty() ? h.name : h.title},
-           {"Memory", fmt::format("{} ({} seen by the driver)", size(h.memory), size(h.driver_memory))},
-           {"Memory bandwidth", fmt::format("{:.4g} TB/s", h.memory_bytes_per_s / 1e12)},
-           {"BF16, dense", fmt::format("{:.4g} TFLOP/s", h.bf16_flop_per_s / 1e12)},
-           {"Layout", fmt::format("{}, tensor {} x pipeline {}",
-                                  text::plural(static_cast<std::uint64_t>(c.replicas), "replica"), c.tensor,
-                                  c.pipeline)}}};
+  std::vector<Fact> facts = {
+      {"GPU", h.title.empty() ? h.name : h.title},
+      {"Memory", fmt::format("{} ({} seen by the driver)", size(h.memory), size(h.driver_memory))},
+      {"Memory bandwidth", fmt::format("{:.4g} TB/s", h.memory_bytes_per_s / 1e12)},
+      {"BF16, dense", fmt::format("{:.4g} TFLOP/s", h.bf16_flop_per_s / 1e12)},
+  };
+  if (c.groups.empty())
+    facts.push_back({"Layout", fmt::format("{}, tensor {} x pipeline {}",
+                                           text::plural(static_cast<std::uint64_t>(c.replicas), "replica"), c.tensor,
+                                           c.pipeline)});
+  for (const GroupSpec& g : c.groups)
+    facts.push_back({"Layout", fmt::format("{} of {}, weight {}, KV pool of {} tokens each",
+                                           text::plural(static_cast<std::uint64_t>(g.replicas), "replica"), g.name(),
+                                           g.weight, count(g.pool_tokens))});
+  if (c.replicas_in_all() > 1) facts.push_back({"Router", c.router});
+  return {"Hardware", std::move(facts)};
 }
 
 std::vector<BudgetPart> budget_parts(const Scenario& scenario) {
   if (scenario.memory.kv_pool || scenario.memory.kv_tokens) return {};
   const MemoryBudget& b = scenario.budget;
-  return {{"weights", b.weights.count()},
-          {"activations", b.activations.count()},
-          {"overhead", b.overhead.count()},
-          {"KV pool", b.kv_pool.count(), true},
-          {fmt::format("not used (utilization {})", scenario.memory.utilization.value_or(0.9)),
-           (b.device - b.usable).count()}};
+  std::vector<BudgetPart> parts = {{"weights", b.weights.count()},
+                                   {"activations", b.activations.count()},
+                                   {"overhead", b.overhead.count()}};
+  if (b.graphs > Bytes{0}) parts.push_back({"CUDA graphs", b.graphs.count()});
+  if (b.null_block > Bytes{0}) parts.push_back({"null block", b.null_block.count()});
+  parts.push_back({"KV pool", b.kv_pool.count(), true});
+  parts.push_back({fmt::format("not used (utilization {})", scenario.memory.utilization.value_or(0.9)),
+                   (b.device - b.usable).count()});
+  return parts;
 }
 
 std::string cost_source(const Scenario& scenario) {
@@ -156,7 +168,9 @@ ReportInput describe(const Scenario& scenario, const Options& options, std::vect
   input.title = scenario.name;
   input.command = options.command_line;
   input.version = "stowage " + version();
-  if (std::holds_alternative<SyntheticSpec>(scenario.workload.source)) input.seed = std::to_string(scenario.seed);
+  const RouterRow* router = find_router(scenario.cluster.router);
+  const bool draws = scenario.cluster.replicas_in_all() > 1 && router != nullptr && router->draws;
+  if (draws || std::holds_alternative<SyntheticSpec>(scenario.workload.source)) input.seed = std::to_string(scenario.seed);
   input.workload_name = workload_name(scenario);
   const std::optional<std::string> folder =
       options.output.empty() ? std::nullopt : std::optional(options.output);
@@ -166,6 +180,8 @@ ReportInput describe(const Scenario& scenario, const Options& options, std::vect
   for (const auto& target : scenario.slo) input.slo.push_back({target.name(), target.limit_ns});
   input.budget = budget_parts(scenario);
   input.kv_line = vllm_line(scenario.pool_tokens, scenario.scheduler.max_model_len);
+  if (scenario.cluster.replicas_in_all() > 1)
+    input.kv_line += scenario.cluster.groups.empty() ? " on each replica" : " on replica 0";
   if (scenario.ledger) input.ledger = scenario.ledger->line();
   if (with_cards) input.cards = {workload_card(scenario), model_card(scenario), hardware_card(scenario)};
   input.cost_source = cost_source(scenario);

@@ -58,8 +58,9 @@ std::vector<RunResult> simulate(const Scenario& scenario, const Options& options
     const std::string& name = scenario.runs[i].manager.name;
     names.push_back(name);
     if (folder == nullptr) continue;
-    writers[i].requests.emplace(folder->open("requests.csv", i), name);
-    if (options.iterations) writers[i].iterations.emplace(folder->open("iterations.csv", i), name);
+    const bool fleet = scenario.cluster.replicas_in_all() > 1;
+    writers[i].requests.emplace(folder->open("requests.csv", i), name, fleet, scenario.frontend.any());
+    if (options.iterations) writers[i].iterations.emplace(folder->open("iterations.csv", i), name, fleet);
   }
 
   Progress progress(names, options.quiet);

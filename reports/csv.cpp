@@ -53,12 +53,17 @@ void header(OutputFile& file, std::string_view columns) {
 }
 }  // namespace
 
-RequestsCsv::RequestsCsv(OutputFile& file, std::string_view manager) : file_(file), prefix_(prefix(manager)) {
-  header(file, "manager,id,arrival_ns,prompt_tokens,output_tokens,preemptions,queue_ns,ttft_ns,tpot_ns,e2e_ns\n");
+RequestsCsv::RequestsCsv(OutputFile& file, std::string_view manager, bool fleet, bool frontend)
+    : file_(file), prefix_(prefix(manager)), fleet_(fleet), frontend_(frontend) {
+  std::string columns = fleet ? "manager,replica," : "manager,";
+  columns += "id,arrival_ns,prompt_tokens,output_tokens,preemptions,queue_ns,ttft_ns,tpot_ns,e2e_ns";
+  if (frontend) columns += ",client_arrival_ns,client_ttft_ns,client_e2e_ns";
+  header(file, columns + "\n");
 }
 
 void RequestsCsv::write(const RequestRecord& r) {
   Row row(file_, prefix_);
+  if (fleet_) row << r.replica;
   row << r.id << r.arrival_ns << r.prompt_tokens << r.output_tokens << r.preemptions
       << r.first_scheduled_ns - r.arrival_ns << r.first_token_ns - r.arrival_ns;
   if (r.output_tokens > 1) {
@@ -67,17 +72,22 @@ void RequestsCsv::write(const RequestRecord& r) {
     row.empty();
   }
   row << r.finished_ns - r.arrival_ns;
+  if (frontend_)
+    row << r.client_arrival_ns << r.client_first_token_ns - r.client_arrival_ns
+        << r.client_finished_ns - r.client_arrival_ns;
   row.end();
 }
 
-IterationsCsv::IterationsCsv(OutputFile& file, std::string_view manager) : file_(file), prefix_(prefix(manager)) {
-  header(file,
-         "manager,index,start_ns,stall_ns,step_ns,prefill_tokens,decode_seqs,decode_kv_tokens,running,waiting,"
+IterationsCsv::IterationsCsv(OutputFile& file, std::string_view manager, bool fleet)
+    : file_(file), prefix_(prefix(manager)), fleet_(fleet) {
+  header(file, std::string(fleet ? "manager,replica," : "manager,") +
+         "index,start_ns,stall_ns,step_ns,prefill_tokens,decode_seqs,decode_kv_tokens,running,waiting,"
          "live_bytes,held_bytes,cached_bytes,external_bytes,free_bytes\n");
 }
 
 void IterationsCsv::write(const IterationRecord& r) {
   Row row(file_, prefix_);
+  if (fleet_) row << r.replica;
   row << r.index << r.start_ns << r.stall_ns << r.step_ns << r.prefill_tokens << r.decode_seqs << r.decode_kv_tokens
       << r.running << r.waiting << r.live_bytes << r.held_bytes << r.cached_bytes << r.external_bytes << r.free_bytes;
   row.end();

@@ -11,30 +11,33 @@
 namespace stowage {
 
 /// requests.csv: manager,id,arrival_ns,prompt_tokens,output_tokens,preemptions,queue_ns,ttft_ns,tpot_ns,e2e_ns
-/// in order of completion. arrival_ns counts from the workload's origin, the rest from the arrival;
-/// tpot_ns is empty for a request of one output token.
+/// in order of completion (of a fleet: on each replica). arrival_ns counts from the workload's origin, the rest from
+/// the arrival; tpot_ns is empty for a request of one output token. Of a fleet `replica` follows `manager`; with a front
+/// end client_arrival_ns,client_ttft_ns,client_e2e_ns stand at the end, and arrival_ns is that at the engine.
 class RequestsCsv {
  public:
   /// Writes the header when the file is still empty and no later part of another. One writer per run; runs that go on
   /// at the same time each need a file part of their own (ResultFolder::open).
-  RequestsCsv(OutputFile& file, std::string_view manager);
+  RequestsCsv(OutputFile& file, std::string_view manager, bool fleet = false, bool frontend = false);
   void write(const RequestRecord& record);
 
  private:
   OutputFile& file_;
   std::string prefix_;  // the manager's name, quoted when needed, and a comma
+  bool fleet_, frontend_;
 };
 
 /// iterations.csv: manager,index,start_ns,stall_ns,step_ns,prefill_tokens,decode_seqs,decode_kv_tokens,running,waiting,
-/// live_bytes,held_bytes,cached_bytes,external_bytes,free_bytes
+/// live_bytes,held_bytes,cached_bytes,external_bytes,free_bytes; of a fleet `replica` follows `manager`.
 class IterationsCsv {
  public:
-  IterationsCsv(OutputFile& file, std::string_view manager);
+  IterationsCsv(OutputFile& file, std::string_view manager, bool fleet = false);
   void write(const IterationRecord& record);
 
  private:
   OutputFile& file_;
   std::string prefix_;
+  bool fleet_;
 };
 
 /// memory.csv: manager,start_ns,end_ns,live_bytes,...,free_bytes,running,waiting; one row per bin of

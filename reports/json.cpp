@@ -3,6 +3,7 @@
 #include <variant>
 
 #include "base/error.hpp"
+#include "reports/fleet.hpp"
 #include "reports/latency.hpp"
 
 namespace stowage {
@@ -100,6 +101,14 @@ Json run_json(const ReportInput& input, const RunResult& run) {
                 {"stall_max_s", seconds(run.vmm.stall_max_ns)},
                 {"stalled_iterations", run.vmm.stalled_iterations}}},
               {"wall_s", seconds(run.wall_ns)}};
+  if (run.client_ttft_ns.count() > 0) {
+    out["client_ttft_s"] = summary(client_ttft, run);
+    out["client_e2e_s"] = summary(client_e2e, run);
+  }
+  if (!run.replicas.empty()) {
+    out["imbalance"] = imbalance_json(run);
+    out["replicas"] = replicas_json(run);
+  }
   if (!input.slo.empty()) out["slo"] = slo(input, run);
   if (!run.first_rejected.empty()) {
     Json rows = Json::array();

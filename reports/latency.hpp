@@ -29,5 +29,10 @@ inline constexpr Latency tpot{"tpot", "TPOT", "time per output token", "requests
 inline constexpr Latency e2e{"e2e", "E2E", "end to end", "requests", &RunResult::e2e_ns, 1e9};
 inline constexpr Latency queueing{"queue",    "Queueing",           "arrival to first scheduled",
                                   "requests", &RunResult::queue_ns, 1e9};
+/// As the client sees them, where the scenario has a front end.
+inline constexpr Latency client_ttft{"client_ttft", "client TTFT",              "time to first token at the client",
+                                     "requests",    &RunResult::client_ttft_ns, 1e9};
+inline constexpr Latency client_e2e{"client_e2e", "client E2E",              "end to end at the client",
+                                    "requests",   &RunResult::client_e2e_ns, 1e9};
 inline constexpr std::array<const Latency*, 5> latencies = {&ttft, &tbt, &tpot, &e2e, &queueing};
 }  // namespace stowage

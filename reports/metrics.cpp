@@ -17,7 +17,8 @@ double quantile(const Latency& l, Run r, double q) { return l.of(r).count() > 0 
 double part(Run r, Part p) { return r.mean_fraction[static_cast<std::size_t>(p)]; }
 std::string whole(double x) { return text::count(static_cast<std::uint64_t>(x)); }
 
-constexpr std::string_view served = "Served", delay = "Latency", memory = "KV memory", mapping = "Memory mapping";
+constexpr std::string_view served = "Served", delay = "Latency", memory = "KV memory", mapping = "Memory mapping",
+                           fleet = "Fleet";
 
 constexpr std::array rows = {
     MetricRow{served, "requests completed", [](Run r) { return double(r.completed); }, whole, Better::higher},
@@ -43,6 +44,23 @@ constexpr std::array rows = {
     MetricRow{delay, "queueing p50", [](Run r) { return quantile(queueing, r, 0.50); }, text::duration, Better::lower},
     MetricRow{delay, "queueing p99", [](Run r) { return quantile(queueing, r, 0.99); }, text::duration, Better::lower},
 
+    MetricRow{delay, "client TTFT p50", [](Run r) { return quantile(client_ttft, r, 0.50); }, text::duration,
+              Better::lower},
+    MetricRow{delay, "client TTFT p99", [](Run r) { return quantile(client_ttft, r, 0.99); }, text::duration,
+              Better::lower},
+    MetricRow{delay, "client E2E p50", [](Run r) { return quantile(client_e2e, r, 0.50); }, text::duration,
+              Better::lower},
+    MetricRow{delay, "client E2E p99", [](Run r) { return quantile(client_e2e, r, 0.99); }, text::duration,
+              Better::lower},
+
+    MetricRow{fleet, "replicas", [](Run r) { return double(r.replicas.size()); }, whole, Better::neither},
+    MetricRow{fleet, "busy time, max / mean", [](Run r) { return r.busy_imbalance.max_over_mean; }, text::number,
+              Better::lower},
+    MetricRow{fleet, "tokens, max / mean", [](Run r) { return r.tokens_imbalance.max_over_mean; }, text::number,
+              Better::lower},
+    MetricRow{fleet, "requests, max / mean", [](Run r) { return r.requests_imbalance.max_over_mean; }, text::number,
+              Better::lower},
+
     MetricRow{memory, "KV pool", [](Run r) { return double(r.pool_bytes); }, text::bytes, Better::neither},
     MetricRow{memory, "peak held by requests", [](Run r) { return double(r.peak_committed_bytes); }, text::bytes,
               Better::lower},
@@ -65,10 +83,13 @@ std::vector<MetricRow> metric_rows(std::span<const RunResult> runs) {
   const bool rejected = any([](Run r) { return r.rejected > 0; });
   const bool unfinished = any([](Run r) { return r.unfinished > 0; });
   const bool maps = any([](Run r) { return r.vmm.map_calls > 0 || r.vmm.unmap_calls > 0; });
+  const bool clients = any([](Run r) { return r.client_ttft_ns.count() > 0; });
+  const bool fleets = any([](Run r) { return !r.replicas.empty(); });
   std::vector<MetricRow> out;
   for (const MetricRow& row : rows) {
     const bool quiet = (row.label == "rejected" && !rejected) || (row.label == "unfinished" && !unfinished) ||
-                       (row.group == mapping && !maps);
+                       (row.group == mapping && !maps) || (row.group == fleet && !fleets) ||
+                       (row.label.starts_with("client") && !clients);
     if (!quiet) out.push_back(row);
   }
   return out;

@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 
+#include "reports/fleet.hpp"
 #include "reports/latency.hpp"
 #include "reports/metrics.hpp"
 #include "reports/text.hpp"
@@ -118,6 +119,7 @@ std::string sparkline(const RunResult& run) {
   return out;
 }
 
+constexpr std::string_view client_row = "client TTFT p50 / p99";
 struct TableRow {
   std::string_view label;
   Show show;
@@ -142,6 +144,8 @@ constexpr std::array table = {
              {}},
     TableRow{"TTFT p50 / p99", [](const RunResult& r) { return p50_p99(ttft, r); },
              [](const RunResult& r) { return ttft.quantile_ns(r, 0.99); }, Better::lower},
+    TableRow{client_row, [](const RunResult& r) { return p50_p99(client_ttft, r); },
+             [](const RunResult& r) { return client_ttft.quantile_ns(r, 0.99); }, Better::lower},
     TableRow{"TBT p50 / p99", [](const RunResult& r) { return p50_p99(tbt, r); },
              [](const RunResult& r) { return tbt.quantile_ns(r, 0.99); }, Better::lower},
     TableRow{"E2E p50 / p99", [](const RunResult& r) { return p50_p99(e2e, r); },
@@ -196,7 +200,9 @@ void side_by_side(Page& page, const ReportInput& input) {
   const std::size_t cell_columns = std::min<std::size_t>(22, (max_columns - label_columns) / input.runs.size());
   page.row(names_line(input), label_columns, cell_columns);
   for (const Line& line : slo_lines(input, 4)) page.row(line, label_columns, cell_columns);
+  const bool clients = std::ranges::any_of(input.runs, [](const auto& r) { return r.client_ttft_ns.count() > 0; });
   for (const TableRow& row : table) {
+    if (row.label == client_row && !clients) continue;
     std::vector<double> values;
     Line line{std::string(row.label), {}};
     for (const RunResult& run : input.runs) {
@@ -260,6 +266,8 @@ std::string to_terminal(const ReportInput& input, const TerminalOptions& options
   if (!input.kv_line.empty()) page.wrapped(input.kv_line, 1, Paint::dim);
   page.blank();
   if (!input.runs.empty()) input.runs.size() <= 4 ? side_by_side(page, input) : one_a_line(page, input);
+  for (const RunResult& run : input.runs)
+    if (!run.replicas.empty() && page.left() > 2) page.wrapped("fleet: " + run.name + ": " + imbalance_words(run), 1);
   for (std::size_t i = 0; i < input.notes.size(); ++i) {
     const std::size_t lines = text::wrap(text::printable("note: " + input.notes[i]), max_columns).size();
     if (page.left() < lines + (i + 1 < input.notes.size() ? 1 : 0)) {

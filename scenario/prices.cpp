@@ -1,6 +1,7 @@
 // What prices each run: the profile of the GPU under the manager's memory layout, its spec sheet, or given lines.
 #include <fmt/format.h>
 
+#include "models/cost/host.hpp"
 #include "models/cost/roofline.hpp"
 #include "models/cost/vmm.hpp"
 #include "scenario/reader.hpp"
@@ -88,20 +89,28 @@ Prices::Prices(Scenario& s, ScenarioCache& cache) : s_(s), cache_(cache) {
 }
 
 StepCost Prices::steps(const ManagerSpec& manager) {
-  if (s_.cost_used == CostSource::linear) return StepCost(s_.cost.linear);
+  const HostCost host = s_.host.value_or(HostCost{});
+  if (s_.cost_used == CostSource::linear) return with_host(StepCost(s_.cost.linear), host, s_.model.layers);
   const bool profile = s_.cost_used == CostSource::profile;
   const KvLayout kv = profile ? layout_of(manager) : KvLayout{};
   const Layout layout = s_.cluster.layout();
   const SchedulerConfig& limits = s_.scheduler;
   const std::string key = fmt::format(
-      "{}\n{}\n{}\n{} {} {} {}\n{} {} {}\n{} {}", s_.model_ref, s_.hardware_ref, profile ? "profile " + s_.cost.profile : "",
-      layout.tensor, layout.pipeline, layout.expert, layout.data, limits.max_batched_tokens, limits.max_batch,
-      limits.max_model_len, kv.block_tokens, kv.mapped);
+      "{} {}\n{}\n{}\n{} {} {} {}\n{} {} {}\n{} {}\n{} {} {} {}", s_.model_ref, dtype_name(s_.model.kv_dtype),
+      s_.hardware_ref, profile ? "profile " + s_.cost.profile : "", layout.tensor, layout.pipeline, layout.expert,
+      layout.data, limits.max_batched_tokens, limits.max_batch, limits.max_model_len, kv.block_tokens, kv.mapped,
+      s_.host.has_value(), host.per_step_ns, host.per_layer_ns, host.per_seq_ns);
+  // A host that is given stands in for the one measured with the steps, or assumed.
   return *cache_.costs.get(key, [&] {
-    if (!profile)
-      return compile_roofline(s_.model, s_.hardware, layout, limits.max_batched_tokens, limits.max_model_len);
-    const ProfileTarget target{layout.tensor, limits.max_batched_tokens, limits.max_batch, kv};
-    return compile_profile(s_.model, s_.hardware, *s_.profile, target);
+    if (profile) {
+      const ProfileTarget target{layout.tensor, limits.max_batched_tokens, limits.max_batch, kv, !s_.host};
+      return with_host(compile_profile(s_.model, s_.hardware, *s_.profile, target), host, s_.model.layers);
+    }
+    RooflineEfficiency efficiency;
+    if (s_.host) efficiency.step_ns = 0;
+    return with_host(compile_roofline(s_.model, s_.hardware, layout, limits.max_batched_tokens, limits.max_model_len,
+                                      efficiency),
+                     host, s_.model.layers);
   });
 }
 

@@ -116,6 +116,7 @@ ManagerEntry read_entry(const ConfigNode& node, Problems& problems) {
     in.problem("name", fmt::format("'{}': a name has at most {} letters, digits, '-', '_', '+' and '.' (not first)",
                                    in.path_of("name"), name_length_max));
   }
+  if (row.kind == "paged") detail::vllm_name(in, "block_size", "block_size");
   for (const auto& p : row.params) read_param(in, p, entry.spec);
   in.finish();
   return entry;

@@ -7,6 +7,7 @@
 
 #include "models/cost/roofline.hpp"
 #include "scenario/reader.hpp"
+#include "sim/serve/router.hpp"
 
 namespace stowage::detail {
 namespace {
@@ -16,8 +17,6 @@ constexpr std::int64_t batched_tokens_max = 1 << 20;  // the price table has a r
 constexpr std::int64_t batch_max = 1 << 16;
 constexpr double step_term_max_ns = 3600e9;  // one hour: sums over a run stay far from the end of the clock
 constexpr double token_term_max_ns = 1e9;
-constexpr std::array<std::string_view, 6> routers = {"round-robin",  "random",   "least-outstanding",
-                                                     "power-of-two", "least-kv", "prefix-affinity"};
 constexpr std::array<std::string_view, 1> policies = {"vllm"};
 
 /// An optional key: nothing when absent, what `read` makes of it otherwise.
@@ -48,16 +47,24 @@ Bytes memory_size(MapReader& in, std::string_view key, Bytes min) {
 
 ClusterSpec read_cluster(const ConfigNode& node, const Scenario& s, bool model_known, Problems& problems) {
   MapReader in(node, problems);
+  vllm_name(in, "replicas", "data_parallel_size");
+  vllm_name(in, "tensor", "tensor_parallel_size");
+  vllm_name(in, "pipeline", "pipeline_parallel_size");
   ClusterSpec c;
-  c.replicas = in.integer("replicas", 1, 1 << 20, 1);
+  c.replicas = in.integer("replicas", 1, FleetConfig::replicas_max, 1);
   c.tensor = in.integer("tensor", 1, 1024, 1);
   c.pipeline = in.integer("pipeline", 1, 1024, 1);
-  c.router = routers[in.choice("router", routers, 0)];
   c.expert = in.integer("expert", 1, 65536, 1);
   c.data = in.integer("data", 1, 65536, 1);
+  std::vector<std::string_view> names;
+  for (const RouterRow& row : routers()) names.push_back(row.name);
+  names.push_back("prefix-affinity");
+  c.router = names[in.choice("router", names, 0)];
+  (void)in.node("groups");  // read_groups
   in.finish();
-  if (c.replicas > 1)
-    in.problem("replicas", fmt::format("'{}': this version simulates one replica; write 1", in.path_of("replicas")));
+  if (c.router == "prefix-affinity")
+    in.problem("router", fmt::format("'{}': this version keeps no prefix cache to route by; write least-kv or another",
+                                     in.path_of("router")));
   if (!model_known) return c;
   if (const auto problem = layout_problem(s.model, c.layout())) {
     in.problem(problem->key, fmt::format("'{}': {}", in.path_of(problem->key), problem->why));
@@ -71,8 +78,10 @@ ClusterSpec read_cluster(const ConfigNode& node, const Scenario& s, bool model_k
   return c;
 }
 
-MemorySpec read_memory(const ConfigNode& node, Problems& problems) {
+MemorySpec read_memory(const ConfigNode& node, const EngineSpec* engine, Problems& problems) {
   MapReader in(node, problems);
+  vllm_name(in, "utilization", "gpu_memory_utilization");
+  vllm_name(in, "kv_dtype", "kv_cache_dtype");
   MemorySpec m;
   m.utilization = optional_key<double>(in, "utilization", [&] { return in.number("utilization", 0.01, 1); });
   m.kv_pool = optional_key<Bytes>(in, "kv_pool", [&] { return memory_size(in, "kv_pool", Bytes{1}); });
@@ -82,24 +91,32 @@ MemorySpec read_memory(const ConfigNode& node, Problems& problems) {
   m.device = optional_key<Bytes>(in, "device", [&] { return memory_size(in, "device", Bytes{1}); });
   m.weights = optional_key<Bytes>(in, "weights", [&] { return memory_size(in, "weights", Bytes{0}); });
   m.graphs = optional_key<Bytes>(in, "graphs", [&] { return memory_size(in, "graphs", Bytes{0}); });
+  constexpr std::array<std::string_view, 7> dtypes = {"auto",   "bfloat16", "float16", "float8",
+                                                      "fp8",    "fp8_e4m3", "fp8_e5m2"};
+  constexpr std::array<Dtype, 3> wide = {Dtype::bfloat16, Dtype::bfloat16, Dtype::float16};
+  if (const std::size_t i = in.choice("kv_dtype", dtypes, 0); i > 0) m.kv_dtype = i < wide.size() ? wide[i] : Dtype::float8;
   in.finish();
   const int given = int{m.utilization.has_value()} + int{m.kv_pool.has_value()} + int{m.kv_tokens.has_value()};
   if (given > 1)
     problems.add(node.at(), "'memory' takes only one of utilization, kv_pool and kv_tokens; remove the others");
-  if (given == 0) m.utilization = 0.9;
+  if (given == 0) m.utilization = engine != nullptr ? engine->utilization : 0.9;
   for (const std::string_view key : {"activations", "overhead", "device", "weights", "graphs"})
     if (!m.utilization && in.has(key))
       in.problem(key, fmt::format("'{}' goes with 'utilization' only; remove it", in.path_of(key)));
   return m;
 }
 
-SchedulerConfig read_scheduler(const ConfigNode& node, std::int64_t model_len, Problems& problems) {
+SchedulerConfig read_scheduler(const ConfigNode& node, const SchedulerConfig& defaults, Problems& problems) {
   MapReader in(node, problems);
-  SchedulerConfig c;
+  vllm_name(in, "max_batch", "max_num_seqs");
+  vllm_name(in, "max_batched_tokens", "max_num_batched_tokens");
+  vllm_name(in, "max_model_len", "max_model_len");
+  vllm_name(in, "chunked_prefill", "enable_chunked_prefill");
+  SchedulerConfig c = defaults;
   (void)in.choice("policy", policies, 0);
   c.max_batch = in.integer("max_batch", 1, batch_max, c.max_batch);
   c.max_batched_tokens = in.integer("max_batched_tokens", 1, batched_tokens_max, c.max_batched_tokens);
-  c.max_model_len = in.integer("max_model_len", 2, model_len_max, model_len);
+  c.max_model_len = in.integer("max_model_len", 2, model_len_max, c.max_model_len);
   c.chunked_prefill = in.flag("chunked_prefill", c.chunked_prefill);
   c.admit_full = in.flag("admit_full", c.admit_full);
   in.finish();

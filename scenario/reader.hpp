@@ -41,11 +41,29 @@ inline constexpr Bytes pool_max{std::int64_t{1} << 50};  // 1 PiB a replica: sum
 
 /// The sections; an absent one (kind missing) gives its defaults. `model_known`: scenario.model was read.
 [[nodiscard]] ClusterSpec read_cluster(const ConfigNode& node, const Scenario& s, bool model_known, Problems& problems);
-[[nodiscard]] MemorySpec read_memory(const ConfigNode& node, Problems& problems);
-[[nodiscard]] SchedulerConfig read_scheduler(const ConfigNode& node, std::int64_t model_len, Problems& problems);
+[[nodiscard]] MemorySpec read_memory(const ConfigNode& node, const EngineSpec* engine, Problems& problems);
+/// `defaults`: what the engine (or Stowage) would take.
+[[nodiscard]] SchedulerConfig read_scheduler(const ConfigNode& node, const SchedulerConfig& defaults,
+                                             Problems& problems);
 [[nodiscard]] CostSpec read_cost(const ConfigNode& node, Context& context);
 /// Loads the profile that `cost:` asks for, or the one shipped for scenario.hardware, into the scenario.
 void read_profile(const ConfigNode& node, Scenario& scenario, Context& context);
+/// `engine: vllm-0.19`, and what it means for the scheduler on this GPU, the host and the front end.
+[[nodiscard]] const EngineSpec* read_engine(MapReader& root);
+[[nodiscard]] SchedulerConfig scheduler_defaults(const EngineSpec* engine, const HardwareSpec& hardware,
+                                                 std::int64_t model_len);
+[[nodiscard]] std::optional<HostCost> read_host(const ConfigNode& node, const EngineSpec* engine, Problems& problems);
+[[nodiscard]] FrontendCost read_frontend(const ConfigNode& node, const EngineSpec* engine, Problems& problems);
+void note_engine(Scenario& s);
+/// `cluster.groups`; the scenario's own hardware where a group names none.
+[[nodiscard]] std::vector<GroupSpec> read_groups(const ConfigNode& cluster, const Context& context, const Scenario& s,
+                                                 bool model_known);
+/// The scenario as if all of it were like this group.
+[[nodiscard]] Scenario as_group(const Scenario& s, const GroupSpec& group);
+/// `model:` or `hardware:` as written: a zoo name, or a path ready to open; "" when it is neither.
+[[nodiscard]] std::string name_or_path(MapReader& in, std::string_view key, const Context& context);
+/// vLLM's name of a key, with underscores or dashes, is as good as ours.
+void vllm_name(MapReader& in, std::string_view key, std::string_view flag);
 [[nodiscard]] std::vector<SloTarget> read_slo(const ConfigNode& node, Problems& problems);
 
 /// Reads `workload:` into scenario.workload and opens it (seeded, scaled); sets the ledger of a trace. nullptr when
@@ -61,6 +79,14 @@ struct ManagerEntry {
 };
 /// Reads `managers:` through the table in sim/kv/registry.hpp and gives every entry a name of its own.
 [[nodiscard]] std::vector<ManagerEntry> read_managers(const ConfigNode& node, Problems& problems);
+
+/// What the file says, without what follows from it.
+struct Parts {
+  std::vector<ManagerEntry> managers;
+  std::shared_ptr<const Workload> workload;
+};
+/// Everything that follows: scenario.budget, .kv, .runs, .notes. Throws the problems it finds, or InfeasibleError.
+void derive(Scenario& scenario, const Parts& parts, const ConfigNode& root, Context& context);
 
 /// Prices of each manager's run: managers with other memory layouts run other attention kernels.
 class Prices {

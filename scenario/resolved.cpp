@@ -75,6 +75,7 @@ std::string memory(const MemorySpec& m) {
   if (m.device) out.add("device", format_bytes(*m.device));
   if (m.weights) out.add("weights", format_bytes(*m.weights));
   if (m.graphs) out.add("graphs", format_bytes(*m.graphs));
+  if (m.kv_dtype) out.add("kv_dtype", dtype_name(*m.kv_dtype));
   return out.str();
 }
 
@@ -172,8 +173,23 @@ std::string resolved_yaml(const Scenario& s, const std::optional<std::string>& k
   const auto& c = s.cluster;
   const std::string spread =
       c.expert > 1 || c.data > 1 ? fmt::format("expert: {}, data: {}, ", c.expert, c.data) : std::string{};
-  out += fmt::format("cluster: {{replicas: {}, tensor: {}, pipeline: {}, {}router: {}}}\n", c.replicas, c.tensor,
-                     c.pipeline, spread, c.router);
+  if (c.groups.empty()) {
+    out += fmt::format("cluster: {{replicas: {}, tensor: {}, pipeline: {}, {}router: {}}}\n", c.replicas, c.tensor,
+                       c.pipeline, spread, c.router);
+  } else {
+    out += fmt::format("cluster:\n  router: {}\n  groups:\n", c.router);
+    for (const GroupSpec& g : c.groups)
+      out += fmt::format("    - {{replicas: {}, hardware: {}, tensor: {}, weight: {}}}\n", g.replicas,
+                         zoo_or_path(g.hardware_ref, folder), g.tensor, g.weight);
+  }
+  if (s.engine != nullptr) out += fmt::format("engine: {}\n", s.engine->name);
+  if (s.host)
+    out += fmt::format("host: {{per_step: {}, per_layer: {}, per_seq: {}}}\n", format_duration(s.host->per_step_ns),
+                       format_duration(s.host->per_layer_ns), format_duration(s.host->per_seq_ns));
+  if (s.engine != nullptr || s.frontend.any())
+    out += fmt::format("frontend: {{per_request: {}, per_prompt_token: {}, per_output_token: {}}}\n",
+                       format_duration(s.frontend.per_request_ns), format_duration(s.frontend.per_prompt_token_ns),
+                       format_duration(s.frontend.per_output_token_ns));
   out += fmt::format("memory: {}\n", memory(s.memory));
   out += std::visit(WorkloadWriter{s.workload.rate_scale, folder}, s.workload.source);
   const auto& sched = s.scheduler;

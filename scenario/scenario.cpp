@@ -13,6 +13,7 @@ namespace stowage {
 namespace {
 namespace fs = std::filesystem;
 using detail::Context;
+using detail::Parts;
 using detail::pool_max;
 constexpr std::int64_t int64_max = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t model_len_default = 8192;
@@ -20,7 +21,9 @@ constexpr std::size_t reference_max = 400;  // characters of a name or path: mor
 constexpr double gib = 1024.0 * 1024.0 * 1024.0;
 double in_gib(Bytes bytes) { return static_cast<double>(bytes.count()) / gib; }
 
-std::string model_or_hardware(MapReader& in, std::string_view key, const Context& context) {
+}  // namespace
+
+std::string detail::name_or_path(MapReader& in, std::string_view key, const Context& context) {
   const ConfigNode node = in.node(key);
   std::string text = in.text(key);
   const bool odd = std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
@@ -32,11 +35,7 @@ std::string model_or_hardware(MapReader& in, std::string_view key, const Context
   return detail::is_path(text) ? context.resolve(node) : text;
 }
 
-/// What the file says, without what follows from it.
-struct Parts {
-  std::vector<detail::ManagerEntry> managers;
-  std::shared_ptr<const Workload> workload;
-};
+namespace {
 
 /// The requests in memory when they are few enough, else as they come.
 std::shared_ptr<const Workload> held(std::shared_ptr<const Workload> workload) {
@@ -77,8 +76,8 @@ Parts read_root(const ConfigNode& root, Context& context, Scenario& s, std::opti
   s.seed = static_cast<std::uint64_t>(in.integer("seed", 0, int64_max, 0));
   if (seed) s.seed = *seed;
 
-  s.model_ref = model_or_hardware(in, "model", context);
-  s.hardware_ref = model_or_hardware(in, "hardware", context);
+  s.model_ref = detail::name_or_path(in, "model", context);
+  s.hardware_ref = detail::name_or_path(in, "hardware", context);
   const std::size_t before = problems.list().size();
   if (!s.model_ref.empty())
     s.model = detail::collect(problems, in.node("model").at(),
@@ -94,9 +93,15 @@ Parts read_root(const ConfigNode& root, Context& context, Scenario& s, std::opti
     });
 
   s.cluster = detail::read_cluster(in.node("cluster"), s, model_known, problems);
-  s.memory = detail::read_memory(in.node("memory"), problems);
+  s.cluster.groups = detail::read_groups(in.node("cluster"), context, s, model_known);
+  s.engine = detail::read_engine(in);
+  s.host = detail::read_host(in.node("host"), s.engine, problems);
+  s.frontend = detail::read_frontend(in.node("frontend"), s.engine, problems);
+  s.memory = detail::read_memory(in.node("memory"), s.engine, problems);
+  if (s.memory.kv_dtype) s.model.kv_dtype = *s.memory.kv_dtype;
   const auto model_len = model_known ? std::min(model_len_default, s.model.max_positions) : model_len_default;
-  s.scheduler = detail::read_scheduler(in.node("scheduler"), std::max<std::int64_t>(2, model_len), problems);
+  s.scheduler = detail::read_scheduler(in.node("scheduler"),
+                                       detail::scheduler_defaults(s.engine, s.hardware, model_len), problems);
   s.cost = detail::read_cost(in.node("cost"), context);
   if (!s.hardware_ref.empty()) detail::read_profile(in.node("cost"), s, context);
   s.slo = detail::read_slo(in.node("slo"), problems);
@@ -105,114 +110,6 @@ Parts read_root(const ConfigNode& root, Context& context, Scenario& s, std::opti
   parts.managers = detail::read_managers(in.node("managers", true), problems);
   in.finish();
   return parts;
-}
-
-/// The replica's pool, from whichever of the three keys decides.
-void derive_pool(Scenario& s, const ConfigNode& root, Problems& problems) {
-  MemoryOptions options;
-  options.utilization = s.memory.utilization.value_or(options.utilization);
-  options.tensor = static_cast<int>(s.cluster.tensor);
-  options.pipeline = static_cast<int>(s.cluster.pipeline);
-  options.expert = static_cast<int>(s.cluster.expert);
-  options.max_batched_tokens = s.scheduler.max_batched_tokens;
-  options.max_batch = s.scheduler.max_batch;
-  options.activations = s.memory.activations;
-  options.overhead = s.memory.overhead;
-  options.device = s.memory.device;
-  options.weights = s.memory.weights;
-  options.graphs = s.memory.graphs;
-  s.budget = memory_budget(s.model, s.hardware, options);
-  // Stages are counted as if all were like the one that decides, so that a page of any GPU is one of these tensors.
-  s.kv.gpus = s.cluster.tensor * s.cluster.pipeline;
-  s.kv.layers = pipeline_layers(s.model.layers, options.pipeline)[static_cast<std::size_t>(s.budget.stage)];
-  s.kv.bytes_per_token = s.budget.kv_bytes_per_token * s.kv.gpus;
-  if (s.memory.utilization) {
-    require_fits(s.budget, s.model, s.hardware);
-    s.kv.pool = s.budget.kv_pool * s.kv.gpus;
-  } else if (s.memory.kv_pool) {
-    s.kv.pool = *s.memory.kv_pool;
-  } else {
-    const std::int64_t tokens_max = floor_div(pool_max, s.kv.bytes_per_token);
-    if (*s.memory.kv_tokens > tokens_max) {
-      problems.add(root.get("memory").get("kv_tokens").at(),
-                   fmt::format("'memory.kv_tokens' is out of range; at {} a token write at most {} ({})",
-                               format_bytes(s.kv.bytes_per_token), tokens_max, format_bytes(pool_max)));
-      return;
-    }
-    s.kv.pool = s.kv.bytes_per_token * *s.memory.kv_tokens;
-  }
-  s.pool_tokens = floor_div(s.kv.pool, s.kv.bytes_per_token);
-}
-
-/// A pool given outright may be a thought experiment, but not on a GPU that cannot even hold the weights.
-void check_outright_pool(Scenario& s) {
-  if (s.memory.utilization) return;
-  const auto& b = s.budget;
-  if (b.weights > b.device)
-    throw InfeasibleError(
-        fmt::format("{} does not fit {}: weights of {:.2f} GiB a GPU, of {:.2f} GiB a GPU has; use a larger tensor, a "
-                    "larger GPU or "
-                    "a smaller model",
-                    s.model.name, s.hardware.name, in_gib(b.weights), in_gib(b.device)));
-  const Bytes pool_per_gpu{s.kv.pool.count() / s.kv.gpus};
-  if (b.weights + pool_per_gpu > b.device)
-    s.notes.push_back(
-        fmt::format("the KV pool given ({:.2f} GiB a GPU) and the weights ({:.2f} GiB) are more than the "
-                    "{:.2f} GiB of {}; simulated as asked",
-                    in_gib(pool_per_gpu), in_gib(b.weights), in_gib(b.device), s.hardware.name));
-}
-
-void note_layout(Scenario& s) {
-  const ModelSpec& m = s.model;
-  const std::int64_t gpus = s.cluster.tensor * s.cluster.pipeline * s.cluster.data;
-  if (gpus > 1 && s.cost_used == CostSource::roofline)
-    s.notes.push_back(fmt::format(
-        "collectives are {}", RooflinePrices(s.hardware, s.cluster.layout()).link_source()));
-  if (s.cluster.tensor > s.hardware.node_gpus)
-    s.notes.push_back(fmt::format("tensor {} spans more than the {} GPUs of one host: collectives cross the network",
-                                  s.cluster.tensor, s.hardware.node_gpus));
-  if (s.cluster.pipeline > 1 && m.layers % s.cluster.pipeline != 0)
-    s.notes.push_back(fmt::format("{} layers do not divide into {} stages: pool and bytes are counted as if every stage "
-                                  "had the {} layers of the one that decides, and step prices are at most so much high",
-                                  m.layers, s.cluster.pipeline, s.kv.layers));
-  if (s.cluster.data > 1)
-    s.notes.push_back(fmt::format("each replica is one of {} that share the experts; the others are taken to carry as "
-                                  "many tokens at every step",
-                                  s.cluster.data));
-  if (m.window > 0)
-    s.notes.push_back(fmt::format("managers keep every token of every layer, though {} of {} layers see only {} tokens; "
-                                  "their attention is priced never too low",
-                                  m.window_layers, m.layers, m.window));
-  if (m.latent())
-    s.notes.push_back("latent attention keeps one tensor a layer; managers that map pages take it for two of half the "
-                      "width");
-  if (m.moe() && s.cost_used == CostSource::roofline)
-    s.notes.push_back("tokens are taken to choose experts evenly and independently");
-}
-
-void note_limits(Scenario& s) {
-  if (s.scheduler.max_model_len > s.model.max_positions)
-    s.notes.push_back(fmt::format("max_model_len {} is beyond the {} positions {} was made for",
-                                  s.scheduler.max_model_len, s.model.max_positions, s.model.name));
-  note_layout(s);
-}
-
-void derive_runs(Scenario& s, const Parts& parts, ScenarioCache& cache, Problems& problems) {
-  detail::Prices prices(s, cache);
-  for (const auto& entry : parts.managers) {
-    RunConfig run;
-    run.scheduler = s.scheduler;
-    run.kv = s.kv;
-    run.manager = entry.spec;
-    run.cost = prices.steps(entry.spec);
-    run.vmm = prices.vmm(entry.spec);
-    run.workload = parts.workload;
-    detail::collect(problems, entry.at, fmt::format("'{}': ", entry.path), [&] {
-      entry.row->check(run);
-      return true;
-    });
-    s.runs.push_back(std::move(run));
-  }
 }
 
 Scenario resolve(ConfigDocument document, std::span<const std::string> sets, std::optional<std::uint64_t> seed) {
@@ -235,12 +132,8 @@ Scenario resolve_scenario(const ConfigDocument& document, std::optional<std::uin
   Context context{problems, cache};
   const Parts parts = read_root(document.root(), context, s, seed);
   problems.throw_if_any();
-  derive_pool(s, document.root(), problems);
-  problems.throw_if_any();
-  check_outright_pool(s);
-  derive_runs(s, parts, cache, problems);
-  problems.throw_if_any();
-  note_limits(s);
+  detail::derive(s, parts, document.root(), context);
+  detail::note_engine(s);
   return s;
 }
 

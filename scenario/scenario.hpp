@@ -13,7 +13,9 @@
 #include "base/config.hpp"
 #include "base/error.hpp"
 #include "base/units.hpp"
+#include "models/cost/host.hpp"
 #include "models/cost/profile.hpp"
+#include "models/engine.hpp"
 #include "models/hardware/hardware.hpp"
 #include "models/llm/model.hpp"
 #include "models/memory_budget.hpp"
@@ -34,6 +36,22 @@ struct SloTarget {
   bool operator==(const SloTarget&) const = default;
 };
 
+/// `cluster: {groups: [{replicas: 2, hardware: a100-80gb, tensor: 2, weight: 3}]}`: replicas that are alike.
+struct GroupSpec {
+  std::int64_t replicas = 1, tensor = 1, weight = 1;
+  std::string hardware_ref;  // as Scenario::hardware_ref
+  HardwareSpec hardware;
+  SourcePos at;
+  /// What follows: the layout and pool of one of its replicas.
+  KvGeometry kv;
+  std::int64_t pool_tokens = 0;
+  [[nodiscard]] std::string name() const;  // "2 x a100-80gb"
+  /// As written.
+  bool operator==(const GroupSpec& o) const {
+    return replicas == o.replicas && tensor == o.tensor && weight == o.weight && hardware.name == o.hardware.name;
+  }
+};
+
 struct ClusterSpec {
   std::int64_t replicas = 1, tensor = 1, pipeline = 1;
   std::string router = "round-robin";
@@ -41,6 +59,8 @@ struct ClusterSpec {
   [[nodiscard]] Layout layout() const {
     return {static_cast<int>(tensor), static_cast<int>(pipeline), static_cast<int>(expert), static_cast<int>(data)};
   }
+  std::vector<GroupSpec> groups;  // empty: all replicas are as the scenario says
+  [[nodiscard]] std::int64_t replicas_in_all() const;
   bool operator==(const ClusterSpec&) const = default;
 };
 
@@ -51,6 +71,7 @@ struct MemorySpec {
   std::optional<std::int64_t> kv_tokens;       // of the replica
   std::optional<Bytes> activations, overhead;  // measured values for the budget, with utilization only
   std::optional<Bytes> device, weights, graphs;  // the same
+  std::optional<Dtype> kv_dtype;               // instead of the model's
   bool operator==(const MemorySpec&) const = default;
 };
 
@@ -88,6 +109,9 @@ struct Scenario {
   MemorySpec memory;
   SchedulerConfig scheduler;
   CostSpec cost;
+  const EngineSpec* engine = nullptr;  // whose defaults are taken; nothing = Stowage's own
+  std::optional<HostCost> host;        // nothing = what the price of a step already says
+  FrontendCost frontend;
   WorkloadSpec workload;
   std::vector<SloTarget> slo;  // in the order of the file
 

@@ -50,7 +50,8 @@ struct FrontendCost {
 struct ReplicaGroup {
   std::string name;  // "4 x h100-sxm-80gb", for reports
   std::int64_t replicas = 1;
-  std::int64_t weight = 1;  // of each: a router counts one of weight 2 as two of weight 1; 1 ... 1,000
+  std::int64_t weight = 1;  // of each: a router counts one of weight 2 as two of weight 1; 1 ... weight_max
+  static constexpr std::int64_t weight_max = 1000;
   KvGeometry kv;
   StepCost cost;
   VmmCost vmm;
@@ -58,6 +59,7 @@ struct ReplicaGroup {
 
 /// Replicas behind a router. No groups = a bare replica, with RunConfig's own kv, cost and vmm.
 struct FleetConfig {
+  static constexpr std::int64_t replicas_max = 1024;  // about 0.7 MiB each, for their distributions and series
   std::string router = "round-robin";  // a row of sim/serve/router.hpp
   std::uint64_t seed = 0;              // of routers that draw
   std::vector<ReplicaGroup> groups;

@@ -140,8 +140,8 @@ StepCost compile_profile(const ModelSpec& model, const HardwareSpec& hardware, c
     const auto dense = [&](std::int64_t sampled, bool graph) {
       return dense_step_ns(model, hardware, profile, target.tensor, m, sampled, graph);
     };
-    if (i < decodes) table.decode_dense_ns[i] = profile.host_graph_ns + dense(m, true);
-    table.dense_ns[i] = profile.host_eager_ns + dense(std::min(m, mixed_head_rows), false);
+    if (i < decodes) table.decode_dense_ns[i] = (target.host ? profile.host_graph_ns : 0) + dense(m, true);
+    table.dense_ns[i] = (target.host ? profile.host_eager_ns : 0) + dense(std::min(m, mixed_head_rows), false);
     // Cheaper only by how the rows fall on tiles: a step never gets cheaper by a token more.
     if (i > 0) table.dense_ns[i] = std::max(table.dense_ns[i], table.dense_ns[i - 1]);
     if (i > 0 && i < decodes)

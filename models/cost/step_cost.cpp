@@ -65,7 +65,7 @@ double StepCost::ns(const StepShape& shape) const {
   if (kind_ == Kind::linear)
     return ((linear_.base_ns + linear_.per_prefill_token_ns * static_cast<double>(shape.prefill_tokens)) +
             linear_.per_decode_seq_ns * static_cast<double>(shape.decode_seqs)) +
-           linear_.per_kv_token_ns * static_cast<double>(shape.decode_kv_tokens);
+           linear_.per_kv_token_ns * static_cast<double>(shape.decode_kv_tokens) + shape.prefill_attention_ns;
   if (shape.prefill_tokens == 0) return decode_line(shape.decode_seqs).ns(shape.decode_kv_tokens);
   const auto tokens = static_cast<std::size_t>(shape.prefill_tokens + shape.decode_seqs);
   STOWAGE_ASSERT(tokens < table_->dense_ns.size());
@@ -87,7 +87,7 @@ double StepCost::least_step_ns() const {
 }
 
 PrefillChunk StepCost::chunk(std::int64_t q, std::int64_t stored) const {
-  if (kind_ == Kind::linear) return {};
+  if (kind_ == Kind::linear) return {linear_.per_chunk_ns, 0.0};
   if (const auto& tiles = table_->tiles; tiles.tile_tokens > 0) {
     const auto n = static_cast<std::size_t>((q + tiles.tile_tokens - 1) / tiles.tile_tokens);
     STOWAGE_ASSERT((n + 1) * tiles.knots <= tiles.chunks.size());

@@ -2,7 +2,7 @@
 // The price of one iteration, compiled once a scenario into tables and lines, so that pricing a step costs
 // nanoseconds and never depends on the batch size. Every cost source (linear, roofline, profile) compiles to this.
 //
-//   linear:  base + per_prefill_token x P + per_decode_seq x B + per_kv_token x S, added left to right
+//   linear:  base + per_prefill_token x P + per_decode_seq x B + per_kv_token x S, added left to right, + per_chunk a chunk
 //   table:   dense[P + B] + decode attention (B, S), when B > 0  + attention of the prefill chunks
 //
 // Decode attention is the greater of two lines in S, or, measured, a table by B of lines between knots of S. Chunks
@@ -99,7 +99,10 @@ struct PrefillTiles {
 class StepCost {
  public:
   enum class Kind : std::uint8_t { linear, table };
-  struct Linear { double base_ns = 0, per_prefill_token_ns = 0, per_decode_seq_ns = 0, per_kv_token_ns = 0; };
+  struct Linear {
+    double base_ns = 0, per_prefill_token_ns = 0, per_decode_seq_ns = 0, per_kv_token_ns = 0;
+    double per_chunk_ns = 0;  // each prefill chunk: what a host adds a request (models/cost/host.hpp)
+  };
   struct Table {
     std::vector<double> dense_ns;  // by tokens in the step, 0 ... max_batched_tokens: all but attention, host included
     std::vector<double> decode_dense_ns;  // the same for a pure decode step of B tokens (CUDA graph); empty = dense_ns

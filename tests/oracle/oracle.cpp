@@ -304,6 +304,7 @@ class Replica final : public SteppedReplica {
       again += l.per_prefill_token_ns * static_cast<double>(it.prefill_tokens);
       again += l.per_decode_seq_ns * static_cast<double>(it.decode_seqs);
       again += l.per_kv_token_ns * static_cast<double>(it.decode_kv_tokens);
+      again += shape.prefill_attention_ns;
       STOWAGE_ASSERT(again == ns);
     }
     return ns;

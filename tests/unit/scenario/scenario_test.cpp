@@ -298,6 +298,9 @@ TEST(Scenario, every_key_survives_the_round_trip) {
       {"managers=[{kind: reserve, length: oracle, space: first-fit}, {kind: paged, watermark: 1%}, {kind: vattention, "
        "layout: sliced, mapping: sync, lookahead: 0, lookahead_blocks: 7, reclaim: eager, name: x.y}, {kind: paged, "
        "watermark: 0.01}]"},
+      {"cluster={replicas: 3, router: power-of-two}", "memory.kv_dtype=fp8", "host={per_seq: 1.5us}"},
+      {"cluster={router: least-kv, groups: [{replicas: 2}, {hardware: a100-80gb, tensor: 2, weight: 7}]}"},
+      {"engine=vllm-0.21", "memory=", "frontend={per_output_token: 0us, per_prompt_token: 12ns}"},
       {"slo={queue_p50: 1ms, tpot_p95: 0.123456789s, ttft_max: 1h}"},
   };
   for (const auto& sets : variations) {

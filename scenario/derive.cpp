@@ -1,0 +1,204 @@
+// What follows from a scenario once all of it is read: budget, pool, prices, one RunConfig a manager.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "models/cost/roofline.hpp"
+#include "scenario/reader.hpp"
+
+namespace stowage {
+namespace {
+using detail::Context;
+using detail::Parts;
+using detail::pool_max;
+constexpr double gib = 1024.0 * 1024.0 * 1024.0;
+double in_gib(Bytes bytes) { return static_cast<double>(bytes.count()) / gib; }
+
+/// The replica's pool, from whichever of the three keys decides.
+void derive_pool(Scenario& s, const ConfigNode& root, Problems& problems) {
+  MemoryOptions options;
+  options.utilization = s.memory.utilization.value_or(options.utilization);
+  options.tensor = static_cast<int>(s.cluster.tensor);
+  options.pipeline = static_cast<int>(s.cluster.pipeline);
+  options.expert = static_cast<int>(s.cluster.expert);
+  options.max_batched_tokens = s.scheduler.max_batched_tokens;
+  options.max_batch = s.scheduler.max_batch;
+  options.activations = s.memory.activations;
+  options.overhead = s.memory.overhead;
+  options.device = s.memory.device;
+  options.weights = s.memory.weights;
+  options.graphs = s.memory.graphs;
+  options.engine = s.engine;
+  s.budget = memory_budget(s.model, s.hardware, options);
+  // Stages are counted as if all were like the one that decides, so that a page of any GPU is one of these tensors.
+  s.kv.gpus = s.cluster.tensor * s.cluster.pipeline;
+  s.kv.layers = pipeline_layers(s.model.layers, options.pipeline)[static_cast<std::size_t>(s.budget.stage)];
+  s.kv.bytes_per_token = s.budget.kv_bytes_per_token * s.kv.gpus;
+  if (s.memory.utilization) {
+    require_fits(s.budget, s.model, s.hardware);
+    s.kv.pool = s.budget.kv_pool * s.kv.gpus;
+  } else if (s.memory.kv_pool) {
+    s.kv.pool = *s.memory.kv_pool;
+  } else {
+    const std::int64_t tokens_max = floor_div(pool_max, s.kv.bytes_per_token);
+    if (*s.memory.kv_tokens > tokens_max) {
+      problems.add(root.get("memory").get("kv_tokens").at(),
+                   fmt::format("'memory.kv_tokens' is out of range; at {} a token write at most {} ({})",
+                               format_bytes(s.kv.bytes_per_token), tokens_max, format_bytes(pool_max)));
+      return;
+    }
+    s.kv.pool = s.kv.bytes_per_token * *s.memory.kv_tokens;
+  }
+  s.pool_tokens = floor_div(s.kv.pool, s.kv.bytes_per_token);
+}
+
+/// A pool given outright may be a thought experiment, but not on a GPU that cannot even hold the weights.
+void check_outright_pool(Scenario& s) {
+  if (s.memory.utilization) return;
+  const auto& b = s.budget;
+  if (b.weights > b.device)
+    throw InfeasibleError(
+        fmt::format("{} does not fit {}: weights of {:.2f} GiB a GPU, of {:.2f} GiB a GPU has; use a larger tensor, a "
+                    "larger GPU or "
+                    "a smaller model",
+                    s.model.name, s.hardware.name, in_gib(b.weights), in_gib(b.device)));
+  const Bytes pool_per_gpu{s.kv.pool.count() / s.kv.gpus};
+  if (b.weights + pool_per_gpu > b.device)
+    s.notes.push_back(
+        fmt::format("the KV pool given ({:.2f} GiB a GPU) and the weights ({:.2f} GiB) are more than the "
+                    "{:.2f} GiB of {}; simulated as asked",
+                    in_gib(pool_per_gpu), in_gib(b.weights), in_gib(b.device), s.hardware.name));
+}
+
+void note_layout(Scenario& s) {
+  const ModelSpec& m = s.model;
+  const std::int64_t gpus = s.cluster.tensor * s.cluster.pipeline * s.cluster.data;
+  if (gpus > 1 && s.cost_used == CostSource::roofline)
+    s.notes.push_back(fmt::format(
+        "collectives are {}", RooflinePrices(s.hardware, s.cluster.layout()).link_source()));
+  if (s.cluster.tensor > s.hardware.node_gpus)
+    s.notes.push_back(fmt::format("tensor {} spans more than the {} GPUs of one host: collectives cross the network",
+                                  s.cluster.tensor, s.hardware.node_gpus));
+  if (s.cluster.pipeline > 1 && m.layers % s.cluster.pipeline != 0)
+    s.notes.push_back(fmt::format("{} layers do not divide into {} stages: pool and bytes are counted as if every stage "
+                                  "had the {} layers of the one that decides, and step prices are at most so much high",
+                                  m.layers, s.cluster.pipeline, s.kv.layers));
+  if (s.cluster.data > 1)
+    s.notes.push_back(fmt::format("each replica is one of {} that share the experts; the others are taken to carry as "
+                                  "many tokens at every step",
+                                  s.cluster.data));
+  if (m.window > 0)
+    s.notes.push_back(fmt::format("managers keep every token of every layer, though {} of {} layers see only {} tokens; "
+                                  "their attention is priced never too low",
+                                  m.window_layers, m.layers, m.window));
+  if (m.latent())
+    s.notes.push_back("latent attention keeps one tensor a layer; managers that map pages take it for two of half the "
+                      "width");
+  if (m.moe() && s.cost_used == CostSource::roofline)
+    s.notes.push_back("tokens are taken to choose experts evenly and independently");
+}
+
+void note_limits(Scenario& s) {
+  if (s.scheduler.max_model_len > s.model.max_positions)
+    s.notes.push_back(fmt::format("max_model_len {} is beyond the {} positions {} was made for",
+                                  s.scheduler.max_model_len, s.model.max_positions, s.model.name));
+  note_layout(s);
+}
+
+/// What the replicas of each group are; none for a bare replica. Notes of a group join the scenario's.
+std::vector<Scenario> derive_groups(Scenario& s, const ConfigNode& root, Context& context) {
+  std::vector<Scenario> out;
+  for (GroupSpec& g : s.cluster.groups) {
+    Scenario own = detail::as_group(s, g);
+    own.notes.clear();
+    detail::read_profile(root.get("cost"), own, context);
+    try {
+      derive_pool(own, root, context.problems);
+      if (!context.problems.empty()) return out;
+      check_outright_pool(own);
+    } catch (const InfeasibleError& e) {
+      throw InfeasibleError(fmt::format("'cluster.groups[{}]' at line {}: {}", out.size(), g.at.line, e.what()));
+    }
+    g.kv = own.kv;
+    g.pool_tokens = own.pool_tokens;
+    out.push_back(std::move(own));
+  }
+  return out;
+}
+
+/// The fleet's own figures: those of the first group, and the weakest of the groups' evidence.
+void take_from(Scenario& s, std::vector<Scenario>& groups) {
+  const Scenario& first = groups.front();
+  s.budget = first.budget;
+  s.kv = first.kv;
+  s.pool_tokens = first.pool_tokens;
+  s.cost_used = first.cost_used;
+  s.profile = first.profile;
+  for (Scenario& own : groups) {
+    if (own.cost_used == CostSource::roofline) s.cost_used = CostSource::roofline;
+    for (std::string& gap : own.profile_gaps)
+      if (std::ranges::find(s.profile_gaps, gap) == s.profile_gaps.end()) s.profile_gaps.push_back(gap);
+    for (std::string& note : own.notes)
+      if (std::ranges::find(s.notes, note) == s.notes.end()) s.notes.push_back(note);
+  }
+}
+
+FleetConfig fleet_of(const Scenario& s, const RunConfig& run, const ManagerSpec& manager,
+                     std::vector<detail::Prices>& prices) {
+  FleetConfig fleet{s.cluster.router, s.seed, {}};
+  for (std::size_t i = 0; i < s.cluster.groups.size(); ++i) {
+    const GroupSpec& g = s.cluster.groups[i];
+    fleet.groups.push_back(
+        {g.name(), g.replicas, g.weight, g.kv, prices[i].steps(manager), prices[i].vmm(manager)});
+  }
+  if (s.cluster.groups.empty() && s.cluster.replicas > 1)
+    fleet.groups.push_back({s.hardware.name, s.cluster.replicas, 1, run.kv, run.cost, run.vmm});
+  return fleet;
+}
+
+void derive_runs(Scenario& s, const Parts& parts, std::vector<detail::Prices>& prices, Problems& problems) {
+  for (const auto& entry : parts.managers) {
+    RunConfig run;
+    run.scheduler = s.scheduler;
+    run.kv = s.kv;
+    run.manager = entry.spec;
+    run.cost = prices.front().steps(entry.spec);
+    run.vmm = prices.front().vmm(entry.spec);
+    run.workload = parts.workload;
+    run.frontend = s.frontend;
+    run.fleet = fleet_of(s, run, entry.spec, prices);
+    const auto check = [&](const RunConfig& replica, const std::string& where) {
+      detail::collect(problems, entry.at, where, [&] {
+        entry.row->check(replica);
+        return true;
+      });
+    };
+    if (s.cluster.groups.empty()) check(run, fmt::format("'{}': ", entry.path));
+    for (std::size_t i = 0; i < s.cluster.groups.size(); ++i) {
+      RunConfig replica = run;
+      replica.kv = run.fleet.groups[i].kv;
+      check(replica, fmt::format("'{}' on 'cluster.groups[{}]': ", entry.path, i));
+    }
+    s.runs.push_back(std::move(run));
+  }
+}
+}  // namespace
+
+void detail::derive(Scenario& s, const Parts& parts, const ConfigNode& root, Context& context) {
+  std::vector<Scenario> groups = derive_groups(s, root, context);
+  context.problems.throw_if_any();
+  std::vector<Prices> prices;  // of each group, or of the one replica
+  for (Scenario& own : groups) prices.emplace_back(own, context.cache);
+  if (groups.empty()) {
+    derive_pool(s, root, context.problems);
+    context.problems.throw_if_any();
+    check_outright_pool(s);
+    prices.emplace_back(s, context.cache);
+  } else {
+    take_from(s, groups);
+  }
+  derive_runs(s, parts, prices, context.problems);
+  context.problems.throw_if_any();
+  note_limits(s);
+}
+}  // namespace stowage
