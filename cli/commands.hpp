@@ -32,10 +32,12 @@ struct Outcome {
 [[nodiscard]] Outcome compare_command(const Options& options);
 [[nodiscard]] Outcome sweep_command(const Options& options);
 [[nodiscard]] Outcome check_files(const Options& options);
+[[nodiscard]] Outcome fit_command(const Options& options);
 [[nodiscard]] Outcome trace_info_command(const Options& options);
 [[nodiscard]] Outcome trace_convert(const Options& options);
 [[nodiscard]] Outcome trace_synth(const Options& options);
 [[nodiscard]] Outcome model_show(const Options& options);
+[[nodiscard]] Outcome model_graph(const Options& options);  // model show --graph
 [[nodiscard]] Outcome model_list(const Options& options);
 [[nodiscard]] Outcome hardware_show(const Options& options);
 [[nodiscard]] Outcome hardware_list(const Options& options);

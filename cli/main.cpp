@@ -65,6 +65,7 @@ cli::Outcome dispatch(const cli::Options& options) {
   static const std::map<std::string, Command, std::less<>> commands = {
       {"run", cli::run_scenario},           {"report", cli::make_report},
       {"check", cli::check_files},
+      {"fit", cli::fit_command},
       {"trace info", cli::trace_info_command}, {"trace convert", cli::trace_convert},
       {"trace synth", cli::trace_synth},    {"model show", cli::model_show},
       {"model list", cli::model_list},      {"hardware show", cli::hardware_show},

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/error.hpp"
 #include "cli/commands.hpp"
 #include "cli/table.hpp"
 #include "models/llm/model.hpp"
@@ -86,6 +87,9 @@ std::string as_text(const ModelSpec& model) {
 }  // namespace
 
 Outcome model_show(const Options& options) {
+  if (options.settings.contains("graph")) return model_graph(options);
+  if (!options.settings.empty())
+    throw InputError({}, fmt::format("--{} goes with --graph only; add it", options.settings.begin()->first));
   const ModelSpec model = load_model(options.inputs.front());
   return {options.json ? as_json(model).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"
                        : as_text(model)};

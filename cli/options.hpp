@@ -1,6 +1,7 @@
 #pragma once
 // What the command line said, as plain data: CLI11 stays in options.cpp, subcommands never see it.
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -38,6 +39,9 @@ struct Options {
   // Of `trace`.
   double rate_scale = 1;
   std::uint64_t limit = 0, repeat = 1, count = 0;
+
+  // Of `fit` and `model show --graph`: option name without dashes -> as written.
+  std::map<std::string, std::string> settings;
 };
 
 /// Throws InputError (bad usage) with "did you mean" for a mistyped command or option.
