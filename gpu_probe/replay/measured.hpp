@@ -46,6 +46,7 @@ struct Pass {
   std::optional<RunResult> result;
   DriverTotals driver;
   std::uint64_t tokens = 0;  // fingerprint of what was sampled
+  std::uint64_t logits = 0;  // and of what it was sampled from, when tokens were asked for
   std::vector<MeasuredIteration> iterations;
   std::vector<RequestRecord> requests;
 };

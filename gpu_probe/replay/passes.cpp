@@ -43,6 +43,7 @@ Pass run_pass(probe::StepRunner& runner, KvStore& store, const RunConfig& config
     result.wall_ns = static_cast<std::int64_t>(seconds_since(began) * 1e9);
     pass.result = std::move(result);
     pass.tokens = session.tokens().fingerprint();
+    pass.logits = session.logits();
     if (tokens != nullptr) *tokens = session.tokens().sequences();
   } catch (const Interrupted&) { pass.status = "interrupted"; } catch (const std::exception& e) {
     pass.status = fmt::format("failed: {}", e.what());

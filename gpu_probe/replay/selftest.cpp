@@ -1,6 +1,9 @@
-// The same requests served under every real manager must yield the same tokens: they compute one function, only the
-// addresses differ. What is claimed is "identical schedules, identical tokens": a row of a matrix product may round
-// otherwise in a product with other rows, so another schedule may sample otherwise.
+// The same requests served under every real manager must yield the same tokens, from the same logits to the bit: they
+// compute one function, only the addresses differ. What is claimed is "identical schedules, identical results": a row
+// of a matrix product may round otherwise in a product with other rows, so another schedule may sample otherwise.
+//
+// A planted wrong address is certain to show: the K and V of any other place are other random numbers, so that every
+// later logit of that request changes in its last bits at least, whether or not the token does.
 #include <fmt/format.h>
 
 #include "gpu_probe/replay/passes.hpp"
@@ -27,6 +30,10 @@ Served serve(StepRunner& runner, const ModelShape& shape, const RunConfig& confi
   Served out;
   out.pass = run_pass(runner, *store, config, loader, 11, "warm", &out.tokens);
   return out;
+}
+
+bool same_results(const Served& a, const Served& b) {
+  return a.tokens == b.tokens && a.pass.logits == b.pass.logits;
 }
 
 /// Did both run the same iterations?
@@ -66,19 +73,19 @@ void check_case(Checks& checks, const SmallCase& small, int sms) {
       first = got;
       continue;
     }
-    checks.add(what + ": the same iterations and tokens as " + runs.front().manager.name,
-               same_schedule(got.pass, first->pass) && got.tokens == first->tokens);
+    checks.add(what + ": the same iterations, tokens and logits as " + runs.front().manager.name,
+               same_schedule(got.pass, first->pass) && same_results(got, *first));
     if (paged) {
       checks.add(what + ": the same by the tensor loader",
-                 serve(runner, small.shape, config, PrefillLoader::tensor).tokens == first->tokens);
+                 same_results(serve(runner, small.shape, config, PrefillLoader::tensor), *first));
     }
     // A wrong offset is planted where a slot's one page holds more than any request.
     const bool one_page = config.manager.kind == "vattention" && vattention_page_tokens(config) >= s.max_model_len + 16;
     const Fault fault = paged ? Fault::block_off_by_one : one_page ? Fault::page_off_by_one : Fault::none;
     if (fault == Fault::none) continue;
     const Served wrong = serve(runner, small.shape, config, PrefillLoader::tensor, fault);
-    checks.add(what + ": a planted off-by-one shows in the tokens",
-               wrong.pass.result.has_value() && wrong.tokens != first->tokens);
+    checks.add(what + ": a planted off-by-one shows in the logits",
+               wrong.pass.result.has_value() && wrong.pass.logits != first->pass.logits);
   }
 }
 }  // namespace

@@ -26,7 +26,16 @@ Session::Session(probe::StepRunner& runner, KvStore& store, std::int64_t max_bat
       begun_(probe::make_event()),
       ended_(probe::make_event()),
       sampled_(static_cast<std::size_t>(max_batch) * sizeof(std::int32_t)),
-      tokens_(max_batch, runner.shape().vocab, seed, keep_tokens) {}
+      tokens_(max_batch, runner.shape().vocab, seed, keep_tokens),
+      keep_(keep_tokens) {}
+
+void Session::fold_logits(const probe::StepBatch& batch) {
+  const auto rows = static_cast<std::size_t>(
+      std::count_if(batch.requests.begin(), batch.requests.end(), [](const probe::StepRequest& r) { return r.sample; }));
+  std::vector<std::uint16_t> logits(rows * static_cast<std::size_t>(runner_.shape().vocab));
+  CUDA_CHECK(cudaMemcpy(logits.data(), runner_.logits(), logits.size() * sizeof logits[0], cudaMemcpyDeviceToHost));
+  for (const std::uint16_t x : logits) logits_ = (logits_ ^ x) * 1099511628211U;
+}
 
 void Session::start(std::int64_t first_arrival_ns) {
   at_start_ = before_ = store_.driver_work();
@@ -65,6 +74,7 @@ StepTiming Session::run(const IterationPlan& plan) {
   const std::int64_t queued = now_ns();
   CUDA_CHECK(cudaStreamSynchronize(stream_.get()));
   tokens_.sampled(plan, {sampled_.as<std::int32_t>(), sampled_.bytes() / sizeof(std::int32_t)});
+  if (keep_) fold_logits(batch);
   expected_ = plan.occupancy;
   ran_ = true;
 

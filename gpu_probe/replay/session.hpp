@@ -31,12 +31,15 @@ class Session final : public StepExecutor {
   /// What the last iteration was made of; the engine's record is the caller's to add.
   [[nodiscard]] MeasuredIteration& last() { return last_; }
   [[nodiscard]] const TokenBook& tokens() const { return tokens_; }
+  /// With keep_tokens: a fingerprint of every logit that was sampled from, in order.
+  [[nodiscard]] std::uint64_t logits() const { return logits_; }
   [[nodiscard]] DriverTotals driver() const;
 
  private:
   using Clock = std::chrono::steady_clock;
   [[nodiscard]] std::int64_t now_ns() const { return std::chrono::nanoseconds(Clock::now() - origin_).count(); }
   void check_held(const Occupancy& occupancy) const;
+  void fold_logits(const probe::StepBatch& batch);
 
   probe::StepRunner& runner_;
   KvStore& store_;
@@ -45,6 +48,8 @@ class Session final : public StepExecutor {
   probe::Event begun_, ended_;
   probe::PinnedBuffer sampled_;
   TokenBook tokens_;
+  bool keep_;
+  std::uint64_t logits_ = 1469598103934665603U;
   MeasuredIteration last_;
   DriverWork at_start_, before_;
   std::uint64_t hurried_at_start_ = 0;
