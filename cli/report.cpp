@@ -1,10 +1,10 @@
 // stowage report DIR...: the page of a result folder again, or one page of several folders.
+#include <fmt/format.h>
+
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <sstream>
-
-#include <fmt/format.h>
 
 #include "base/error.hpp"
 #include "cli/commands.hpp"
@@ -19,8 +19,9 @@ ReportInput load_report(const std::string& folder) {
   const fs::path path = fs::path(folder) / "report.json";
   std::ifstream in(path, std::ios::binary);
   if (!in) {
-    throw InputError({folder, 0, 0}, fmt::format("no report.json can be read here; give a folder that 'stowage run … -o' "
-                                                 "has written"));
+    throw InputError({folder, 0, 0},
+                     fmt::format("no report.json can be read here; give a folder that 'stowage run … -o' "
+                                 "has written"));
   }
   const std::string text{std::istreambuf_iterator<char>(in), {}};
   return from_saved(text, path.string());
@@ -46,7 +47,8 @@ Outcome make_report(const Options& options) {
   if (inputs.size() > 1 && options.output.empty()) {
     throw InputError({}, "a page of several folders has no place of its own; say where with -o FILE.html");
   }
-  const fs::path path = options.output.empty() ? fs::path(options.inputs.front()) / "report.html" : fs::path(options.output);
+  const fs::path path =
+      options.output.empty() ? fs::path(options.inputs.front()) / "report.html" : fs::path(options.output);
   if (!options.output.empty() && fs::exists(path) && !options.force) {
     throw InputError({path.string(), 0, 0}, "this file is there already; replace it with --force");
   }

@@ -1,14 +1,14 @@
 #include "cli/sensitivity.hpp"
 
-#include <algorithm>
-#include <cmath>
-#include <functional>
-#include <memory>
-
 #include <fmt/format.h>
 #include <tbb/info.h>
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <memory>
 
 #include "base/error.hpp"
 #include "cli/interrupt.hpp"
@@ -115,7 +115,8 @@ class Study {
     const int cores = tbb::info::default_concurrency();
     tbb::task_arena arena(options_.jobs > 0 ? std::min(options_.jobs, cores) : cores);
     arena.execute([&] {
-      tbb::parallel_for(std::size_t{0}, tasks_.size(), [&](std::size_t i) { one(tasks_[i]); }, tbb::simple_partitioner{});
+      tbb::parallel_for(
+          std::size_t{0}, tasks_.size(), [&](std::size_t i) { one(tasks_[i]); }, tbb::simple_partitioner{});
     });
     check_interrupted();
   }
@@ -142,8 +143,7 @@ class Study {
       if (r.completed > 0) *task.out = WhatIf::Outcome{ttft.quantile_ns(r, 0.99), r.requests_per_s()};
     } catch (const InputError&) {
       // Not possible with this scenario: no outcome.
-    } catch (const InfeasibleError&) {
-    }
+    } catch (const InfeasibleError&) {}
   }
 
   const Options& options_;
@@ -158,18 +158,19 @@ Sensitivity measure_sensitivity(const Options& options, const Scenario& s, const
   study.change("arrival rate", 1 - step, 1 + step, "20 % less", "20 % more", [&](std::size_t, double f) {
     return std::vector<std::string>{fmt::format("workload.rate_scale={:.6g}", s.workload.rate_scale * f)};
   });
-  study.change("prompts and outputs", 1 - step, 1 + step, "20 % shorter", "20 % longer",
-               [](std::size_t, double) { return std::vector<std::string>{}; }, 1);
+  study.change(
+      "prompts and outputs", 1 - step, 1 + step, "20 % shorter", "20 % longer",
+      [](std::size_t, double) { return std::vector<std::string>{}; }, 1);
   if (s.memory.kv_pool || s.memory.kv_tokens) {
     const double pool = static_cast<double>(s.runs.front().kv.pool.count());
     study.change("KV pool", 1 - step, 1 + step, "20 % less", "20 % more", [&, pool](std::size_t, double f) {
       return std::vector<std::string>{fmt::format("memory={{kv_pool: {:.0f}B}}", pool * f)};
     });
   } else {
-    study.change("GPU memory utilization", 1 - utilization_step, 1 + utilization_step,
-                 utilization(s, 1 - utilization_step), utilization(s, 1 + utilization_step), [&](std::size_t, double f) {
-                   return std::vector<std::string>{"memory.utilization=" + utilization(s, f)};
-                 });
+    study.change(
+        "GPU memory utilization", 1 - utilization_step, 1 + utilization_step, utilization(s, 1 - utilization_step),
+        utilization(s, 1 + utilization_step),
+        [&](std::size_t, double f) { return std::vector<std::string>{"memory.utilization=" + utilization(s, f)}; });
   }
   study.change("block or page size", 0.5, 2, "half", "double", [&](std::size_t run, double f) {
     const std::string set = size_set(s, run, f);

@@ -55,8 +55,8 @@ ReportInput combine(std::vector<NamedInput> all, std::string command) {
     for (RunResult& run : in.runs) {
       const bool shared = std::ranges::any_of(all, [&](const NamedInput& other) {
         return &other != &n && std::ranges::any_of(other.input.runs, [&](const RunResult& r) {
-                 return r.manager.name == run.manager.name;
-               });
+          return r.manager.name == run.manager.name;
+        });
       });
       if (shared) run.name += " · " + n.folder;
     }

@@ -144,8 +144,9 @@ Figure histogram(const Histogram& h) {
       line.x.push_back(s.edges[i]);
       line.y.push_back(s.counts[i]);
       if (s.counts[i] > 0 && group.rows.size() < table_rows) {
-        group.rows.push_back({{shown(h.x.unit, s.edges[i]), s.series},
-                              {{shown(h.x.unit, s.edges[i + 1])}, {text::count(static_cast<std::uint64_t>(s.counts[i]))}}});
+        group.rows.push_back(
+            {{shown(h.x.unit, s.edges[i]), s.series},
+             {{shown(h.x.unit, s.edges[i + 1])}, {text::count(static_cast<std::uint64_t>(s.counts[i]))}}});
       }
     }
     line.x.push_back(s.edges[n]);
@@ -160,10 +161,11 @@ Figure tornado(Name title, std::string sentence, Tornado t) {
   const auto reach = [&](const Tornado::Change& c) {
     return std::max(std::abs(c.low.value_or(t.base) - t.base), std::abs(c.high.value_or(t.base) - t.base));
   };
-  std::ranges::stable_sort(t.changes, std::greater<>{}, [&](const Tornado::Change& c) {
-    return c.note.empty() ? reach(c) : -1.0;
-  });
-  Table table{title.text, {"what changes", "", t.axis.name, "", t.axis.name}, {{"", {}}},
+  std::ranges::stable_sort(t.changes, std::greater<>{},
+                           [&](const Tornado::Change& c) { return c.note.empty() ? reach(c) : -1.0; });
+  Table table{title.text,
+              {"what changes", "", t.axis.name, "", t.axis.name},
+              {{"", {}}},
               "Unchanged: " + shown(t.axis.unit, t.base) + "."};
   for (const Tornado::Change& c : t.changes) {
     if (!c.note.empty()) {

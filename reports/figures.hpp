@@ -11,13 +11,13 @@ namespace stowage::page {
 
 /// One candidate of a plan or sweep.
 struct Candidate {
-  std::string name = {};     // "tensor 2, 3 replicas"
-  std::string series = {};   // its manager
-  std::string badge = {};    // deployability of the manager
-  double x = 0, y = 0;  // as the axes say
+  std::string name = {};    // "tensor 2, 3 replicas"
+  std::string series = {};  // its manager
+  std::string badge = {};   // deployability of the manager
+  double x = 0, y = 0;      // as the axes say
   bool feasible = true;
   bool on_front = false;  // the caller has computed the front
-  std::string set = {};        // "--set cluster.tensor=2": shown on hover and in the table, to copy
+  std::string set = {};   // "--set cluster.tensor=2": shown on hover and in the table, to copy
 };
 struct Pareto {
   std::string title = {}, sentence = {};

@@ -21,8 +21,9 @@ namespace stowage {
 namespace fs = std::filesystem;
 namespace {
 /// What a run may leave in its folder; with --force, those not written again would speak of another run.
-constexpr std::array<std::string_view, 8> result_names = {"report.html", "summary.json",  "requests.csv", "iterations.csv",
-                                                          "memory.csv",  "resolved.yaml", "report.json",  "trace.perfetto.json"};
+constexpr std::array<std::string_view, 8> result_names = {"report.html",    "summary.json",       "requests.csv",
+                                                          "iterations.csv", "memory.csv",         "resolved.yaml",
+                                                          "report.json",    "trace.perfetto.json"};
 
 [[noreturn]] void fail(const std::string& what, const fs::path& path, const std::string& reason) {
   throw EnvironmentError(what + " '" + path.string() + "': " + reason);

@@ -45,9 +45,9 @@ Json sensitivity(const ReportInput& input) {
   const auto outcomes = [&](const WhatIf::Outcomes& all) {
     Json out = Json::object();
     for (std::size_t i = 0; i < std::min(all.size(), input.runs.size()); ++i) {
-      out[input.runs[i].name] = all[i] ? Json{{"ttft_p99_s", seconds(all[i]->ttft_p99_ns)},
-                                              {"requests_per_s", all[i]->requests_per_s}}
-                                       : Json(nullptr);
+      out[input.runs[i].name] =
+          all[i] ? Json{{"ttft_p99_s", seconds(all[i]->ttft_p99_ns)}, {"requests_per_s", all[i]->requests_per_s}}
+                 : Json(nullptr);
     }
     return out;
   };
@@ -60,7 +60,8 @@ Json sensitivity(const ReportInput& input) {
     changes.push_back({{"what", w.what}, {"change", w.low_text}, {"set", w.low_set}, {"runs", outcomes(w.low)}});
     changes.push_back({{"what", w.what}, {"change", w.high_text}, {"set", w.high_set}, {"runs", outcomes(w.high)}});
   }
-  return {{"of", s.basis.empty() ? "all requests" : s.basis}, {"base", outcomes(s.base)}, {"changes", std::move(changes)}};
+  return {
+      {"of", s.basis.empty() ? "all requests" : s.basis}, {"base", outcomes(s.base)}, {"changes", std::move(changes)}};
 }
 
 Json run_json(const ReportInput& input, const RunResult& run) {

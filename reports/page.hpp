@@ -4,10 +4,9 @@
 // escaped, and under every figure one sentence above it and its table below. figures.hpp has ready-made figures.
 //
 //   page::Page p{.kind = "plan report", .title = scenario_name, .version = ..., .summary_json = text};
-//   p.verdict = {page::Tone::good, "PASS", "6 GPUs serve 20 requests/s.", {"The next cheaper layout misses ttft_p99."}};
-//   p.series = {{"paged-16"}, {"vattention-2MiB"}};
-//   p.sections.push_back({"pareto", "What it costs", "Each point is ...", {page::pareto(points)}});
-//   std::string html = page::to_html(p);
+//   p.verdict = {page::Tone::good, "PASS", "6 GPUs serve 20 requests/s.", {"The next cheaper layout misses
+//   ttft_p99."}}; p.series = {{"paged-16"}, {"vattention-2MiB"}}; p.sections.push_back({"pareto", "What it costs",
+//   "Each point is ...", {page::pareto(points)}}); std::string html = page::to_html(p);
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -87,16 +86,16 @@ struct Axis {
 struct Line {
   std::string series = {};
   std::vector<double> x = {}, y = {};
-  std::vector<double> low = {}, high = {};              // error bars, as long as x or empty
-  std::vector<std::string> tips = {};                   // of each point, or empty
-  std::vector<std::pair<double, double>> ticks = {};    // signs on the curve: p50, p95, p99
+  std::vector<double> low = {}, high = {};            // error bars, as long as x or empty
+  std::vector<std::string> tips = {};                 // of each point, or empty
+  std::vector<std::pair<double, double>> ticks = {};  // signs on the curve: p50, p95, p99
   bool line = true, points = false, step = false, area = false, dashed = false;
 };
 struct Limit {
   double at = 0;
   std::string text = {};
-  bool on_x = false;         // else a line across, at y = at
-  bool bad_beyond = false;   // what lies above it is shaded
+  bool on_x = false;        // else a line across, at y = at
+  bool bad_beyond = false;  // what lies above it is shaded
 };
 struct Point {
   double x = 0, y = 0;
@@ -115,12 +114,12 @@ struct Stack {
     std::string name = {}, colour = {};
     std::vector<double> values = {};
   };
-  std::string series = {};              // colours the first curve below
-  std::vector<double> starts_s = {};    // values hold from here to the next
-  double end_s = 0, whole = 0;     // of this run
-  std::vector<Band> bands = {};         // bytes, bottom to top
-  std::vector<Band> below = {};         // at most two: "running" left, "waiting" right
-  double axis_end_s = 0;           // shared by the figures of a section
+  std::string series = {};            // colours the first curve below
+  std::vector<double> starts_s = {};  // values hold from here to the next
+  double end_s = 0, whole = 0;        // of this run
+  std::vector<Band> bands = {};       // bytes, bottom to top
+  std::vector<Band> below = {};       // at most two: "running" left, "waiting" right
+  double axis_end_s = 0;              // shared by the figures of a section
   std::vector<double> below_max = {};
 };
 
@@ -129,8 +128,9 @@ struct Occupancy {
   std::vector<double> at_s = {};
   double end_s = 0;
   std::size_t rows = 0;
-  std::vector<std::array<std::uint8_t, 3>> cells = {};  // column by column, bottom up: live, empty, cached in fifteenths
-  std::vector<bool> refused = {};                       // per column: what is free was refused to the head of the queue
+  std::vector<std::array<std::uint8_t, 3>> cells =
+      {};                          // column by column, bottom up: live, empty, cached in fifteenths
+  std::vector<bool> refused = {};  // per column: what is free was refused to the head of the queue
   std::int64_t pool_bytes = 0;
 };
 
@@ -138,16 +138,16 @@ struct Occupancy {
 struct HeatMap {
   std::string x_name = {}, y_name = {}, value_name = {};
   std::vector<std::string> columns = {}, rows = {};  // at most 64 each are drawn
-  std::vector<double> values = {};              // row by row
+  std::vector<double> values = {};                   // row by row
 };
 
 /// What one number becomes when one thing changes.
 struct Tornado {
   struct Change {
-    std::string what = {};                              // "arrival rate"
-    std::string low_text = {}, high_text = {};               // "-20 %", "+20 %"
-    std::optional<double> low = {}, high = {};     // nullopt = not possible
-    std::string note = {};                         // "not modelled": stands instead of bars
+    std::string what = {};                      // "arrival rate"
+    std::string low_text = {}, high_text = {};  // "-20 %", "+20 %"
+    std::optional<double> low = {}, high = {};  // nullopt = not possible
+    std::string note = {};                      // "not modelled": stands instead of bars
   };
   Axis axis = {};
   double base = 0;
@@ -198,7 +198,7 @@ struct Code {
 /// Which colour is what, for figures that share it.
 struct Legend {
   std::vector<Share> entries = {};  // label, colour, shown = what it means
-  bool all_series = false;     // instead: the page's series
+  bool all_series = false;          // instead: the page's series
 };
 struct Figures {
   std::vector<Figure> figures = {};  // beside each other where there is room

@@ -75,9 +75,12 @@ std::size_t Writer::series_index(const std::string& series) {
 
 std::string Writer::mark(const std::string& series) {
   static constexpr std::array<std::string_view, shapes_count> shapes = {
-      R"(<circle cx="7" cy="7" r="5.5"/>)",         R"(<path d="M7 1 13 12.5H1z"/>)",
-      R"(<path d="M7 .5 13.5 7 7 13.5.5 7z"/>)",    R"(<path d="M1.5 1.5h11v11h-11z"/>)",
-      R"(<rect x="1" y="3" width="12" height="8" rx="3"/>)", R"(<path d="M7 1 12 13 7 10 2 13z"/>)",
+      R"(<circle cx="7" cy="7" r="5.5"/>)",
+      R"(<path d="M7 1 13 12.5H1z"/>)",
+      R"(<path d="M7 .5 13.5 7 7 13.5.5 7z"/>)",
+      R"(<path d="M1.5 1.5h11v11h-11z"/>)",
+      R"(<rect x="1" y="3" width="12" height="8" rx="3"/>)",
+      R"(<path d="M7 1 12 13 7 10 2 13z"/>)",
       R"(<path d="M7 13 2 6a5 5 0 1 1 10 0z"/>)"};
   if (series.empty()) return "";
   const std::size_t i = series_index(series);
@@ -99,8 +102,7 @@ std::string Writer::evidence_badge(std::string_view element) const {
 }
 
 std::string Writer::name(const Name& n) {
-  const std::string badge =
-      n.badge.empty() ? "" : fmt::format("<small class=\"ships\">{}</small>", html(n.badge));
+  const std::string badge = n.badge.empty() ? "" : fmt::format("<small class=\"ships\">{}</small>", html(n.badge));
   return fmt::format("<span class=\"name\">{}{}{}</span>", mark(n.series), html(n.text), badge);
 }
 
@@ -122,7 +124,9 @@ std::string Writer::table(const Table& table, bool framed) {
     out += "</tbody>\n";
   }
   out += "</table>";
-  if (!framed) return "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"" + html(table.label) + "\">" + out + "</div>";
+  if (!framed)
+    return "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"" + html(table.label) + "\">" + out +
+           "</div>";
   return fmt::format(
       "<div class=\"framed\"><p class=\"remark\">{}<span>{}</span></p><div class=\"scroll\" tabindex=\"0\" "
       "role=\"region\" aria-label=\"{}\">{}</div></div>\n",
@@ -131,8 +135,9 @@ std::string Writer::table(const Table& table, bool framed) {
 
 std::string Writer::folded(const Table& t) {
   if (row_count(t) == 0) return "";
-  return fmt::format("<details class=\"data\"><summary>Table</summary><p class=\"remark\">{}<span>{}</span></p>{}</details>",
-                     evidence_badge("span"), html(t.remark), table(t, false));
+  return fmt::format(
+      "<details class=\"data\"><summary>Table</summary><p class=\"remark\">{}<span>{}</span></p>{}</details>",
+      evidence_badge("span"), html(t.remark), table(t, false));
 }
 
 std::string Writer::figure(const Figure& f) {
@@ -143,9 +148,11 @@ std::string Writer::figure(const Figure& f) {
     std::size_t lanes = 0;  // charts of rows grow with them
     if (const auto* t = std::get_if<Timeline>(&f.chart)) lanes = t->lanes.size();
     if (const auto* t = std::get_if<Tornado>(&f.chart)) lanes = t->changes.size();
-    const std::string height = lanes == 0 ? "" : fmt::format(" style=\"height:{}px\"", 70 + 34 * std::min<std::size_t>(lanes, 40));
+    const std::string height =
+        lanes == 0 ? "" : fmt::format(" style=\"height:{}px\"", 70 + 34 * std::min<std::size_t>(lanes, 40));
     out += fmt::format(
-        "<div class=\"chart {0}\" data-figure=\"{1}\" data-chart=\"{0}\" role=\"img\" aria-label=\"{2}: {3}\"{4}></div>\n",
+        "<div class=\"chart {0}\" data-figure=\"{1}\" data-chart=\"{0}\" role=\"img\" aria-label=\"{2}: "
+        "{3}\"{4}></div>\n",
         chart_kind(f.chart), charts_.size(), html(f.title.text), html(f.sentence), height);
     charts_.push_back(json);
     if (!f.note.empty()) out += "<p class=\"note\">" + html(f.note) + "</p>\n";
@@ -197,7 +204,8 @@ std::string Writer::code(const Code& c) {
       "<pre id=\"{0}\" class=\"{1}\" tabindex=\"0\">{2}</pre></div>";
   const std::string id = fmt::format("copy-{}", copies_++);
   const std::string pre = fmt::format(form, id, c.folded ? "" : "line", html(c.text));
-  if (!c.folded) return "<div class=\"panel\">" + (c.title.empty() ? "" : "<h3>" + html(c.title) + "</h3>") + pre + "</div>\n";
+  if (!c.folded)
+    return "<div class=\"panel\">" + (c.title.empty() ? "" : "<h3>" + html(c.title) + "</h3>") + pre + "</div>\n";
   return "<div class=\"panel\"><details><summary>" + html(c.title) + "</summary>" + pre + "</details></div>\n";
 }
 

@@ -83,25 +83,27 @@ std::string json(const Plot& plot, Writer& writer) {
         "\"step\":{},\"area\":{},\"dashed\":{}}}",
         lines.empty() ? "" : ",", writer.series_index(line.series), numbers(line.x), numbers(line.y), numbers(line.low),
         numbers(line.high), texts(line.tips),
-        array(line.ticks, [](const auto& p) { return "[" + number(p.first) + "," + number(p.second) + "]"; }), line.line,
-        line.points, line.step, line.area, line.dashed);
+        array(line.ticks, [](const auto& p) { return "[" + number(p.first) + "," + number(p.second) + "]"; }),
+        line.line, line.points, line.step, line.area, line.dashed);
   }
   if (x.empty()) return "";
   for (const Limit& limit : plot.limits) {  // a limit just out of reach is worth seeing
     Range& range = limit.on_x ? x : y;
+    const bool log = limit.on_x ? plot.x.log : plot.y.log;
     if (limit.at > range.high && limit.at < range.high * 4) range.add(limit.at * 1.15);
+    if (log && limit.at < range.least_positive && limit.at > range.least_positive / 10) range.add(limit.at / 1.15);
   }
-  return fmt::format(
-      "{{\"kind\":\"plot\",\"x\":{},\"y\":{},\"lines\":[{}],\"limits\":{},\"points\":{}}}", axis(plot.x, x),
-      axis(plot.y, y), lines,
-      array(plot.limits,
-            [](const Limit& l) {
-              return fmt::format("{{\"at\":{},\"text\":{},\"x\":{},\"bad\":{}}}", number(l.at), quoted(l.text), l.on_x,
-                                 l.bad_beyond);
-            }),
-      array(plot.points, [](const Point& p) {
-        return fmt::format("{{\"x\":{},\"y\":{},\"text\":{}}}", number(p.x), number(p.y), quoted(p.text));
-      }));
+  return fmt::format("{{\"kind\":\"plot\",\"x\":{},\"y\":{},\"lines\":[{}],\"limits\":{},\"points\":{}}}",
+                     axis(plot.x, x), axis(plot.y, y), lines,
+                     array(plot.limits,
+                           [](const Limit& l) {
+                             return fmt::format("{{\"at\":{},\"text\":{},\"x\":{},\"bad\":{}}}", number(l.at),
+                                                quoted(l.text), l.on_x, l.bad_beyond);
+                           }),
+                     array(plot.points, [](const Point& p) {
+                       return fmt::format("{{\"x\":{},\"y\":{},\"text\":{}}}", number(p.x), number(p.y),
+                                          quoted(p.text));
+                     }));
 }
 
 std::string json(const Stack& stack, Writer& writer) {
@@ -124,8 +126,8 @@ std::string json(const Occupancy& map, Writer&) {
   static constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   std::string cells, refused;
   for (const auto& [live, empty, cached] : map.cells) {
-    const unsigned bits = (std::min<unsigned>(live, 15) << 8) | (std::min<unsigned>(empty, 15) << 4) |
-                          std::min<unsigned>(cached, 15);
+    const unsigned bits =
+        (std::min<unsigned>(live, 15) << 8) | (std::min<unsigned>(empty, 15) << 4) | std::min<unsigned>(cached, 15);
     cells += letters[bits >> 6];
     cells += letters[bits & 63];
   }
@@ -182,13 +184,12 @@ std::string json(const Timeline& t, Writer& writer) {
   double end = 0;
   for (const Timeline::Lane& lane : t.lanes) {
     for (const Timeline::Span& s : lane.spans) end = std::max(end, s.to_s);
-    lanes += fmt::format(
-        "{}{{\"name\":{},\"s\":{},\"spans\":{}}}", lanes.empty() ? "" : ",", quoted(lane.name.text),
-        lane.name.series.empty() ? "null" : std::to_string(writer.series_index(lane.name.series)),
-        array(lane.spans, [](const Timeline::Span& s) {
-          return fmt::format("{{\"phase\":{},\"from\":{},\"to\":{},\"stalled\":{}}}", quoted(s.phase), number(s.from_s),
-                             number(s.to_s), number(s.stalled_s));
-        }));
+    lanes += fmt::format("{}{{\"name\":{},\"s\":{},\"spans\":{}}}", lanes.empty() ? "" : ",", quoted(lane.name.text),
+                         lane.name.series.empty() ? "null" : std::to_string(writer.series_index(lane.name.series)),
+                         array(lane.spans, [](const Timeline::Span& s) {
+                           return fmt::format("{{\"phase\":{},\"from\":{},\"to\":{},\"stalled\":{}}}", quoted(s.phase),
+                                              number(s.from_s), number(s.to_s), number(s.stalled_s));
+                         }));
   }
   if (!(end > 0) || !std::isfinite(end)) return "";
   return fmt::format("{{\"kind\":\"timeline\",\"end\":{},\"lanes\":[{}]}}", number(end), lanes);

@@ -23,7 +23,8 @@ class Events {
     add(R"({{"ph":"M","name":"{}","pid":{},"tid":{},"args":{{"name":{}}}}})", what, pid, tid, json_text(text));
   }
   /// `args` is JSON.
-  void slice(std::string_view name, std::size_t pid, int tid, std::int64_t from_ns, std::int64_t ns, const std::string& args) {
+  void slice(std::string_view name, std::size_t pid, int tid, std::int64_t from_ns, std::int64_t ns,
+             const std::string& args) {
     add(R"({{"ph":"X","name":"{}","pid":{},"tid":{},"ts":{:.3f},"dur":{:.3f},"args":{}}})", name, pid, tid, us(from_ns),
         us(ns), args);
   }
@@ -44,17 +45,19 @@ class Events {
 void iterations(Events& events, std::size_t pid, const RunTrace& trace) {
   std::uint64_t index = 0;
   for (const TracedIteration& t : trace.iterations) {
-    events.slice("iteration", pid, iterations_track, t.start_ns, t.stall_ns + t.step_ns,
-                 fmt::format(R"({{"index":{},"prefill_tokens":{},"decode_requests":{},"pages_mapped":{},"pages_unmapped":{}}})",
-                             index++, t.prefill_tokens, t.decode_seqs, t.pages_mapped, t.pages_unmapped));
+    events.slice(
+        "iteration", pid, iterations_track, t.start_ns, t.stall_ns + t.step_ns,
+        fmt::format(R"({{"index":{},"prefill_tokens":{},"decode_requests":{},"pages_mapped":{},"pages_unmapped":{}}})",
+                    index++, t.prefill_tokens, t.decode_seqs, t.pages_mapped, t.pages_unmapped));
     if (t.stall_ns > 0) events.slice("stall on mapping", pid, iterations_track, t.start_ns, t.stall_ns, "{}");
     if (t.mapper_ns > 0) {
       events.slice("map ahead", pid, mapper_track, t.start_ns + t.stall_ns, t.mapper_ns,
                    fmt::format(R"({{"pages_mapped":{},"pages_unmapped":{}}})", t.pages_mapped, t.pages_unmapped));
     }
-    events.counter("KV memory, MiB", pid, t.start_ns,
-                   fmt::format(R"({{"live":{:.1f},"held, empty":{:.1f},"cached":{:.1f}}})", double(t.live_bytes) / (1 << 20),
-                               double(t.held_bytes - t.live_bytes) / (1 << 20), double(t.cached_bytes) / (1 << 20)));
+    events.counter(
+        "KV memory, MiB", pid, t.start_ns,
+        fmt::format(R"({{"live":{:.1f},"held, empty":{:.1f},"cached":{:.1f}}})", double(t.live_bytes) / (1 << 20),
+                    double(t.held_bytes - t.live_bytes) / (1 << 20), double(t.cached_bytes) / (1 << 20)));
     events.counter("requests", pid, t.start_ns, fmt::format(R"({{"running":{},"waiting":{}}})", t.running, t.waiting));
   }
 }
@@ -76,9 +79,10 @@ void requests(Events& events, std::size_t pid, const RunTrace& trace) {
     } else {
       *free = r->spans.back().to_ns;
     }
-    events.slice(fmt::format("request {}", r->id), pid, tid, r->spans.front().from_ns,
-                 r->spans.back().to_ns - r->spans.front().from_ns,
-                 fmt::format(R"({{"id":{},"prompt_tokens":{},"output_tokens":{}}})", r->id, r->prompt_tokens, r->output_tokens));
+    events.slice(
+        fmt::format("request {}", r->id), pid, tid, r->spans.front().from_ns,
+        r->spans.back().to_ns - r->spans.front().from_ns,
+        fmt::format(R"({{"id":{},"prompt_tokens":{},"output_tokens":{}}})", r->id, r->prompt_tokens, r->output_tokens));
     for (const PhaseSpan& s : r->spans) {
       events.slice(phase_names[static_cast<std::size_t>(s.phase)], pid, tid, s.from_ns, s.to_ns - s.from_ns,
                    s.stalled_ns > 0 ? fmt::format(R"({{"stalled_us":{:.3f}}})", us(s.stalled_ns)) : "{}");
@@ -102,7 +106,8 @@ std::string to_perfetto(const ReportInput& input) {
     left_out += fmt::format("{}{}: {} of {} iterations, {} of {} requests", left_out.empty() ? "" : "; ", run.name,
                             run.trace->iterations.size(), run.iterations, run.trace->requests.size(), run.completed);
   }
-  return "{\"displayTimeUnit\":\"ms\",\n\"otherData\":{\"title\":" + json_text(input.title) + ",\"version\":" +
-         json_text(input.version) + ",\"recorded\":" + json_text(left_out) + "},\n\"traceEvents\":[\n" + events.take() + "\n]}\n";
+  return "{\"displayTimeUnit\":\"ms\",\n\"otherData\":{\"title\":" + json_text(input.title) +
+         ",\"version\":" + json_text(input.version) + ",\"recorded\":" + json_text(left_out) +
+         "},\n\"traceEvents\":[\n" + events.take() + "\n]}\n";
 }
 }  // namespace stowage

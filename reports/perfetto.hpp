@@ -1,7 +1,8 @@
 #pragma once
 // trace.perfetto.json: the recorded start of each run in the Chrome trace event format, for ui.perfetto.dev and
-// chrome://tracing. One process a manager; in it the iterations (a stall nested at an iteration's start), the mapper, the
-// requests on as few tracks as hold them side by side, and counters of KV memory and of requests running and waiting.
+// chrome://tracing. One process a manager; in it the iterations (a stall nested at an iteration's start), the mapper,
+// the requests on as few tracks as hold them side by side, and counters of KV memory and of requests running and
+// waiting.
 #include <string>
 
 #include "reports/report_input.hpp"

@@ -39,8 +39,10 @@ std::vector<page::Name> run_columns(const ReportInput& input, std::string first)
 page::Cell passed(bool met) { return {"", met ? Tone::good : Tone::bad, met ? "PASS" : "FAIL"}; }
 
 page::Section slo(const ReportInput& input) {
-  page::Section out{"slo", "Service levels",
-                    "What was asked, and what each manager achieved. Rejected requests are in no percentile.", {}};
+  page::Section out{"slo",
+                    "Service levels",
+                    "What was asked, and what each manager achieved. Rejected requests are in no percentile.",
+                    {}};
   if (input.slo.empty() || input.runs.empty()) return out;
   page::Table table{"Service levels", run_columns(input, "target"), {{"", {}}}, ""};
   auto& rows = table.groups[0].rows;
@@ -77,16 +79,17 @@ page::Row metric_row(const ReportInput& input, const MetricRow& metric) {
   page::Row row{std::string(metric.label), {}};
   for (std::size_t i = 0; i < values.size(); ++i) {
     const bool best = !ranking.alike && std::ranges::find(ranking.best_runs, i) != ranking.best_runs.end();
-    row.cells.push_back(
-        {std::isfinite(values[i]) ? metric.show(values[i]) : "–", best ? Tone::best : Tone::plain});
+    row.cells.push_back({std::isfinite(values[i]) ? metric.show(values[i]) : "–", best ? Tone::best : Tone::plain});
   }
   return row;
 }
 
 page::Section managers(const ReportInput& input) {
-  page::Section out{"managers", "Managers side by side",
+  page::Section out{"managers",
+                    "Managers side by side",
                     "The same requests on the same pool under each memory manager; the full digits are in "
-                    "summary.json.", {}};
+                    "summary.json.",
+                    {}};
   if (input.runs.empty()) return out;
   page::Table table{"Managers side by side", run_columns(input, ""), {}, "Bold: the best, or within 1 % of it."};
   for (const MetricRow& metric : metric_rows(input.runs)) {
@@ -134,9 +137,11 @@ page::Section inputs(const ReportInput& input) {
     for (const Fact& f : c.facts) card.facts.push_back({f.label, f.value});
     cards.cards.push_back(std::move(card));
   }
-  page::Section out{"inputs", "What was simulated",
-                    input.ledger.empty() ? "The requests, the model and the machine."
-                                         : "Workload: " + input.ledger + ".", {}};
+  page::Section out{
+      "inputs",
+      "What was simulated",
+      input.ledger.empty() ? "The requests, the model and the machine." : "Workload: " + input.ledger + ".",
+      {}};
   if (!cards.cards.empty()) out.blocks.emplace_back(std::move(cards));
   return out;
 }
@@ -180,11 +185,15 @@ page::Section provenance(const ReportInput& input) {
                     {"step costs", input.cost_source},
                     {"evidence", words::evidence(input.evidence)},
                     {"time to simulate", wall_ns > 0 ? text::duration(wall_ns) : ""},
-                    {"beside this page", "summary.json (also inside), requests.csv, memory.csv, trace.perfetto.json, "
-                                         "resolved.yaml; report.json rebuilds it: stowage report FOLDER"}}};
-  page::Section out{"provenance", "Provenance",
-                    "This command gives the same numbers again; with -o FOLDER, this page. The page holds summary.json, "
-                    "in a script element of that name; the requests and the full series lie beside it as CSV.", {}};
+                    {"beside this page",
+                     "summary.json (also inside), requests.csv, memory.csv, trace.perfetto.json, "
+                     "resolved.yaml; report.json rebuilds it: stowage report FOLDER"}}};
+  page::Section out{
+      "provenance",
+      "Provenance",
+      "This command gives the same numbers again; with -o FOLDER, this page. The page holds summary.json, "
+      "in a script element of that name; the requests and the full series lie beside it as CSV.",
+      {}};
   out.blocks.emplace_back(page::Code{"", input.command});
   out.blocks.emplace_back(page::Cards{{std::move(facts)}});
   if (!input.resolved_yaml.empty()) out.blocks.emplace_back(page::Code{"Resolved scenario", input.resolved_yaml, true});

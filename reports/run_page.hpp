@@ -28,6 +28,11 @@ inline constexpr std::array<Part, part_count> stacking = {Part::live,     Part::
 /// The signs of runs: one colour a manager, in every folder; one shape a run, or a folder when there are several.
 [[nodiscard]] std::vector<page::Series> run_series(const ReportInput& input);
 
+/// How many runs are drawn, and a sentence when that is not all.
+[[nodiscard]] std::size_t chart_count(const ReportInput& input);
+[[nodiscard]] std::string too_many(const ReportInput& input);
+[[nodiscard]] inline double seconds(std::int64_t ns) { return static_cast<double>(ns) / 1e9; }
+
 [[nodiscard]] page::Section pareto(const ReportInput& input);
 [[nodiscard]] page::Section memory_over_time(const ReportInput& input);
 [[nodiscard]] page::Section waste(const ReportInput& input);

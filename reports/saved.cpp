@@ -68,8 +68,11 @@ Json trace(const RunTrace& t) {
     }
     columns.push_back({c.at_ns, c.refused, std::move(cells)});
   }
-  return {{"occupancy", std::move(columns)}, {"by_address", t.occupancy_by_address}, {"median", spans(t.median)},
-          {"worst", spans(t.worst)},         {"stall_ns", histogram(t.stall_ns)}};
+  return {{"occupancy", std::move(columns)},
+          {"by_address", t.occupancy_by_address},
+          {"median", spans(t.median)},
+          {"worst", spans(t.worst)},
+          {"stall_ns", histogram(t.stall_ns)}};
 }
 RunTrace trace(const Json& j) {
   RunTrace out;
@@ -103,21 +106,26 @@ Json manager(const ManagerSpec& m) {
 ManagerSpec manager(const Json& j) {
   ManagerSpec out{j.at("kind"), j.at("name"), {}};
   for (const auto& [name, value] : j.at("params").items()) {
-    if (value.is_string()) out.params.emplace(name, value.get<std::string>());
-    else if (value.is_number_integer()) out.params.emplace(name, value.get<std::int64_t>());
-    else out.params.emplace(name, value.get<double>());
+    if (value.is_string())
+      out.params.emplace(name, value.get<std::string>());
+    else if (value.is_number_integer())
+      out.params.emplace(name, value.get<std::int64_t>());
+    else
+      out.params.emplace(name, value.get<double>());
   }
   return out;
 }
 
 Json run_json(const RunResult& r) {
   Json rejected = Json::array(), series = Json::array();
-  for (const RejectedRequest& x : r.first_rejected) rejected.push_back({x.id, x.prompt_tokens, x.output_tokens, x.reason});
+  for (const RejectedRequest& x : r.first_rejected)
+    rejected.push_back({x.id, x.prompt_tokens, x.output_tokens, x.reason});
   for (const SeriesPoint& p : r.series) series.push_back({p.start_ns, p.end_ns, p.bytes, p.running, p.waiting});
   Json out = {{"name", r.name},
               {"manager", manager(r.manager)},
-              {"counts", {r.submitted, r.completed, r.rejected, r.unfinished, r.preemptions, r.iterations,
-                          r.prompt_tokens, r.output_tokens}},
+              {"counts",
+               {r.submitted, r.completed, r.rejected, r.unfinished, r.preemptions, r.iterations, r.prompt_tokens,
+                r.output_tokens}},
               {"times_ns", {r.first_arrival_ns, r.makespan_ns, r.wall_ns}},
               {"first_rejected", std::move(rejected)},
               {"ttft_ns", histogram(r.ttft_ns)},
@@ -129,8 +137,9 @@ Json run_json(const RunResult& r) {
               {"pool", {r.pool_bytes, r.pool_tokens, r.bytes_per_token, r.peak_committed_bytes, r.peak_live_bytes}},
               {"mean_fraction", r.mean_fraction},
               {"series", std::move(series)},
-              {"vmm", {r.vmm.map_calls, r.vmm.unmap_calls, r.vmm.busy_ns, r.vmm.stall_ns, r.vmm.stall_max_ns,
-                       r.vmm.stalled_iterations}}};
+              {"vmm",
+               {r.vmm.map_calls, r.vmm.unmap_calls, r.vmm.busy_ns, r.vmm.stall_ns, r.vmm.stall_max_ns,
+                r.vmm.stalled_iterations}}};
   if (r.trace) out["trace"] = trace(*r.trace);
   return out;
 }
@@ -168,16 +177,22 @@ Json outcomes(const WhatIf::Outcomes& all) {
 WhatIf::Outcomes outcomes(const Json& j) {
   WhatIf::Outcomes out;
   for (const Json& o : j) {
-    if (o.is_null()) out.emplace_back();
-    else out.push_back(WhatIf::Outcome{real(o.at(0)), real(o.at(1))});
+    if (o.is_null())
+      out.emplace_back();
+    else
+      out.push_back(WhatIf::Outcome{real(o.at(0)), real(o.at(1))});
   }
   return out;
 }
 Json sensitivity(const Sensitivity& s) {
   Json changes = Json::array();
   for (const WhatIf& w : s.changes) {
-    changes.push_back({{"what", w.what}, {"texts", {w.low_text, w.high_text}}, {"sets", {w.low_set, w.high_set}},
-                       {"low", outcomes(w.low)}, {"high", outcomes(w.high)}, {"note", w.note}});
+    changes.push_back({{"what", w.what},
+                       {"texts", {w.low_text, w.high_text}},
+                       {"sets", {w.low_set, w.high_set}},
+                       {"low", outcomes(w.low)},
+                       {"high", outcomes(w.high)},
+                       {"note", w.note}});
   }
   return {{"basis", s.basis}, {"base", outcomes(s.base)}, {"changes", std::move(changes)}};
 }
@@ -251,8 +266,9 @@ ReportInput from_saved(std::string_view text, const std::string& file) {
     throw InputError({file, 0, 0}, "this is not a report.json that stowage wrote (run … -o writes one)");
   }
   if (j.at("schema") != schema) {
-    throw InputError({file, 0, 0}, fmt::format("this has schema {}, and this stowage reads {}; run the scenario again",
-                                               j.at("schema").dump(-1, ' ', true, Json::error_handler_t::replace), schema));
+    throw InputError({file, 0, 0},
+                     fmt::format("this has schema {}, and this stowage reads {}; run the scenario again",
+                                 j.at("schema").dump(-1, ' ', true, Json::error_handler_t::replace), schema));
   }
   try {
     return input_of(j);

@@ -1,6 +1,6 @@
 #pragma once
-// report.json: a ReportInput as it was, so that `stowage report FOLDER` makes the same page again, byte for byte, or one
-// page of several folders. It holds what summary.json rounds away (whole distributions, series, samples); recorded
+// report.json: a ReportInput as it was, so that `stowage report FOLDER` makes the same page again, byte for byte, or
+// one page of several folders. It holds what summary.json rounds away (whole distributions, series, samples); recorded
 // iterations and requests stay in trace.perfetto.json.
 #include <string>
 #include <string_view>

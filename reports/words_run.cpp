@@ -10,11 +10,11 @@
 
 namespace stowage::words {
 namespace {
-double seconds_total(const RequestTrace& r) {
+double total_ns(const RequestTrace& r) {
   return r.spans.empty() ? 0 : static_cast<double>(r.spans.back().to_ns - r.spans.front().from_ns);
 }
 
-/// "queue 1.2 s, decode 3.4 s", what took most first, at most three.
+/// "56.0 s, of which queue 55.0 s": what took most.
 std::string spent(const RequestTrace& r) {
   std::array<double, phase_names.size()> by_phase{};
   double stalled = 0;
@@ -26,11 +26,7 @@ std::string spent(const RequestTrace& r) {
   for (std::size_t i = 0; i < by_phase.size(); ++i) named.emplace_back(by_phase[i], phase_names[i]);
   named.emplace_back(stalled, "stalled on mapping");
   std::ranges::stable_sort(named, std::greater<>{}, &std::pair<double, std::string>::first);
-  std::string out;
-  for (std::size_t i = 0; i < 3 && named[i].first > 0; ++i) {
-    out += (i > 0 ? ", " : "") + named[i].second + " " + text::duration(named[i].first);
-  }
-  return out.empty() ? "no time at all" : out;
+  return text::duration(total_ns(r)) + ", of which " + named[0].second + " " + text::duration(named[0].first);
 }
 
 /// The scheduler's limit on running requests, 0 when the scenario does not say.
@@ -45,16 +41,16 @@ std::string bottleneck(const ReportInput& input, const RunResult& run) {
   if (run.completed == 0) return "completed nothing";
   const double wait = queueing.quantile_ns(run, 0.99), whole = e2e.quantile_ns(run, 0.5);
   if (run.preemptions == 0 && wait < 0.25 * whole) return "is short of nothing at this rate: requests hardly wait";
-  const double share = run.pool_bytes > 0
-                           ? static_cast<double>(run.peak_committed_bytes) / static_cast<double>(run.pool_bytes) : 0;
+  const double share =
+      run.pool_bytes > 0 ? static_cast<double>(run.peak_committed_bytes) / static_cast<double>(run.pool_bytes) : 0;
   const double external = run.mean_fraction[static_cast<std::size_t>(Part::external)];
   const std::int64_t limit = batch_limit(input);
   if (run.preemptions > 0 || share > 0.97 || external > 0.05) {
-    return fmt::format("is short of KV memory: {} of it held at most, {} lost on average, {}",
-                       text::percent(share), text::percent(lost_fraction(run)),
-                       text::plural(run.preemptions, "preemption"));
+    return fmt::format("is short of KV memory: {} of it held at most, {} lost on average, {}", text::percent(share),
+                       text::percent(lost_fraction(run)), text::plural(run.preemptions, "preemption"));
   }
-  if (limit > 0 && run.batch_max >= limit) return fmt::format("is held back by max_batch ({})", text::count(static_cast<std::uint64_t>(limit)));
+  if (limit > 0 && run.batch_max >= limit)
+    return fmt::format("is held back by max_batch ({})", text::count(static_cast<std::uint64_t>(limit)));
   return "is short of compute: memory is left, and requests still wait";
 }
 }  // namespace
@@ -66,7 +62,8 @@ std::string stalls(const ReportInput& input) {
     if (!out.empty()) out += " ";
     out += fmt::format("{}: {} of {} iterations wait for mapping, half of them {} or less, 99 % {} or less, in all {}.",
                        run.name, text::count(run.vmm.stalled_iterations), text::count(run.iterations),
-                       text::duration(run.trace->stall_ns.quantile(0.5)), text::duration(run.trace->stall_ns.quantile(0.99)),
+                       text::duration(run.trace->stall_ns.quantile(0.5)),
+                       text::duration(run.trace->stall_ns.quantile(0.99)),
                        text::duration(static_cast<double>(run.vmm.stall_ns)));
   }
   return out.empty() ? "Nothing waited for mapping." : out;
@@ -116,9 +113,8 @@ std::string lives(const ReportInput& input) {
   for (const RunResult& run : input.runs) {
     if (!run.trace || run.trace->worst.spans.empty() || said == 4) continue;
     ++said;
-    out += fmt::format("{}{}: the median request took {} ({}), the p99 one {} ({}).", out.empty() ? "" : " ", run.name,
-                       text::duration(seconds_total(run.trace->median)), spent(run.trace->median),
-                       text::duration(seconds_total(run.trace->worst)), spent(run.trace->worst));
+    out += fmt::format("{}{}: the p99 request took {}; the median one {}.", out.empty() ? "" : " ", run.name,
+                       spent(run.trace->worst), spent(run.trace->median));
   }
   return out;
 }

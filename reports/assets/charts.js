@@ -77,9 +77,9 @@ const stowageCharts = (() => {
       const unit = unitOf(a.unit, Math.max(Math.abs(a.min), Math.abs(a.max)));
       const step = niceStep((a.max - a.min) / unit, Math.max(2, Math.min(8, size / (side === "x" ? 90 : 44)))) * unit;
       const exact = a.unit === "share";
-      const max = exact ? a.max : Math.ceil(a.max / step - 1e-9) * step;
-      return {to: v => v, from: v => v, low: a.min, high: max,
-              option: {...common, min: a.min, max, interval: step,
+      const max = exact ? a.max : Math.ceil(a.max / step - 1e-9) * step, min = exact ? a.min : Math.floor(a.min / step + 1e-9) * step;
+      return {to: v => v, from: v => v, low: min, high: max,
+              option: {...common, min, max, interval: step,
                        axisLabel: {...labels, formatter: v => format(Math.abs(v) < step / 1e6 ? 0 : v)}}};
     }
     const low = Math.log10(a.min), high = Math.max(Math.log10(a.max), low + 0.02), ticks = [];
@@ -99,7 +99,9 @@ const stowageCharts = (() => {
     const cloud = d.lines.every(line => line.points || line.dashed) && d.lines.some(line => !line.line);
     const l = look(), option = base(l, cloud ? "item" : "axis"), narrow = element.clientWidth < 520;
     const left = d.y.name ? (narrow ? 68 : 78) : 56, right = narrow ? 16 : 24, top = 26, bottom = 46;
-    const x = scale(l, d.x, element.clientWidth - left - right, "x"), y = scale(l, d.y, element.clientHeight - top - bottom, "y");
+    // Points keep clear of the frame.
+    const roomy = a => cloud && a.log ? {...a, min: a.min / (a.max / a.min) ** 0.08, max: a.max * (a.max / a.min) ** 0.08} : a;
+    const x = scale(l, roomy(d.x), element.clientWidth - left - right, "x"), y = scale(l, roomy(d.y), element.clientHeight - top - bottom, "y");
     option.grid = {left, right, top, bottom};
     option.xAxis = {...x.option, nameGap: 28, splitLine: {show: cloud, lineStyle: {color: l.rule}}};
     option.yAxis = {...y.option, nameGap: left - 18, nameRotate: 90};
@@ -115,7 +117,7 @@ const stowageCharts = (() => {
         name: named(line.s), type: line.line ? "line" : "scatter", step: stepped, showSymbol: line.points, connectNulls: false,
         symbol: shape(line.s), symbolSize: line.points ? (line.line ? 8 : 13) : 9, silent: front, z: front ? 1 : 3,
         lineStyle: {width: front ? 1.4 : 2.2, color: c, type: line.dashed ? [5, 4] : line.area ? "solid" : dash(line.s)},
-        itemStyle: {color: c}, emphasis: {disabled: line.line}, areaStyle: line.area ? {color: c, opacity: 0.16} : undefined,
+        itemStyle: {color: c, opacity: 1}, emphasis: {disabled: line.line}, areaStyle: line.area ? {color: c, opacity: 0.16} : undefined,
         data: points,
         markPoint: !line.ticks.length ? undefined : {symbol: shape(line.s), symbolSize: 9, label: {show: false}, silent: true,
           itemStyle: {color: c}, data: line.ticks.map(([a, b]) => ({coord: [x.to(a), y.to(b)]}))},
@@ -312,9 +314,9 @@ const stowageCharts = (() => {
     const left = narrow ? 112 : 160;
     const x = scale(l, {...d.x, log: false}, element.clientWidth - left - 24, "x");
     option.grid = {left, right: 24, top: 8, bottom: 46};
-    option.xAxis = {...x.option, nameGap: 28, max: d.x.max};
+    option.xAxis = {...x.option, nameGap: 28};
     option.yAxis = {...axis(l), type: "category", inverse: true, data: d.rows.map(r => r.what), splitLine: {show: false}, axisTick: {show: false},
-      axisLabel: {color: l.ink, width: left - 14, overflow: "break", interval: 0}};
+      axisLabel: {color: l.ink, width: left - 14, overflow: "break", interval: 0, lineHeight: 14}};
     const sides = [{k: "low", c: css("--m0")}, {k: "high", c: css("--m1")}];
     option.series = sides.map(({k, c}) => ({
       name: k, type: "custom", data: d.rows.map((r, i) => r[k] === null ? null : [d.base, i, r[k]]).filter(Boolean), encode: {x: [0, 2], y: 1},
@@ -325,7 +327,7 @@ const stowageCharts = (() => {
                 style: {fill: c}};
       }}));
     option.series[0].markLine = {symbol: "none", silent: true, lineStyle: {color: l.ink, type: "solid", width: 1.2}, label: {show: false}, data: [{xAxis: d.base}]};
-    option.series.push({type: "scatter", symbolSize: 1, silent: true, itemStyle: {opacity: 0}, data: d.rows.map((r, i) => r.note ? [d.base, i] : null).filter(Boolean),
+    option.series.push({type: "scatter", symbolSize: 1, silent: true, itemStyle: {color: "transparent"}, data: d.rows.map((r, i) => r.note ? [d.base, i] : null).filter(Boolean),
       label: {show: true, position: "right", color: l.soft, formatter: p => d.rows[p.data[1]].note}});
     option.tooltip.formatter = p => {
       const r = d.rows[p.data[1]], side = (r2, k) => r2[k] === null ? "not possible" : format(r2[k]);
@@ -341,7 +343,7 @@ const stowageCharts = (() => {
     option.grid = {left, right: 24, top: 8, bottom: 46};
     option.xAxis = {...x.option, nameGap: 28};
     option.yAxis = {...axis(l), type: "category", inverse: true, data: d.lanes.map(r => r.name), splitLine: {show: false}, axisTick: {show: false},
-      axisLabel: {color: l.ink, width: left - 14, overflow: "break", interval: 0}};
+      axisLabel: {color: l.ink, width: left - 14, overflow: "break", interval: 0, lineHeight: 14}};
     const spans = d.lanes.flatMap((lane, i) => lane.spans.map((s, k) => [s.from, i, s.to, k]));
     option.series = [{type: "custom", data: spans, encode: {x: [0, 2], y: 1}, clip: true, renderItem: (params, api) => {
       const s = d.lanes[api.value(1)].spans[api.value(3)];

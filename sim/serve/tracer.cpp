@@ -88,7 +88,9 @@ void Tracer::begin_column(std::int64_t now, bool refused) {
   if (columns.size() == RunTrace::max_columns) {
     for (std::size_t i = 1; i < columns.size() / 2; ++i) columns[i] = std::move(columns[2 * i]);
     columns.resize(columns.size() / 2);
-    trace_->occupancy_interval_ns *= 2;
+    // Twice as far apart, but not closer than what is kept: iterations may be longer than the interval was.
+    trace_->occupancy_interval_ns =
+        std::max(2 * trace_->occupancy_interval_ns, (now - origin_ns_) / static_cast<std::int64_t>(columns.size()));
   }
   next_sample_ns_ = now + trace_->occupancy_interval_ns;
   columns.push_back({now - origin_ns_, refused, {}});

@@ -53,7 +53,7 @@ class Tracer {
   std::vector<Life> lives_;                      // by Sid
   std::map<std::size_t, RequestTrace> by_ttft_;  // the first request in each bucket of LogHistogram
   std::int64_t next_sample_ns_;
-  std::int64_t stacked_ = 0;                           // bytes, of the column being made
-  std::vector<std::array<std::int64_t, 3>> piece_;     // bytes by kind, of the column being made
+  std::int64_t stacked_ = 0;                        // bytes, of the column being made
+  std::vector<std::array<std::int64_t, 3>> piece_;  // bytes by kind, of the column being made
 };
 }  // namespace stowage
