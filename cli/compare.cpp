@@ -1,17 +1,17 @@
 // stowage compare A B: two results side by side; what differs in what was asked, then in what came out.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
 #include "cli/commands.hpp"
@@ -70,7 +70,8 @@ Result load(const std::string& given) {
   if (schema != "stowage.result/1" || !out.json.contains("runs") || !out.json["runs"].is_array())
     throw InputError({path.string()}, schema.empty() ? "not a result of stowage"
                                                      : fmt::format("'{}' cannot be compared; only results of "
-                                                                   "'stowage run' can", text::printable(schema)));
+                                                                   "'stowage run' can",
+                                                                   text::printable(schema)));
   return out;
 }
 
@@ -106,10 +107,14 @@ double number_at(const Json& run, std::string_view path) {
 std::string shown_value(const Metric& m, double x) {
   if (std::isnan(x)) return "-";
   switch (m.unit) {
-    case Metric::count: return text::count(static_cast<std::uint64_t>(std::max(0.0, x)));
-    case Metric::rate: return text::number(x);
-    case Metric::time: return text::duration(x * 1e9);
-    case Metric::share: break;
+    case Metric::count:
+      return text::count(static_cast<std::uint64_t>(std::max(0.0, x)));
+    case Metric::rate:
+      return text::number(x);
+    case Metric::time:
+      return text::duration(x * 1e9);
+    case Metric::share:
+      break;
   }
   return text::percent(x);
 }

@@ -130,14 +130,16 @@ class Parser {
     plan->add_option("--jobs", jobs_, "Threads (default: one a core); the output does not depend on it")
         ->type_name("N");
     plan->add_flag("--quiet", options_.quiet, "No progress on stderr");
-    plan->add_flag("--assert-slo", options_.assert_slo, "Exit with 3 unless the planned fleet, simulated, meets the slo");
+    plan->add_flag("--assert-slo", options_.assert_slo,
+                   "Exit with 3 unless the planned fleet meets the slo when simulated");
   }
 
   void add_compare() {
     auto* compare = app_.add_subcommand("compare", "Two results side by side: folders or summary.json");
     input(compare, "A B", "result folders of 'run', or their summary.json", 2);
     add_format(compare);
-    compare->add_flag("--assert-slo", options_.assert_slo, "Exit with 3 unless B meets the SLO that its scenario gives");
+    compare->add_flag("--assert-slo", options_.assert_slo,
+                      "Exit with 3 unless B meets the SLO that its scenario gives");
   }
 
   void add_sweep() {

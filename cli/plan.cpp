@@ -1,8 +1,8 @@
 // stowage plan STUDY: the cheapest hardware that meets an SLO, and how sure that is.
+#include <fmt/format.h>
+
 #include <optional>
 #include <string>
-
-#include <fmt/format.h>
 
 #include "base/error.hpp"
 #include "cli/commands.hpp"

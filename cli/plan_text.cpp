@@ -1,12 +1,12 @@
 #include "cli/plan_text.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <set>
 #include <vector>
-
-#include <fmt/format.h>
 
 #include "cli/table.hpp"
 #include "planner/cost_draws.hpp"
@@ -57,9 +57,9 @@ std::string slo_table(const Plan& plan) {
 std::string managers_table(const Plan& plan) {
   const auto& best = plan.found.best_of_kind;
   if (best.empty()) return "";
-  std::vector<std::string> head = {"the best of each manager"}, can = {"  deployable with"}, sustained = {"  one replica"},
-                           replicas = {"  replicas"}, gpus = {"  GPUs"}, cost = {"  USD an hour"}, lost = {"  KV lost"},
-                           binds = {"  binds"};
+  std::vector<std::string> head = {"the best of each manager"}, can = {"  deployable with"},
+                           sustained = {"  one replica"}, replicas = {"  replicas"}, gpus = {"  GPUs"},
+                           cost = {"  USD an hour"}, lost = {"  KV lost"}, binds = {"  binds"};
   for (const std::size_t i : best) {
     const Candidate& c = plan.bench.candidates[i];
     head.push_back(c.manager);
@@ -81,7 +81,7 @@ std::string top_ten(const Plan& plan) {
   for (std::size_t n = 0; n < plan.found.ranking.size() && n < ranked_max; ++n) {
     const Candidate& c = plan.bench.candidates[plan.found.ranking[n]];
     const Sizing& s = *c.sizing;
-    rows.push_back({fmt::format("{:2}. {}", n + 1, text::fit(c.name, 60)), rate(c.capacity.rate_per_s),
+    rows.push_back({fmt::format("{:2}. {}", n + 1, text::fit(c.name, 80)), rate(c.capacity.rate_per_s),
                     fmt::format("{}", s.replicas), fmt::format("{}", s.gpus), fmt::format("{}", s.stranded),
                     usd(plan.bench, s.usd_per_hour), usd(plan.bench, unit_cost(plan.bench, c)),
                     text::duration(c.capacity.at->ttft_p50_ns), text::duration(c.capacity.at->tpot_p50_ns),
@@ -142,10 +142,11 @@ std::string sureness(const Plan& plan) {
       if (by.size() > 160) break;
       by += fmt::format("{}{} GPUs suffice in {:.0f} %", by.empty() ? "" : ", ", replicas * w.gpus, share * 100);
     }
-    out += wrapped(fmt::format("how sure: {}. In {} draws of prices ({}) and workload (block bootstrap): {}. One replica "
-                               "sustains {} to {} in 90 % of draws; best of {} contenders in {:.0f} %.",
-                               d.firmness, u.draws, draws_text(w.grounds), by, rate(u.rate_low), rate(u.rate_high),
-                               u.contenders, u.wins * 100));
+    out +=
+        wrapped(fmt::format("how sure: {}. In {} draws of prices ({}) and workload (block bootstrap): {}. One replica "
+                            "sustains {} to {} in 90 % of draws; best of {} contenders in {:.0f} %.",
+                            d.firmness, u.draws, draws_text(w.grounds), by, rate(u.rate_low), rate(u.rate_high),
+                            u.contenders, u.wins * 100));
   } else {
     out += "how sure: " + d.firmness + "\n";
   }
@@ -155,8 +156,8 @@ std::string sureness(const Plan& plan) {
     out += fmt::format("cost: {:.3g} USD per million output tokens at the demand, idle GPUs included\n",
                        d.usd_per_million_output_tokens);
   if (w.sizing->watts > 0)
-    out += fmt::format("energy: {:.3g} kW, {:.3g} J per output token\n", w.sizing->watts / 1e3,
-                       d.joules_per_output_token);
+    out +=
+        fmt::format("energy: {:.3g} kW, {:.3g} J per output token\n", w.sizing->watts / 1e3, d.joules_per_output_token);
   if (!d.changes.empty()) out += "what would change it:\n";
   for (const auto& change : d.changes) out += wrapped("- " + change, "  ");
   for (const auto& saving : d.savings)
@@ -172,7 +173,8 @@ std::string impossible(const Plan& plan) {
   for (const auto& c : plan.bench.candidates)
     if (c.fate == Fate::impossible)
       return wrapped(fmt::format("not possible: {}, the first ({}): {}",
-                                 text::plural(plan.found.counts.impossible, "point"), c.name, c.reason), "  ");
+                                 text::plural(plan.found.counts.impossible, "configuration"), c.name, c.reason),
+                     "  ");
   return "";
 }
 }  // namespace
@@ -182,17 +184,20 @@ std::string plan_text(const Plan& plan) {
   const Workbench& bench = plan.bench;
   std::string out = wrapped(plan.decision.text) + "\n";
   out += text::printable(bench.study.name) + "\n";
-  out += wrapped(fmt::format("demand: {} = {}; {:.0f} prompt and {:.0f} output tokens a request; replicas are used to "
-                             "{:.0f} % of what they sustain, {} spare", bench.demand_text, rate(bench.demand_per_s),
-                             bench.requests.prompt_mean, bench.requests.output_mean, bench.study.plan.knee * 100,
-                             bench.study.plan.spare));
-  out += fmt::format("searched: {} configurations = {} impossible + {} bounded + {} dropped after a probe + {} searched "
-                     "to the end\n          {} probes of {} requests\n", text::count(counts.candidates),
-                     text::count(counts.impossible), text::count(counts.bounded), text::count(counts.dropped),
-                     text::count(counts.searched), text::count(counts.probes), text::count(bench.requests.size()));
+  out +=
+      wrapped(fmt::format("demand: {} = {}; {:.0f} prompt and {:.0f} output tokens a request; replicas are used to "
+                          "{:.0f} % of what they sustain, {} spare",
+                          bench.demand_text, rate(bench.demand_per_s), bench.requests.prompt_mean,
+                          bench.requests.output_mean, bench.study.plan.knee * 100, bench.study.plan.spare));
+  out += fmt::format(
+      "searched: {} configurations = {} impossible + {} bounded + {} dropped after a probe + {} searched "
+      "to the end\n          {} probes of {} requests\n",
+      text::count(counts.candidates), text::count(counts.impossible), text::count(counts.bounded),
+      text::count(counts.dropped), text::count(counts.searched), text::count(counts.probes),
+      text::count(bench.requests.size()));
   out += impossible(plan);
-  for (const std::string& part : {slo_table(plan), managers_table(plan), top_ten(plan), pareto_chart(plan),
-                                  sureness(plan)})
+  for (const std::string& part :
+       {slo_table(plan), managers_table(plan), top_ten(plan), pareto_chart(plan), sureness(plan)})
     if (!part.empty()) out += "\n" + part;
   for (const auto& note : bench.notes) out += wrapped("note: " + note);
   return out;

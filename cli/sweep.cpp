@@ -1,13 +1,13 @@
 // stowage sweep STUDY: every point of a space, here or on a cluster, resumable at any byte.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <chrono>
 #include <filesystem>
 #include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "base/error.hpp"
 #include "cli/about.hpp"
@@ -32,8 +32,8 @@ std::string csv(const Sweep& sweep, const std::vector<std::string>& records) {
 std::string json(const Sweep& sweep, const std::vector<std::string>& records) {
   std::string columns;
   for (const auto& column : sweep.columns()) columns += fmt::format("{}\"{}\"", columns.empty() ? "" : ", ", column);
-  std::string out = fmt::format("{{\"schema\": \"stowage.sweep/1\", \"sweep\": \"{}\", \"points\": {},\n", sweep.digest(),
-                                sweep.space().size());
+  std::string out = fmt::format("{{\"schema\": \"stowage.sweep/1\", \"sweep\": \"{}\", \"points\": {},\n",
+                                sweep.digest(), sweep.space().size());
   out += fmt::format(" \"columns\": [{}],\n \"records\": [", columns);
   for (std::size_t i = 0; i < records.size(); ++i) out += (i == 0 ? "\n" : ",\n") + records[i];
   return out + "]}\n";
@@ -62,17 +62,18 @@ Outcome merge(const Sweep& sweep, const Options& options) {
     outcome.code = failed;
     for (std::size_t i = 0; i < merged.contradictions.size() && i < 10; ++i)
       outcome.complaints.push_back("stowage: error: " + merged.contradictions[i]);
-    outcome.complaints.push_back(fmt::format(
-        "stowage: error: {} with records that contradict each other: sweep again in an empty folder",
-        points_text(merged.contradictions.size())));
+    outcome.complaints.push_back(
+        fmt::format("stowage: error: {} with records that contradict each other: sweep again in an empty folder",
+                    points_text(merged.contradictions.size())));
     return outcome;
   }
   const std::uint64_t size = sweep.space().size();
   if (!merged.holes.empty()) {
     outcome.code = partial;
-    outcome.complaints.push_back(fmt::format("stowage: partial sweep: {} of {} are missing: {}; run it again with the "
-                                             "same -o to fill them", text::count(merged.holes.size()),
-                                             points_text(size), ranges_text(merged.holes)));
+    outcome.complaints.push_back(
+        fmt::format("stowage: partial sweep: {} of {} are missing: {}; run it again with the "
+                    "same -o to fill them",
+                    text::count(merged.holes.size()), points_text(size), ranges_text(merged.holes)));
     return outcome;
   }
   const auto path = std::filesystem::path(options.output) / "sweep.csv";
@@ -99,8 +100,10 @@ Outcome sweep_here(const Sweep& sweep, const Options& options) {
   run_points(
       sweep, shard, done, options.jobs,
       [&](std::uint64_t point, std::string record) {
-        if (journal) journal->append(record);
-        else records[point] = std::move(record);
+        if (journal)
+          journal->append(record);
+        else
+          records[point] = std::move(record);
         progress.one_done();
       },
       [] { check_interrupted(); });
@@ -112,8 +115,10 @@ Outcome sweep_here(const Sweep& sweep, const Options& options) {
   if (shard.whole()) {
     outcome = merge(sweep, options);
   } else if (!options.quiet) {
-    outcome.text = fmt::format("part {} of the sweep is done: {} simulated; when all parts are, the same command with "
-                               "--merge instead of --shard puts them together\n", options.shard, points_text(left));
+    outcome.text = fmt::format(
+        "part {} of the sweep is done: {} simulated; when all parts are, the same command with "
+        "--merge instead of --shard puts them together\n",
+        options.shard, points_text(left));
   }
   if (!mended.empty()) outcome.complaints.insert(outcome.complaints.begin(), "stowage: mended: " + mended);
   return outcome;

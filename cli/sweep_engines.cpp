@@ -1,6 +1,8 @@
 #include "cli/sweep_engines.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,9 +18,6 @@
 #include <string_view>
 #include <vector>
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include "base/config.hpp"
 #include "base/error.hpp"
 #include "cli/interrupt.hpp"
@@ -27,7 +26,7 @@ namespace stowage::cli {
 namespace {
 namespace fs = std::filesystem;
 constexpr std::array<std::string_view, 3> engines = {"local", "slurm", "parallel"};
-constexpr double task_s = 180;         // minutes each: short enough to lose, long enough to be worth starting
+constexpr double task_s = 180;            // minutes each: short enough to lose, long enough to be worth starting
 constexpr std::int64_t tasks_max = 1000;  // the usual MaxArraySize is 1,001
 
 std::string shell_word(std::string_view word) {
@@ -106,23 +105,27 @@ void slurm(const Sweep& sweep, const Options& options) {
   fs::create_directories(folder / "slurm");
   const fs::path script = folder / "sweep.sbatch";
   // exec: the signal of a time limit or a preemption reaches the program itself, which leaves its journal whole.
-  write_script(script, fmt::format(
-      "#!/bin/bash\n"
-      "#SBATCH --job-name=stowage-sweep\n"
-      "#SBATCH --array=1-{0}\n"
-      "#SBATCH --requeue\n"
-      "#SBATCH --open-mode=append\n"
-      "#SBATCH --output={1}/slurm/%a.log\n"
-      "#SBATCH --signal=B:TERM@30\n"
-      "# One part of the sweep. What its journal holds is not done again, so a requeued task goes on where it was.\n"
-      "# Partition, account, time and memory: as SBATCH_PARTITION, SBATCH_ACCOUNT, ... in the environment of sbatch.\n"
-      "exec {2} --jobs \"${{SLURM_CPUS_PER_TASK:-1}}\" --shard \"${{SLURM_ARRAY_TASK_ID}}/{0}\"\n",
-      tasks, folder.string(), part_command(options)));
+  write_script(script,
+               fmt::format("#!/bin/bash\n"
+                           "#SBATCH --job-name=stowage-sweep\n"
+                           "#SBATCH --array=1-{0}\n"
+                           "#SBATCH --requeue\n"
+                           "#SBATCH --open-mode=append\n"
+                           "#SBATCH --output={1}/slurm/%a.log\n"
+                           "#SBATCH --signal=B:TERM@30\n"
+                           "# One part of the sweep. What its journal holds is not done again, so a requeued task goes "
+                           "on where it was.\n"
+                           "# Partition, account, time and memory: as SBATCH_PARTITION, SBATCH_ACCOUNT, ... in the "
+                           "environment of sbatch.\n"
+                           "exec {2} --jobs \"${{SLURM_CPUS_PER_TASK:-1}}\" --shard \"${{SLURM_ARRAY_TASK_ID}}/{0}\"\n",
+                           tasks, folder.string(), part_command(options)));
   const int code = run_program({"sbatch", "--wait", script.string()});
   if (code == 127) throw EnvironmentError("sbatch is not there: install Slurm's client, or use --engine local");
   if (code != 0)
-    throw EnvironmentError(fmt::format("sbatch or a task of the array failed (code {}); see {}/slurm/*.log; the same "
-                                       "command goes on with what is missing", code, folder.string()));
+    throw EnvironmentError(
+        fmt::format("sbatch or a task of the array failed (code {}); see {}/slurm/*.log; the same "
+                    "command goes on with what is missing",
+                    code, folder.string()));
 }
 
 void parallel(const Sweep& sweep, const Options& options) {

@@ -70,8 +70,8 @@ std::vector<std::string> range_values(std::string_view text, const SourcePos& at
   const auto last = measured(rest.substr(0, colon));
   if (!first || !last) return {};  // "../x.yaml" and the like
   const auto refuse = [&](std::string_view why) {
-    problems.add(at, fmt::format("'{}' is no range: {}; write 2/s..20/s:10 (ten values), 32..512:x2 or 1..4",
-                                 shown(text), why));
+    problems.add(
+        at, fmt::format("'{}' is no range: {}; write 2/s..20/s:10 (ten values), 32..512:x2 or 1..4", shown(text), why));
     return std::vector<std::string>{};
   };
   const std::string unit = last->unit;
@@ -80,7 +80,8 @@ std::vector<std::string> range_values(std::string_view text, const SourcePos& at
   std::vector<std::string> out;
   if (step.starts_with('x')) {
     const auto factor = parse_number(step.substr(1));
-    if (!factor || !(*factor > 1) || !(first->number > 0)) return refuse("a factor is above 1, the first value above 0");
+    if (!factor || !(*factor > 1) || !(first->number > 0))
+      return refuse("a factor is above 1, the first value above 0");
     for (double x = first->number; x <= last->number * (1 + 1e-12) && out.size() <= values_max; x *= *factor)
       out.push_back(written(x, unit));
     return out;
@@ -173,8 +174,7 @@ ConfigDocument Space::document(const ConfigDocument& base, std::uint64_t point) 
 }
 
 std::string Space::sets(std::uint64_t point) const {
-  constexpr std::string_view plain =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=:,@%+";
+  constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=:,@%+";
   std::string out;
   const auto values = at(point);
   for (std::size_t i = 0; i < axes_.size(); ++i) {

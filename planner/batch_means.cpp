@@ -75,8 +75,7 @@ bool is_saturated(std::span<const Sample> samples) {
   const std::int64_t begin = samples[samples.size() / 5].arrival_ns, end = samples.back().arrival_ns;
   if (end <= begin) return false;
   std::vector<std::int64_t> ends(samples.size());
-  std::transform(samples.begin(), samples.end(), ends.begin(),
-                 [](const Sample& s) { return s.arrival_ns + s.e2e_ns; });
+  std::transform(samples.begin(), samples.end(), ends.begin(), [](const Sample& s) { return s.arrival_ns + s.e2e_ns; });
   std::sort(ends.begin(), ends.end());
   const double step = static_cast<double>(end - begin) / (instants - 1);
   std::array<double, instants> level{};

@@ -11,8 +11,8 @@ struct BatchMeans {
   double mean = 0;
   double half_width = 0;  // of the 95 % interval; infinite when there are too few values to say
 };
-/// Non-overlapping batch means (Law, "Simulation Modeling and Analysis", 9.5.3): the values in order, in `batches` equal
-/// batches (what is left over goes to the mean only), Student's t on the batches' means.
+/// Non-overlapping batch means (Law, "Simulation Modeling and Analysis", 9.5.3): the values in order, in `batches`
+/// equal batches (what is left over goes to the mean only), Student's t on the batches' means.
 [[nodiscard]] BatchMeans batch_means(std::span<const double> values, std::size_t batches);
 
 /// How many of the first values are warm-up: MSER-5 (White, "An effective truncation heuristic for bias reduction in
@@ -21,7 +21,7 @@ struct BatchMeans {
 [[nodiscard]] std::size_t warm_up(std::span<const double> values);
 
 /// Did the number of requests in the system grow through the arrivals? `samples` in order of arrival. Counted at 40
-/// equally spaced instants after the first fifth; saturated when the slope of the least-squares line is more than 1 % of
-/// the arrival rate and more than three of its standard errors. Requests not finished count as never finished.
+/// equally spaced instants after the first fifth; saturated when the slope of the least-squares line is more than 1 %
+/// of the arrival rate and more than three of its standard errors. Requests not finished count as never finished.
 [[nodiscard]] bool is_saturated(std::span<const Sample> samples);
 }  // namespace stowage

@@ -27,9 +27,12 @@ struct ResolvedPoint {
 
 Grounds grounds_of(const Scenario& s) {
   switch (s.cost_used) {
-    case CostSource::linear: return Grounds::linear;
-    case CostSource::profile: return Grounds::measured;
-    case CostSource::roofline: break;
+    case CostSource::linear:
+      return Grounds::linear;
+    case CostSource::profile:
+      return Grounds::measured;
+    case CostSource::roofline:
+      break;
   }
   return Grounds::roofline;
 }
@@ -47,9 +50,7 @@ std::vector<ResolvedPoint> resolve_all(const Study& study, const Space& space, i
       out[i].document = space.document(study.base, i);
       try {
         out[i].scenario = std::make_shared<const Scenario>(resolve_scenario(out[i].document, {}, cache));
-      } catch (const InfeasibleError& error) {
-        out[i].reason = error.what();
-      } catch (const InputError& error) {
+      } catch (const InfeasibleError& error) { out[i].reason = error.what(); } catch (const InputError& error) {
         // What is wrong with every point is wrong with the study; one point may be a combination that cannot be.
         if (out.size() == 1) throw;
         out[i].reason = error.problems().front().str();
@@ -71,7 +72,9 @@ std::string short_name(const Workbench& bench, const Scenario& s, const std::str
   for (std::size_t i = 0; i < values.size(); ++i) {
     const std::string& path = bench.space.axes()[i].path;
     if (said.contains(path)) continue;
-    out += fmt::format(", {} {}", path.substr(path.rfind('.') + 1), values[i]->text);
+    std::string key = path.substr(path.rfind('.') + 1);
+    if (key.starts_with("max_")) key = key.substr(4);
+    out += fmt::format(", {} {}", key, values[i]->text);
   }
   return out;
 }
@@ -84,7 +87,10 @@ void add_candidates(Workbench& bench, std::uint64_t point, const ResolvedPoint& 
     c.sets = c.name;
     c.fate = Fate::impossible;
     c.reason = resolved.reason;
-    bench.candidates.push_back(std::move(c));
+    // One for each of its managers, so that configurations are counted as those of the other points.
+    const ConfigNode managers = resolved.document.root().get("managers");
+    const std::size_t runs = managers.kind() == ConfigNode::Kind::list ? std::max<std::size_t>(1, managers.size()) : 1;
+    for (c.run = 0; c.run < runs; ++c.run) bench.candidates.push_back(c);
     return;
   }
   const Scenario& s = *resolved.scenario;
@@ -113,9 +119,12 @@ void find_prices(Workbench& bench) {
     if (!c.scenario) continue;
     // A GPU described in a file of the user's goes by the name in that file.
     const auto price = bench.study.plan.prices.find(c.hardware);
-    if (price != bench.study.plan.prices.end()) c.price = price->second;
-    else if (bench.priced) missing.insert(c.hardware);
-    else c.price.gpus = std::max<std::int64_t>(1, c.scenario->hardware.node_gpus);
+    if (price != bench.study.plan.prices.end())
+      c.price = price->second;
+    else if (bench.priced)
+      missing.insert(c.hardware);
+    else
+      c.price.gpus = std::max<std::int64_t>(1, c.scenario->hardware.node_gpus);
   }
   if (!missing.empty())
     throw InputError({bench.study.file, 0, 0},
@@ -134,13 +143,14 @@ void find_demand(Workbench& bench, const std::vector<Request>& all) {
   if (plan.window_ns) window = busiest_window(all, static_cast<std::int64_t>(*plan.window_ns));
   bench.busiest = request_set(window);
   bench.requests = request_set(of_length(window, plan.probe_requests));
+  bench.brief = brief_of(bench.requests);
   double rate = bench.busiest.rate_per_s;
   if (plan.demand_per_s) {
     rate = *plan.demand_per_s;
     bench.demand_text = fmt::format("{:.4g} requests/s as asked", rate);
   } else if (plan.window_ns) {
-    bench.demand_text = fmt::format("{:.4g} requests/s in the busiest {} of the workload", rate,
-                                    format_duration(*plan.window_ns));
+    bench.demand_text =
+        fmt::format("{:.4g} requests/s in the busiest {} of the workload", rate, format_duration(*plan.window_ns));
   } else {
     bench.demand_text = fmt::format("{:.4g} requests/s of the workload", rate);
   }
@@ -150,11 +160,11 @@ void find_demand(Workbench& bench, const std::vector<Request>& all) {
                      "the workload has no rate (all its requests arrive at once); give 'demand: 10/s'");
   bench.demand_per_s = rate * plan.growth;
   if (bench.busiest.size() < 1000)
-    bench.notes.push_back(fmt::format("only {} requests to go by: percentiles of so few are uncertain",
-                                      bench.busiest.size()));
+    bench.notes.push_back(
+        fmt::format("only {} requests to go by: percentiles of so few are uncertain", bench.busiest.size()));
   else if (bench.busiest.size() < plan.probe_requests)
-    bench.notes.push_back(fmt::format("the workload has {} requests; a probe of {} repeats them",
-                                      bench.busiest.size(), plan.probe_requests));
+    bench.notes.push_back(fmt::format("the workload has {} requests; a probe of {} repeats them", bench.busiest.size(),
+                                      plan.probe_requests));
 }
 
 /// Requests that no candidate admits are nobody's fault: left out, and said.
@@ -167,8 +177,10 @@ void drop_too_long(Workbench& bench, std::vector<Request>& all) {
   if (all.empty())
     throw InputError({bench.study.file, 0, 0}, fmt::format("every request is longer than max_model_len {}", longest));
   if (before > all.size())
-    bench.notes.push_back(fmt::format("{} of {} requests are longer than max_model_len {} and left out: nothing here "
-                                      "serves them", before - all.size(), before, longest));
+    bench.notes.push_back(
+        fmt::format("{} of {} requests are longer than max_model_len {} and left out: nothing here "
+                    "serves them",
+                    before - all.size(), before, longest));
 }
 }  // namespace
 
@@ -179,9 +191,8 @@ Workbench set_up(Study study, int jobs, const std::function<void()>& between) {
   if (bench.study.plan.slo.empty())
     throw InputError({bench.study.file, 0, 0}, "a plan needs to know what is good enough; add slo: {ttft_p99: 1s}");
   if (bench.space.size() > candidates_max)
-    throw InputError({bench.study.file, 0, 0},
-                     fmt::format("the space has {} points; a plan takes at most {}", bench.space.size(),
-                                 candidates_max));
+    throw InputError({bench.study.file, 0, 0}, fmt::format("the space has {} points; a plan takes at most {}",
+                                                           bench.space.size(), candidates_max));
   const auto points = resolve_all(bench.study, bench.space, jobs, between);
   std::shared_ptr<const Workload> workload;
   std::string first_reason;
@@ -193,22 +204,24 @@ Workbench set_up(Study study, int jobs, const std::function<void()>& between) {
     }
     // One demand for all: the requests must not be part of the space.
     const auto& own = points[p].scenario->runs.front().workload;
-    if (!workload) workload = own;
+    if (!workload)
+      workload = own;
     else if (workload != own)
-      throw InputError({bench.study.file, 0, 0}, "a plan compares configurations under one workload; vary it with "
-                                                 "'stowage sweep', or write a study for each");
+      throw InputError({bench.study.file, 0, 0},
+                       "a plan compares configurations under one workload; vary it with "
+                       "'stowage sweep', or write a study for each");
   }
   if (!workload)
-    throw InfeasibleError(fmt::format("none of the {} points is possible; the first: {}", points.size(),
-                                      first_reason));
+    throw InfeasibleError(fmt::format("none of the {} points is possible; the first: {}", points.size(), first_reason));
   find_prices(bench);
   std::vector<Request> all = read_all(*workload, read_max);
   drop_too_long(bench, all);
   find_demand(bench, all);
   for (auto& c : bench.candidates)
     if (c.grounds == Grounds::roofline && c.scenario) {
-      bench.notes.push_back("some steps are priced from spec sheets (roofline), never measured: good for comparing, "
-                            "not for promising latencies");
+      bench.notes.push_back(
+          "some steps are priced from spec sheets (roofline), never measured: good for comparing, "
+          "not for promising latencies");
       break;
     }
   return bench;

@@ -31,17 +31,17 @@ struct Candidate {
   std::uint64_t point = 0;
   std::size_t run = 0;  // which manager of the scenario
   std::shared_ptr<const Scenario> scenario;
-  std::string name;        // "h100-sxm-80gb x 2, paged-16, max_batch 256"
-  std::string sets;        // --set ... to get it from the study's scenario
+  std::string name;                                 // "h100-sxm-80gb x 2, paged-16, max_batch 256"
+  std::string sets;                                 // --set ... to get it from the study's scenario
   std::string hardware, manager, kind, deployable;  // deployable: "vllm, trt-llm" or "none"
-  std::int64_t gpus = 1;   // of a replica
+  std::int64_t gpus = 1;                            // of a replica
   Grounds grounds = Grounds::roofline;
   NodePrice price;
 
   Fate fate = Fate::searched;
-  std::string reason;       // of an impossible one
+  std::string reason;  // of an impossible one
   double bound_per_s = 0;
-  Capacity capacity;        // of a searched one
+  Capacity capacity;             // of a searched one
   std::optional<Sizing> sizing;  // when it sustains any rate
   RankKey key{};
 
@@ -54,6 +54,7 @@ struct Workbench {
   Space space;
   std::vector<Candidate> candidates;
   RequestSet requests;      // what every probe plays
+  RequestSet brief;         // the first eighth of it: for estimates that only order the work
   RequestSet busiest;       // the window the demand comes from, as the workload has it
   double demand_per_s = 0;  // growth included
   std::string demand_text;  // where it comes from

@@ -8,8 +8,9 @@
 
 namespace stowage {
 namespace {
-constexpr double reach = 1e5;          // bound / slowest rate
-constexpr double first_step = 1.2;     // of the bracket: a factor in rate
+constexpr double reach = 1e5;       // bound / slowest rate
+constexpr double first_step = 1.2;  // of the bracket: a factor in rate
+constexpr double estimate_within = 1.04;
 constexpr double unbounded_per_s = 1e6;  // a replica whose steps cost nothing
 }  // namespace
 
@@ -17,6 +18,10 @@ RateGrid::RateGrid(double bound_per_s, double precision)
     : bound_(std::min(bound_per_s, unbounded_per_s)),
       step_(1 + precision),
       slowest_(static_cast<int>(std::ceil(std::log(reach) / std::log1p(precision)))) {}
+
+int RateGrid::steps_of(double factor) const {
+  return std::max(1, static_cast<int>(std::log(factor) / std::log(step_)));
+}
 
 double RateGrid::rate(int k) const {
   // Repeated squaring, so that the bits do not hang on the C library's pow.
@@ -28,8 +33,26 @@ double RateGrid::rate(int k) const {
   return out;
 }
 
-Capacity find_capacity(const RunConfig& run, const RequestSet& set, std::span<const SloSet> slo, double precision,
-                       const ProbeOptions& options) {
+int estimate_step(const RunConfig& run, const RequestSet& brief, std::span<const SloSet> slo, const RateGrid& grid,
+                  const ProbeOptions& options) {
+  const auto sustained = [&](int k) { return run_probe(run, brief, grid.rate(k), slo, options).met; };
+  int fails = -1, step = grid.steps_of(first_step), k = step;
+  while (!sustained(k)) {
+    fails = k;
+    if (k == grid.slowest()) return k;
+    step *= 2;
+    k = std::min(k + step, grid.slowest());
+  }
+  const int close = std::max(1, grid.steps_of(estimate_within));
+  while (k - fails > close) {
+    const int middle = fails + (k - fails) / 2;
+    (sustained(middle) ? k : fails) = middle;
+  }
+  return k;
+}
+
+Capacity find_capacity(const RunConfig& run, const RequestSet& set, const RequestSet& brief,
+                       std::span<const SloSet> slo, double precision, const ProbeOptions& options) {
   Capacity out;
   out.bound_per_s = rate_bound(run, set);
   const RateGrid grid(out.bound_per_s, precision);
@@ -46,15 +69,25 @@ Capacity find_capacity(const RunConfig& run, const RequestSet& set, std::span<co
     }
     return met;
   };
-  int fails = -1, step = std::max(1, static_cast<int>(std::log(first_step) / std::log1p(precision))), k = step;
-  while (!sustained(k)) {
-    fails = k;
-    if (k == grid.slowest()) return out;
-    step *= 2;
-    k = std::min(k + step, grid.slowest());
+  int k = estimate_step(run, brief, slo, grid, options), step = 2, passes = 0, fails = -1;
+  if (sustained(k)) {
+    for (passes = k; passes > 0; step *= 2) {  // faster, until it fails
+      k = std::max(0, passes - step);
+      if (!sustained(k)) {
+        fails = k;
+        break;
+      }
+      passes = k;
+    }
+  } else {
+    for (fails = k;; step *= 2) {  // slower, until it is sustained
+      if (fails == grid.slowest()) return out;
+      passes = std::min(fails + step, grid.slowest());
+      if (sustained(passes)) break;
+      fails = passes;
+    }
   }
-  int passes = k;
-  while (passes - fails > 1) {
+  while (passes - fails > 1 && passes > 0) {
     const int middle = fails + (passes - fails) / 2;
     (sustained(middle) ? passes : fails) = middle;
   }

@@ -10,8 +10,8 @@
 namespace stowage {
 
 struct Capacity {
-  double rate_per_s = 0;   // the highest of the grid that was sustained; 0 when none was
-  double bound_per_s = 0;  // no rate above it is possible (planner/bound.hpp)
+  double rate_per_s = 0;        // the highest of the grid that was sustained; 0 when none was
+  double bound_per_s = 0;       // no rate above it is possible (planner/bound.hpp)
   std::optional<Probe> at;      // the probe at rate_per_s
   std::optional<Probe> beyond;  // at the lowest rate that was not sustained: what binds
   std::uint64_t probes = 0, requests = 0;
@@ -23,6 +23,7 @@ class RateGrid {
  public:
   RateGrid(double bound_per_s, double precision);
   [[nodiscard]] double rate(int k) const;
+  [[nodiscard]] int steps_of(double factor) const;        // at least one
   [[nodiscard]] int slowest() const { return slowest_; }  // a 100,000th of the bound: slower is not looked for
 
  private:
@@ -30,8 +31,14 @@ class RateGrid {
   int slowest_;
 };
 
-/// Brackets from the bound downwards in growing steps, then bisects: the verdict is taken to be monotone in the rate,
-/// as it is but for noise, which common random numbers keep small.
-[[nodiscard]] Capacity find_capacity(const RunConfig& run, const RequestSet& set, std::span<const SloSet> slo,
-                                     double precision, const ProbeOptions& options);
+/// The step of the grid where the sustained rate about is, by probes of `brief` (an eighth of the requests, say): where
+/// to begin, never what to conclude.
+[[nodiscard]] int estimate_step(const RunConfig& run, const RequestSet& brief, std::span<const SloSet> slo,
+                                const RateGrid& grid, const ProbeOptions& options);
+
+/// Begins at the estimate, brackets in growing steps, then bisects: in the end one step of the grid is sustained and
+/// the next faster one is not, both by probes of all of `set`. The verdict is taken to be monotone in the rate, as it
+/// is but for noise, which common random numbers keep small.
+[[nodiscard]] Capacity find_capacity(const RunConfig& run, const RequestSet& set, const RequestSet& brief,
+                                     std::span<const SloSet> slo, double precision, const ProbeOptions& options);
 }  // namespace stowage

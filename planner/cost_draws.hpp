@@ -9,7 +9,8 @@ namespace stowage {
 
 /// Draw `i` of a candidate's prices. The same `i` gives candidates on the same GPU the same errors, so that what they
 /// share does not pass for a difference between them; another GPU draws its own.
-///   roofline: every efficiency and fixed cost times e^(0.128 z), a 95 % interval of -22 % to +28 % each; a stated prior,
+///   roofline: every efficiency and fixed cost times e^(0.128 z), a 95 % interval of -22 % to +28 % each; a stated
+///   prior,
 ///             wide because nothing was measured
 ///   linear:   the user's coefficients as they are
 [[nodiscard]] StepCost draw_cost(const Candidate& candidate, std::uint64_t seed, std::uint64_t i);

@@ -14,12 +14,8 @@ namespace stowage {
 namespace {
 constexpr double firm_from = 0.9, likely_from = 0.7;
 
-std::string money(double usd) {
-  return usd >= 100 ? fmt::format("{:.0f} USD", usd) : fmt::format("{:.2f} USD", usd);
-}
-std::string plural(std::int64_t n, std::string_view noun) {
-  return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s");
-}
+std::string money(double usd) { return usd >= 100 ? fmt::format("{:.0f} USD", usd) : fmt::format("{:.2f} USD", usd); }
+std::string plural(std::int64_t n, std::string_view noun) { return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s"); }
 std::string percent(double share) { return fmt::format("{:.0f} %", share * 100); }
 
 std::string firmness_of(const Candidate& c, const Uncertainty& u) {
@@ -36,8 +32,8 @@ Probe fleet_at(const Workbench& bench, const Candidate& c, std::int64_t replicas
   const auto wanted = std::clamp<std::size_t>(static_cast<std::size_t>(replicas) * 2000, bench.requests.size(),
                                               std::max<std::size_t>(bench.requests.size(), 200'000));
   const RequestSet set = request_set(of_length(*bench.busiest.rows, wanted));
-  return run_round_robin(c.config(), set, bench.demand_per_s, static_cast<std::size_t>(replicas),
-                         bench.study.plan.slo, {false, between});
+  return run_round_robin(c.config(), set, bench.demand_per_s, static_cast<std::size_t>(replicas), bench.study.plan.slo,
+                         {false, between});
 }
 
 /// The largest factor on all lengths that one replica's share of the demand still stands, to 2 %; 0 when not even 1.
@@ -79,8 +75,8 @@ std::vector<std::string> changes_of(const Plan& plan) {
     }
   }
   if (w.capacity.beyond && !w.capacity.beyond->targets.empty())
-    out.push_back(fmt::format("{} binds: a looser target there raises what a replica sustains",
-                              w.capacity.beyond->binding()));
+    out.push_back(
+        fmt::format("{} binds: a looser target there raises what a replica sustains", w.capacity.beyond->binding()));
   return out;
 }
 
@@ -94,8 +90,8 @@ void explain_infeasible(Plan& plan, const std::function<void()>& between) {
   for (const std::size_t i : plan.found.searched) {
     const Candidate& c = bench.candidates[i];
     const RateGrid grid(c.bound_per_s, bench.study.plan.precision);
-    const Probe probe = run_probe(c.config(), bench.requests, grid.rate(grid.slowest()), bench.study.plan.slo,
-                                  {false, between});
+    const Probe probe =
+        run_probe(c.config(), bench.requests, grid.rate(grid.slowest()), bench.study.plan.slo, {false, between});
     double worst = 0;
     for (const auto& t : probe.targets) worst = std::min(worst, t.margin);
     if (worst > least || who == nullptr) {
@@ -139,9 +135,10 @@ void decide(Plan& plan, int jobs, const std::function<void()>& between) {
     d.binding = gpus ? "limits.gpus" : "limits.usd_per_hour";
     const double over = gpus ? static_cast<double>(s.node_gpus) / static_cast<double>(*spec.gpus_max)
                              : s.usd_per_hour / *spec.usd_per_hour_max;
-    d.text = fmt::format("The demand cannot be met within {}: {:.4g} requests/s need {} GPUs in {} ({}), {:.2f} times "
-                         "the limit.", d.binding, bench.demand_per_s, s.node_gpus, plural(s.nodes, "node"), w.name,
-                         over);
+    d.text = fmt::format(
+        "The demand cannot be met within {}: {:.4g} requests/s need {} GPUs in {} ({}), {:.2f} times "
+        "the limit.",
+        d.binding, bench.demand_per_s, s.node_gpus, plural(s.nodes, "node"), w.name, over);
     return;
   }
   plan.uncertainty = weigh(bench, plan.found, chosen, jobs, between);
@@ -170,8 +167,7 @@ void decide(Plan& plan, int jobs, const std::function<void()>& between) {
 
 double unit_cost(const Workbench& bench, const Candidate& c) {
   const double gpu = bench.priced ? c.price.usd_per_hour / static_cast<double>(c.price.gpus) : 1;
-  const double tokens_per_hour =
-      bench.study.plan.knee * c.capacity.rate_per_s * bench.requests.output_mean * 3600;
+  const double tokens_per_hour = bench.study.plan.knee * c.capacity.rate_per_s * bench.requests.output_mean * 3600;
   return gpu * static_cast<double>(c.gpus) / (tokens_per_hour / 1e6);
 }
 

@@ -15,17 +15,17 @@ struct Saving {  // what a manager nobody ships would save
 };
 
 struct Decision {
-  std::string text;                   // one sentence, the first line of every output
+  std::string text;  // one sentence, the first line of every output
   bool feasible = false;
   std::optional<std::size_t> winner;  // a candidate
   std::string binding;                // what binds: the SLO target next to be missed, or what makes it infeasible
   std::string firmness;               // "firm", "likely", "a coin flip", "unproven (roofline)"
   std::vector<std::string> changes;   // what would change the decision
   std::vector<Saving> savings;
-  std::optional<Probe> checked;       // the whole fleet of the winner at the demand, round-robin, spare ones idle
-  std::optional<Probe> one_less;      // and with one replica fewer
-  double headroom_rate = 0;           // how much the demand may grow before the fleet misses its SLO: 1.3 = 30 %
-  double headroom_length = 0;         // the same for the lengths of prompts and outputs; 0 = not even as they are
+  std::optional<Probe> checked;   // the whole fleet of the winner at the demand, round-robin, spare ones idle
+  std::optional<Probe> one_less;  // and with one replica fewer
+  double headroom_rate = 0;       // how much the demand may grow before the fleet misses its SLO: 1.3 = 30 %
+  double headroom_length = 0;     // the same for the lengths of prompts and outputs; 0 = not even as they are
   double usd_per_million_output_tokens = 0, joules_per_output_token = 0;
 };
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -70,8 +71,9 @@ std::vector<fs::path> journals_in(const std::string& folder) {
 }
 
 [[noreturn]] void refuse_headless(const std::string& path) {
-  throw InputError({path, 1, 1}, "the first line of the journal is damaged: it does not say what it is of; move it away "
-                                 "and sweep again");
+  throw InputError({path, 1, 1},
+                   "the first line of the journal is damaged: it does not say what it is of; move it away "
+                   "and sweep again");
 }
 
 /// The first `most` bytes of a file; "" when it is not there.
@@ -79,6 +81,11 @@ std::string read_start(const std::string& path, std::uint64_t most) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0 && errno == ENOENT) return {};
   if (fd < 0) fail("read", path);
+  struct stat facts {};
+  if (::fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode)) {
+    ::close(fd);
+    throw EnvironmentError(fmt::format("'{}' is not a file that can hold a journal", path));
+  }
   std::string out;
   std::vector<char> block(std::size_t{1} << 20);
   for (;;) {
@@ -105,9 +112,12 @@ JournalContent parse_lines(const std::string& text) {
     const std::string_view line(text.data() + begin, end - begin);
     const bool good = line.size() > checksum_digits + 1 && line[checksum_digits] == ' ' &&
                       line.substr(0, checksum_digits) == checksum(line.substr(checksum_digits + 1));
-    if (!good) ++out.bad_lines;
-    else if (begin == 0) out.header = line.substr(checksum_digits + 1);
-    else out.records.emplace_back(line.substr(checksum_digits + 1));
+    if (!good)
+      ++out.bad_lines;
+    else if (begin == 0)
+      out.header = line.substr(checksum_digits + 1);
+    else
+      out.records.emplace_back(line.substr(checksum_digits + 1));
     begin = end + 1;
   }
   out.good_bytes = begin;
@@ -204,13 +214,13 @@ Merged merge_journals(const std::string& folder, const Sweep& sweep) {
       if (point >= out.records.size())
         throw InputError({path.string()}, fmt::format("it has point {} of a space of {}", point, out.records.size()));
       auto& slot = out.records[point];
-      if (slot.empty()) slot = std::move(record);
+      if (slot.empty())
+        slot = std::move(record);
       else if (slot != record)
         out.contradictions.push_back(fmt::format("point {}: {} and an earlier record differ", point, path.string()));
     }
   }
-  if (out.journals == 0)
-    throw InputError({folder}, "there is no journal in this folder; sweep into it first, with -o");
+  if (out.journals == 0) throw InputError({folder}, "there is no journal in this folder; sweep into it first, with -o");
   for (std::uint64_t p = 0; p < out.records.size(); ++p)
     if (out.records[p].empty()) out.holes.push_back(p);
   return out;

@@ -16,7 +16,10 @@ Json targets_json(const Probe& probe) {
   for (const auto& t : probe.targets) {
     const bool share = t.key.starts_with("goodput");
     const double unit = share ? 1 : 1e9;
-    Json row = {{"target", t.key}, {"limit", t.limit / unit}, {"achieved", t.achieved / unit}, {"met", t.met},
+    Json row = {{"target", t.key},
+                {"limit", t.limit / unit},
+                {"achieved", t.achieved / unit},
+                {"met", t.met},
                 {"margin", t.margin}};
     if (t.over) row["over_limit"] = *t.over;
     if (t.over_half && std::isfinite(*t.over_half)) row["over_limit_half_width"] = *t.over_half;
@@ -26,23 +29,20 @@ Json targets_json(const Probe& probe) {
 }
 
 Json probe_json(const Probe& p) {
-  return {{"rate_per_s", p.rate_per_s},
-          {"met", p.met},
-          {"saturated", p.saturated},
-          {"requests", p.requests},
-          {"warm_up_cut", p.warm_up},
-          {"rejected", p.rejected},
-          {"preemptions", p.preemptions},
-          {"output_tokens_per_s", p.output_tokens_per_s},
-          {"ttft_p50_s", p.ttft_p50_ns / 1e9},
-          {"tpot_p50_s", p.tpot_p50_ns / 1e9},
-          {"e2e_p50_s", p.e2e_p50_ns / 1e9},
-          {"targets", targets_json(p)}};
+  return {{"rate_per_s", p.rate_per_s},        {"met", p.met},
+          {"saturated", p.saturated},          {"requests", p.requests},
+          {"warm_up_cut", p.warm_up},          {"rejected", p.rejected},
+          {"preemptions", p.preemptions},      {"output_tokens_per_s", p.output_tokens_per_s},
+          {"ttft_p50_s", p.ttft_p50_ns / 1e9}, {"tpot_p50_s", p.tpot_p50_ns / 1e9},
+          {"e2e_p50_s", p.e2e_p50_ns / 1e9},   {"targets", targets_json(p)}};
 }
 
 Json sizing_json(const Sizing& s, bool priced) {
-  Json out = {{"replicas", s.replicas}, {"gpus", s.gpus},           {"nodes", s.nodes},
-              {"node_gpus", s.node_gpus}, {"stranded_gpus", s.stranded}};
+  Json out = {{"replicas", s.replicas},
+              {"gpus", s.gpus},
+              {"nodes", s.nodes},
+              {"node_gpus", s.node_gpus},
+              {"stranded_gpus", s.stranded}};
   if (priced) out["usd_per_hour"] = s.usd_per_hour;
   if (s.watts > 0) out["watts"] = s.watts;
   return out;
@@ -78,8 +78,12 @@ Json decision_json(const Plan& plan) {
   const Decision& d = plan.decision;
   Json out = {{"text", d.text}, {"feasible", d.feasible}};
   if (!d.winner) {
-    out.update(Json{{"gpus", nullptr}, {"replicas", nullptr}, {"config", nullptr}, {"usd_per_hour", nullptr},
-                    {"probability", nullptr}, {"binding", d.binding}});
+    out.update(Json{{"gpus", nullptr},
+                    {"replicas", nullptr},
+                    {"config", nullptr},
+                    {"usd_per_hour", nullptr},
+                    {"probability", nullptr},
+                    {"binding", d.binding}});
     return out;
   }
   const Candidate& w = plan.bench.candidates[*d.winner];
@@ -96,8 +100,7 @@ Json decision_json(const Plan& plan) {
   out["prices"] = grounds_names[static_cast<std::size_t>(w.grounds)];
   if (!d.feasible) return out;
   out["firmness"] = d.firmness;
-  out["usd_per_million_output_tokens"] =
-      plan.bench.priced ? Json(d.usd_per_million_output_tokens) : Json(nullptr);
+  out["usd_per_million_output_tokens"] = plan.bench.priced ? Json(d.usd_per_million_output_tokens) : Json(nullptr);
   if (s.watts > 0) out["joules_per_output_token"] = d.joules_per_output_token;
   out["headroom"] = {{"rate", d.headroom_rate}, {"length", d.headroom_length}};
   out["changes"] = d.changes;
@@ -139,9 +142,12 @@ std::string plan_json(const Plan& plan) {
                    {"prompt_mean", plan.bench.requests.prompt_mean},
                    {"output_mean", plan.bench.requests.output_mean}};
   out["uncertainty"] = uncertainty_json(plan);
-  out["search"] = {{"candidates", counts.candidates}, {"impossible", counts.impossible},
-                   {"bounded", counts.bounded},       {"dropped", counts.dropped},
-                   {"searched", counts.searched},     {"probes", counts.probes},
+  out["search"] = {{"candidates", counts.candidates},
+                   {"impossible", counts.impossible},
+                   {"bounded", counts.bounded},
+                   {"dropped", counts.dropped},
+                   {"searched", counts.searched},
+                   {"probes", counts.probes},
                    {"requests_simulated", counts.requests}};
   out["ranking"] = plan.found.ranking;
   out["best_of_kind"] = plan.found.best_of_kind;
@@ -159,8 +165,9 @@ std::string plan_csv(const Plan& plan) {
     for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
     return out + "\"";
   };
-  std::string out = "number,fate,name,hardware,gpus_per_replica,manager,deployable,prices,bound_per_s,rate_per_s,binding,"
-                    "replicas,gpus,nodes,stranded_gpus,usd_per_hour,ttft_p50_s,tpot_p50_s,set\n";
+  std::string out =
+      "number,fate,name,hardware,gpus_per_replica,manager,deployable,prices,bound_per_s,rate_per_s,binding,"
+      "replicas,gpus,nodes,stranded_gpus,usd_per_hour,ttft_p50_s,tpot_p50_s,set\n";
   for (std::size_t i = 0; i < plan.bench.candidates.size(); ++i) {
     const Candidate& c = plan.bench.candidates[i];
     out += fmt::format("{},{},{},", i, fate_names[static_cast<std::size_t>(c.fate)], quoted_text(c.name));

@@ -23,8 +23,7 @@ Sample sample_of(const RequestRecord& r) {
   s.ttft_ns = r.first_token_ns - r.arrival_ns;
   s.e2e_ns = r.finished_ns - r.arrival_ns;
   s.queue_ns = r.first_scheduled_ns - r.arrival_ns;
-  if (r.output_tokens > 1)
-    s.tpot_ns = static_cast<double>(r.finished_ns - r.first_token_ns) / (r.output_tokens - 1);
+  if (r.output_tokens > 1) s.tpot_ns = static_cast<double>(r.finished_ns - r.first_token_ns) / (r.output_tokens - 1);
   s.prompt = r.prompt_tokens;
   s.output = r.output_tokens;
   return s;
@@ -110,9 +109,7 @@ ReplicaRun run_one(const RunConfig& base, std::shared_ptr<const Workload> worklo
   STOWAGE_ASSERT(row != nullptr);
   try {
     out.result = row->run(run, hooks);
-  } catch (const CertainMiss&) {
-    out.cut_short = true;
-  }
+  } catch (const CertainMiss&) { out.cut_short = true; }
   std::sort(finished.begin(), finished.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   out.samples.reserve(requests);
   for (const auto& [id, sample] : finished) out.samples.push_back(sample);
@@ -181,8 +178,10 @@ Probe run_round_robin(const RunConfig& run, const RequestSet& set, double rate_p
     probe.requests += requests;
     add_never_served(one.result, one.samples);
     cut_warm_up(one.samples, probe);
-    if (replicas == 1) all = std::move(one.samples);
-    else all.insert(all.end(), one.samples.begin(), one.samples.end());
+    if (replicas == 1)
+      all = std::move(one.samples);
+    else
+      all.insert(all.end(), one.samples.begin(), one.samples.end());
   }
   finish(probe, slo, all, pooled);
   return probe;

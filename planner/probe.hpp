@@ -13,9 +13,9 @@ namespace stowage {
 
 struct Probe {
   double rate_per_s = 0;
-  bool met = false;         // every target, and not saturated
-  bool saturated = false;   // the number in the system grew through the arrivals
-  bool cut_short = false;   // ended as soon as a miss was certain: `targets` are then of what had finished
+  bool met = false;        // every target, and not saturated
+  bool saturated = false;  // the number in the system grew through the arrivals
+  bool cut_short = false;  // ended as soon as a miss was certain: `targets` are then of what had finished
   std::uint64_t requests = 0, warm_up = 0, rejected = 0, preemptions = 0;
   std::vector<TargetResult> targets;
   double output_tokens_per_s = 0, prompt_tokens_per_s = 0, requests_per_s = 0;

@@ -10,8 +10,8 @@
 namespace stowage {
 namespace {
 constexpr std::array<std::string_view, 5> metrics = {"ttft", "tbt", "tpot", "e2e", "queue"};
-constexpr std::array<std::string_view, 12> common_keys = {"ttft_p50", "ttft_p90", "ttft_p95", "ttft_p99",
-                                                          "tbt_p50",  "tbt_p99",  "tpot_p50", "tpot_p99",
+constexpr std::array<std::string_view, 12> common_keys = {"ttft_p50", "ttft_p90", "ttft_p95",  "ttft_p99",
+                                                          "tbt_p50",  "tbt_p99",  "tpot_p50",  "tpot_p99",
                                                           "e2e_p50",  "e2e_p99",  "queue_p99", "goodput"};
 
 std::optional<PlanTarget> parse_key(const std::string& key) {
@@ -47,7 +47,8 @@ void read_range(MapReader& in, std::string_view key, std::int64_t& min, std::int
     return part.empty() ? std::optional(open) : parse_integer(part);
   };
   const auto low = dots == std::string::npos ? std::nullopt : bound(std::string_view(text).substr(0, dots), 0);
-  const auto high = dots == std::string::npos ? std::nullopt : bound(std::string_view(text).substr(dots + 2), INT64_MAX);
+  const auto high =
+      dots == std::string::npos ? std::nullopt : bound(std::string_view(text).substr(dots + 2), INT64_MAX);
   if (!low || !high || *low < 0 || *high < *low) {
     in.problem(key, fmt::format("'{}' is no range of tokens; write 1..2000, 2001.. or ..500", in.path_of(key)));
     return;
@@ -88,9 +89,10 @@ void check_contradictions(const SloSet& set, MapReader& in) {
     for (const auto& b : set.targets) {
       if (b.statistic == PlanTarget::Statistic::mean) continue;
       if (a.metric == b.metric && rank(a) < rank(b) && a.limit_ns > b.limit_ns)
-        in.problem(a.key, fmt::format("'{}' contradicts '{}': {} is never above {}, yet may take {} against {}; swap "
-                                      "the two or remove one", a.key, b.key, a.key, b.key,
-                                      format_duration(a.limit_ns), format_duration(b.limit_ns)));
+        in.problem(a.key,
+                   fmt::format("'{}' contradicts '{}': {} is never above {}, yet may take {} against {}; swap "
+                               "the two or remove one",
+                               a.key, b.key, a.key, b.key, format_duration(a.limit_ns), format_duration(b.limit_ns)));
       if (a.metric == LatencyKind::e2e && b.metric == LatencyKind::ttft && rank(a) == rank(b) &&
           a.limit_ns < b.limit_ns)
         in.problem(a.key, fmt::format("'{}' contradicts '{}': a request cannot end ({}) before its first token ({})",

@@ -77,6 +77,11 @@ RequestSet request_set(std::vector<Request> rows) {
   return out;
 }
 
+RequestSet brief_of(const RequestSet& set) {
+  const auto n = static_cast<std::ptrdiff_t>(std::min(set.size(), std::max<std::size_t>(500, set.size() / 8)));
+  return request_set({set.rows->begin(), set.rows->begin() + n});
+}
+
 std::vector<Request> read_all(const Workload& workload, std::size_t most) {
   std::vector<Request> out, batch(4096);
   const auto stream = workload.open();

@@ -18,14 +18,18 @@ struct RequestSet {
 };
 [[nodiscard]] RequestSet request_set(std::vector<Request> rows);
 
+/// The first eighth, at least 500 requests.
+[[nodiscard]] RequestSet brief_of(const RequestSet& set);
+
 /// Everything a workload brings, at most `most` requests.
 [[nodiscard]] std::vector<Request> read_all(const Workload& workload, std::size_t most);
 /// The stretch of `window_ns` with the most arrivals; the earliest of several.
 [[nodiscard]] std::vector<Request> busiest_window(const std::vector<Request>& rows, std::int64_t window_ns);
-/// The first `count` requests, or copies one after the other (each a span and a mean gap later) until there are as many.
+/// The first `count` requests, or copies one after the other (each a span and a mean gap later) until there are as
+/// many.
 [[nodiscard]] std::vector<Request> of_length(const std::vector<Request>& rows, std::size_t count);
-/// Moving-block bootstrap (Künsch, Annals of Statistics 17(3), 1989): blocks of consecutive requests with their gaps and
-/// lengths, drawn with replacement, one after the other; keeps bursts and correlations shorter than a block.
+/// Moving-block bootstrap (Künsch, Annals of Statistics 17(3), 1989): blocks of consecutive requests with their gaps
+/// and lengths, drawn with replacement, one after the other; keeps bursts and correlations shorter than a block.
 [[nodiscard]] std::vector<Request> block_bootstrap(const std::vector<Request>& rows, std::size_t block, Rng& rng);
 /// Prompts and outputs times `factor`, at least one token, rounded to the nearest.
 [[nodiscard]] std::vector<Request> with_lengths(const std::vector<Request>& rows, double factor);

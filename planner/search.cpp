@@ -102,9 +102,44 @@ Spent evaluate(const Workbench& bench, Candidate& c, const RankKey& to_beat, con
       return spent;
     }
   }
-  c.capacity = find_capacity(c.config(), bench.requests, slo, bench.study.plan.precision, options);
+  c.capacity = find_capacity(c.config(), bench.requests, bench.brief, slo, bench.study.plan.precision, options);
   settle(bench, c);
   return {spent.probes + c.capacity.probes, spent.requests + c.capacity.requests};
+}
+/// The most promising first: the sooner there is something to beat, the fewer are searched to the end. By bound, then
+/// by brief probes of those whose bound could still matter if the estimates were right; the order decides nothing else.
+void put_in_order(Workbench& bench, std::vector<std::size_t>& order, tbb::task_arena& arena, bool exhaustive,
+                  const std::function<void()>& between) {
+  sort_by_key(bench, order);
+  if (exhaustive || order.size() <= round_size) return;
+  Workbench guess = bench;  // its candidates settle at what the estimates say
+  Incumbents incumbents(guess);
+  std::vector<std::size_t> estimated, rest;
+  constexpr std::size_t wide = 2 * round_size;
+  for (std::size_t begin = 0; begin < order.size(); begin += wide) {
+    const std::size_t end = std::min(order.size(), begin + wide);
+    std::vector<char> worth(end - begin);
+    arena.execute([&] {
+      tbb::parallel_for(begin, end, [&](std::size_t i) {
+        if (between) between();
+        Candidate& c = guess.candidates[order[i]];
+        const RateGrid grid(c.bound_per_s, bench.study.plan.precision);
+        worth[i - begin] = key_at(bench, c, grid.rate(0)) < incumbents.to_beat(c) ? 1 : 0;
+        if (worth[i - begin] == 0) return;
+        c.capacity.rate_per_s =
+            grid.rate(estimate_step(c.config(), bench.brief, bench.study.plan.slo, grid, {true, between}));
+      });
+    });
+    for (std::size_t i = begin; i < end; ++i) {
+      (worth[i - begin] != 0 ? estimated : rest).push_back(order[i]);
+      if (worth[i - begin] == 0) continue;
+      settle(guess, guess.candidates[order[i]]);
+      incumbents.add(order[i]);
+    }
+  }
+  sort_by_key(guess, estimated);
+  order = std::move(estimated);
+  order.insert(order.end(), rest.begin(), rest.end());
 }
 }  // namespace
 
@@ -120,11 +155,10 @@ SearchResult search(Workbench& bench, bool exhaustive, int jobs, const std::func
     c.key = key_at(bench, c, RateGrid(c.bound_per_s, bench.study.plan.precision).rate(0));
   }
   out.counts.impossible = bench.candidates.size() - order.size();
-  sort_by_key(bench, order);  // the most promising first: the sooner there is something to beat
-
   const ProbeOptions options{true, between};
   const int cores = tbb::info::default_concurrency();
   tbb::task_arena arena(jobs > 0 ? std::min(jobs, cores) : cores);
+  put_in_order(bench, order, arena, exhaustive, between);
   Incumbents incumbents(bench);
   const std::size_t round = exhaustive ? std::max<std::size_t>(1, order.size()) : round_size;
   for (std::size_t begin = 0; begin < order.size(); begin += round) {

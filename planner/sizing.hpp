@@ -8,9 +8,9 @@
 namespace stowage {
 
 struct Sizing {
-  std::int64_t needed = 0;    // replicas for the demand at `knee` of their rate
-  std::int64_t replicas = 0;  // and the spare ones
-  std::int64_t gpus = 0;      // that work (spare replicas included)
+  std::int64_t needed = 0;                              // replicas for the demand at `knee` of their rate
+  std::int64_t replicas = 0;                            // and the spare ones
+  std::int64_t gpus = 0;                                // that work (spare replicas included)
   std::int64_t nodes = 0, node_gpus = 0, stranded = 0;  // GPUs bought, and those of them that stand idle
   double usd_per_hour = 0, watts = 0;                   // 0 without a price, without watts
 };

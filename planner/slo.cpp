@@ -71,11 +71,16 @@ TargetResult check_goodput(const Goodput& goodput, std::span<const Sample> sampl
 
 double latency_ns(const Sample& s, LatencyKind metric) {
   switch (metric) {
-    case LatencyKind::ttft: return static_cast<double>(s.ttft_ns);
-    case LatencyKind::tpot: return s.tpot_ns;
-    case LatencyKind::e2e: return static_cast<double>(s.e2e_ns);
-    case LatencyKind::queue: return static_cast<double>(s.queue_ns);
-    case LatencyKind::tbt: break;
+    case LatencyKind::ttft:
+      return static_cast<double>(s.ttft_ns);
+    case LatencyKind::tpot:
+      return s.tpot_ns;
+    case LatencyKind::e2e:
+      return static_cast<double>(s.e2e_ns);
+    case LatencyKind::queue:
+      return static_cast<double>(s.queue_ns);
+    case LatencyKind::tbt:
+      break;
   }
   STOWAGE_ASSERT(metric != LatencyKind::tbt);
   return 0;

@@ -37,8 +37,9 @@ struct SloSet {
   std::int64_t prompt_min = 0, prompt_max = INT64_MAX, output_min = 0, output_max = INT64_MAX;
   std::vector<PlanTarget> targets;
   std::optional<Goodput> goodput;
-  [[nodiscard]] bool whole() const { return prompt_min == 0 && prompt_max == INT64_MAX && output_min == 0 &&
-                                            output_max == INT64_MAX; }
+  [[nodiscard]] bool whole() const {
+    return prompt_min == 0 && prompt_max == INT64_MAX && output_min == 0 && output_max == INT64_MAX;
+  }
 };
 
 /// A map of targets, or a list of maps with `for: {name, prompt: 1..2000, output: 1..500}`. Refuses targets that
@@ -56,7 +57,7 @@ struct Sample {
 
 /// What became of one target in one run.
 struct TargetResult {
-  std::string key;  // "ttft_p99", "goodput"; with the class's name where there are several
+  std::string key;                 // "ttft_p99", "goodput"; with the class's name where there are several
   double limit = 0, achieved = 0;  // ns; shares for goodput
   bool met = false;
   double margin = 0;  // (limit - achieved) / limit; of goodput (achieved - limit) / limit

@@ -10,9 +10,9 @@
 namespace stowage {
 namespace {
 namespace fs = std::filesystem;
-constexpr std::array<std::string_view, 15> study_keys = {
-    "schema", "name",   "scenario", "space",  "slo",   "prices", "objective", "demand",
-    "window", "growth", "knee",     "spare",  "limits", "probe",  "search"};
+constexpr std::array<std::string_view, 15> study_keys = {"schema", "name",      "scenario", "space",  "slo",
+                                                         "prices", "objective", "demand",   "window", "growth",
+                                                         "knee",   "spare",     "limits",   "probe",  "search"};
 
 template <class Read>
 auto optional_key(MapReader& in, std::string_view key, Read read) -> std::optional<decltype(read())> {
@@ -147,11 +147,12 @@ Study load_study(const std::string& path, std::span<const std::string> sets, std
   }
   for (std::size_t i = 0; i < vary.size(); ++i) {
     Axis axis = read_vary(vary[i], static_cast<int>(i) + 1, problems);
-    const auto same = std::find_if(study.axes.begin(), study.axes.end(), [&](const Axis& a) {
-      return a.path == axis.path && !a.at.file.starts_with("--");
-    });
-    if (same != study.axes.end()) *same = std::move(axis);
-    else study.axes.push_back(std::move(axis));
+    const auto same = std::find_if(study.axes.begin(), study.axes.end(),
+                                   [&](const Axis& a) { return a.path == axis.path && !a.at.file.starts_with("--"); });
+    if (same != study.axes.end())
+      *same = std::move(axis);
+    else
+      study.axes.push_back(std::move(axis));
   }
   problems.throw_if_any();
   if (seed) study.base.set(fmt::format("seed={}", *seed), 0);

@@ -57,8 +57,10 @@ Json row_of(const RunResult& run) {
   Json row = Json::array({run.name, run.completed > 0 ? "ok" : "nothing served"});
   for (const auto& c : run_columns) {
     const double x = c.value(run);
-    if (c.whole) row.push_back(static_cast<std::int64_t>(x));
-    else row.push_back(x);
+    if (c.whole)
+      row.push_back(static_cast<std::int64_t>(x));
+    else
+      row.push_back(x);
   }
   row.push_back(run.rejected > 0 && !run.first_rejected.empty()
                     ? fmt::format("{} rejected, the first: {}", run.rejected, run.first_rejected.front().reason)
@@ -116,8 +118,8 @@ Shard parse_shard(std::string_view text) {
   const auto index = parse_integer(text.substr(0, slash));
   const auto count = slash == std::string_view::npos ? std::nullopt : parse_integer(text.substr(slash + 1));
   if (!index || !count || *count < 1 || *index < 1 || *index > *count || *count > 1'000'000)
-    throw InputError({}, fmt::format("--shard: '{}' is no part of a sweep; write 3/20 for the third of twenty",
-                                     shown(text)));
+    throw InputError(
+        {}, fmt::format("--shard: '{}' is no part of a sweep; write 3/20 for the third of twenty", shown(text)));
   return {static_cast<std::uint64_t>(*index), static_cast<std::uint64_t>(*count)};
 }
 
@@ -148,9 +150,7 @@ std::string Sweep::record(std::uint64_t point, const std::function<void()>& betw
     for (const RunConfig& run : scenario.runs) rows.push_back(row_of(find_manager(run.manager.kind)->run(run, hooks)));
   } catch (const InfeasibleError& error) {
     rows.push_back(row_without_run("infeasible", error.what()));
-  } catch (const InputError& error) {
-    rows.push_back(row_without_run("refused", error.problems().front().message));
-  }
+  } catch (const InputError& error) { rows.push_back(row_without_run("refused", error.problems().front().message)); }
   return Json{{"point", point}, {"rows", std::move(rows)}}.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

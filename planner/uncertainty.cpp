@@ -52,12 +52,13 @@ Uncertainty weigh(const Workbench& bench, const SearchResult& found, std::size_t
     tbb::parallel_for(std::uint64_t{0}, out.draws, [&](std::uint64_t d) {
       Rng rng(bench.study.seed, fmt::format("workload draw {}", d));
       const RequestSet set = request_set(block_bootstrap(source, block, rng));
+      const RequestSet brief = brief_of(set);
       for (std::size_t k = 0; k < contenders.size(); ++k) {
         if (between) between();
         const Candidate& c = bench.candidates[contenders[k]];
         RunConfig run = c.config();
         run.cost = draw_cost(c, bench.study.seed, d);
-        rates[d][k] = find_capacity(run, set, plan.slo, precision, {true, between}).rate_per_s;
+        rates[d][k] = find_capacity(run, set, brief, plan.slo, precision, {true, between}).rate_per_s;
       }
     });
   });

@@ -1,6 +1,6 @@
-#include <gtest/gtest.h>
-
 #include "planner/axes.hpp"
+
+#include <gtest/gtest.h>
 
 namespace stowage {
 namespace {

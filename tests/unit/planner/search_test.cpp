@@ -1,7 +1,6 @@
 // The plan against brute force: what is pruned could not have won.
-#include <gtest/gtest.h>
-
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 
 #include "base/rng.hpp"
 #include "planner/bound.hpp"
@@ -38,7 +37,8 @@ prices:
   h100-sxm-80gb: {{usd_per_node_hour: {:.2f}}}
   a100-80gb: {{usd_per_node_hour: {:.2f}}}
   l40s: {{usd_per_node_hour: {:.2f}, gpus_per_node: 4}}
-)", seed, pick(0.2, 3), pick(40, 200), pick(5, 400), rng.below(2) == 0 ? "0" : "N+1",
+)",
+                     seed, pick(0.2, 3), pick(40, 200), pick(5, 400), rng.below(2) == 0 ? "0" : "N+1",
                      objective_names[rng.below(objective_names.size())], pick(20, 40), pick(10, 25), pick(3, 10));
 }
 
@@ -109,8 +109,8 @@ TEST(Plan, SaysWhatBindsWhenNothingWillDo) {
   EXPECT_FALSE(slo.decision.feasible);
   EXPECT_EQ(slo.decision.binding, "ttft_p50");
   EXPECT_NE(slo.decision.text.find("instead of 1us"), std::string::npos) << slo.decision.text;
-  const Plan limit = make_plan(testing::study_of(folder, random_study(6), {"limits={gpus: 8}", "demand=5000/s"}), 2,
-                               nothing);
+  const Plan limit =
+      make_plan(testing::study_of(folder, random_study(6), {"limits={gpus: 8}", "demand=5000/s"}), 2, nothing);
   EXPECT_FALSE(limit.decision.feasible);
   EXPECT_EQ(limit.decision.binding, "limits.gpus");
   EXPECT_NE(limit.decision.text.find("times the limit"), std::string::npos) << limit.decision.text;
@@ -133,14 +133,13 @@ TEST(Sizing, WholeNodesAndStrandedGpus) {
 
 TEST(Study, BadInputIsRefusedWithItsPlace) {
   const TempFolder folder;
-  const std::string head = "scenario: {model: llama-3-8b, hardware: h100-sxm-80gb, workload: {synthetic: {rate: 5/s, "
-                           "count: 200, prompt: 10, output: 5}}, managers: [{kind: paged}]}\n";
+  const std::string head =
+      "scenario: {model: llama-3-8b, hardware: h100-sxm-80gb, workload: {synthetic: {rate: 5/s, "
+      "count: 200, prompt: 10, output: 5}}, managers: [{kind: paged}]}\n";
   const auto message = [&](const std::string& rest) -> std::string {
     try {
       (void)set_up(testing::study_of(folder, head + rest), 1, nothing);
-    } catch (const InputError& error) {
-      return error.problems().front().str();
-    }
+    } catch (const InputError& error) { return error.problems().front().str(); }
     return "accepted";
   };
   EXPECT_NE(message("space: {cluster.tensor: []}\nslo: {ttft_p99: 1s}\n").find(":2:"), std::string::npos);
