@@ -16,19 +16,25 @@ RooflineEfficiency drawn(const std::string& hardware, std::uint64_t seed, std::u
   Rng rng(seed, fmt::format("efficiencies {} {}", hardware, i));
   RooflineEfficiency e;
   for (double* share :
-       {&e.gemm_flops, &e.gemm_bytes, &e.prefill_flops, &e.attention_bytes, &e.elementwise_bytes, &e.link_bytes})
+       {&e.gemm_flops, &e.gemm_bytes, &e.prefill_flops, &e.attention_bytes, &e.elementwise_bytes,
+        &e.links.small_share, &e.links.bulk_share})
     *share = std::min(1.0, *share * portable_exp(sigma * rng.normal()));
-  for (double* ns : {&e.kernel_ns, &e.attention_ns, &e.attention_seq_ns, &e.all_reduce_ns_per_gpu, &e.step_ns})
+  for (double* ns : {&e.kernel_ns, &e.attention_ns, &e.attention_seq_ns, &e.step_ns})
     *ns *= portable_exp(sigma * rng.normal());
   return e;
 }
 }  // namespace
 
 StepCost draw_cost(const Candidate& c, std::uint64_t seed, std::uint64_t i) {
-  if (c.grounds != Grounds::roofline) return c.config().cost;
   const Scenario& s = *c.scenario;
-  return compile_roofline(s.model, s.hardware, static_cast<int>(s.cluster.tensor), s.scheduler.max_batched_tokens,
-                          drawn(s.hardware.name, seed, i));
+  if (s.cost_used == CostSource::profile && s.profile->draw_count() > 0)
+    return draw_steps(s, c.config().manager, static_cast<std::size_t>(i) % s.profile->draw_count());
+  if (c.grounds != Grounds::roofline) return c.config().cost;
+  RooflineEfficiency efficiency = drawn(s.hardware.name, seed, i);
+  if (s.host) efficiency.step_ns = 0;  // given: with_host adds it
+  return with_host(compile_roofline(s.model, s.hardware, s.cluster.layout(), s.scheduler.max_batched_tokens,
+                                    s.scheduler.max_model_len, efficiency),
+                   s.host.value_or(HostCost{}), s.model.layers);
 }
 
 std::string draws_text(Grounds grounds) {
@@ -41,6 +47,6 @@ std::string draws_text(Grounds grounds) {
     case Grounds::scaled:
       break;
   }
-  return "the profile as it is, without an error of its own";
+  return "the profile's own draws: its noise, what it could not predict, and machines of one kind that differ";
 }
 }  // namespace stowage

@@ -12,6 +12,7 @@ namespace stowage {
 ///   roofline: every efficiency and fixed cost times e^(0.128 z), a 95 % interval of -22 % to +28 % each; a stated
 ///   prior,
 ///             wide because nothing was measured
+///   profile:  draw i of the profile (Profile::drawn), over and over when it keeps fewer
 ///   linear:   the user's coefficients as they are
 [[nodiscard]] StepCost draw_cost(const Candidate& candidate, std::uint64_t seed, std::uint64_t i);
 /// "spec-sheet efficiencies within 25 % (a stated prior: nothing was measured)".

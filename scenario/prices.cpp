@@ -6,7 +6,8 @@
 #include "models/cost/vmm.hpp"
 #include "scenario/reader.hpp"
 
-namespace stowage::detail {
+namespace stowage {
+namespace detail {
 namespace {
 constexpr Bytes stock_page{2 << 20};
 
@@ -41,6 +42,11 @@ std::string beyond_profile(const ModelSpec& m, const Layout& layout) {
   if (m.quant != Quant::none || m.kv_dtype == Dtype::float8) return "quantized weights or KV";
   if (layout.pipeline > 1 || layout.data > 1) return "pipeline and data parallelism";
   return {};
+}
+StepCost profile_steps(const Scenario& s, const KvLayout& kv, const Profile& profile) {
+  const ProfileTarget target{static_cast<int>(s.cluster.tensor), s.scheduler.max_batched_tokens, s.scheduler.max_batch,
+                             kv, !s.host};
+  return with_host(compile_profile(s.model, s.hardware, profile, target), s.host.value_or(HostCost{}), s.model.layers);
 }
 }  // namespace
 
@@ -102,10 +108,7 @@ StepCost Prices::steps(const ManagerSpec& manager) {
       s_.host.has_value(), host.per_step_ns, host.per_layer_ns, host.per_seq_ns);
   // A host that is given stands in for the one measured with the steps, or assumed.
   return *cache_.costs.get(key, [&] {
-    if (profile) {
-      const ProfileTarget target{layout.tensor, limits.max_batched_tokens, limits.max_batch, kv, !s_.host};
-      return with_host(compile_profile(s_.model, s_.hardware, *s_.profile, target), host, s_.model.layers);
-    }
+    if (profile) return profile_steps(s_, kv, *s_.profile);
     RooflineEfficiency efficiency;
     if (s_.host) efficiency.step_ns = 0;
     return with_host(compile_roofline(s_.model, s_.hardware, layout, limits.max_batched_tokens, limits.max_model_len,
@@ -133,4 +136,10 @@ VmmCost Prices::vmm(const ManagerSpec& manager) const {
   if (!given.empty()) cost.source = fmt::format("cost.vmm of the scenario ({}); {}", given, cost.source);
   return cost;
 }
-}  // namespace stowage::detail
+}  // namespace detail
+
+StepCost draw_steps(const Scenario& s, const ManagerSpec& manager, std::size_t i) {
+  STOWAGE_ASSERT(s.cost_used == CostSource::profile && s.profile);
+  return detail::profile_steps(s, detail::layout_of(manager), s.profile->drawn(i));
+}
+}  // namespace stowage

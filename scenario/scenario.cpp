@@ -18,8 +18,6 @@ using detail::pool_max;
 constexpr std::int64_t int64_max = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t model_len_default = 8192;
 constexpr std::size_t reference_max = 400;  // characters of a name or path: more is a quote left open
-constexpr double gib = 1024.0 * 1024.0 * 1024.0;
-double in_gib(Bytes bytes) { return static_cast<double>(bytes.count()) / gib; }
 
 }  // namespace
 

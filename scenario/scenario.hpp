@@ -141,6 +141,10 @@ struct ScenarioCache;  // scenario/cache.hpp
 [[nodiscard]] Scenario resolve_scenario(const ConfigDocument& document, std::optional<std::uint64_t> seed,
                                         ScenarioCache& cache);
 
+/// The price table of a run under `manager` had draw `i` of the scenario's profile been its figures (Profile::drawn).
+/// cost_used must be profile.
+[[nodiscard]] StepCost draw_steps(const Scenario& scenario, const ManagerSpec& manager, std::size_t i);
+
 /// The scenario with every default written out, presets expanded, as YAML that load_scenario reads to the same
 /// scenario; resolving that again gives the same bytes. Relative paths are written relative to `folder`, where the text
 /// is going to be kept; by default that of the scenario's own file.
