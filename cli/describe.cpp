@@ -170,7 +170,8 @@ ReportInput describe(const Scenario& scenario, const Options& options, std::vect
   input.version = "stowage " + version();
   const RouterRow* router = find_router(scenario.cluster.router);
   const bool draws = scenario.cluster.replicas_in_all() > 1 && router != nullptr && router->draws;
-  if (draws || std::holds_alternative<SyntheticSpec>(scenario.workload.source)) input.seed = std::to_string(scenario.seed);
+  if (draws || std::holds_alternative<SyntheticSpec>(scenario.workload.source))
+    input.seed = std::to_string(scenario.seed);
   input.workload_name = workload_name(scenario);
   const std::optional<std::string> folder =
       options.output.empty() ? std::nullopt : std::optional(options.output);

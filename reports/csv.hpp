@@ -12,8 +12,8 @@ namespace stowage {
 
 /// requests.csv: manager,id,arrival_ns,prompt_tokens,output_tokens,preemptions,queue_ns,ttft_ns,tpot_ns,e2e_ns
 /// in order of completion (of a fleet: on each replica). arrival_ns counts from the workload's origin, the rest from
-/// the arrival; tpot_ns is empty for a request of one output token. Of a fleet `replica` follows `manager`; with a front
-/// end client_arrival_ns,client_ttft_ns,client_e2e_ns stand at the end, and arrival_ns is that at the engine.
+/// the arrival; tpot_ns is empty for a request of one output token. Of a fleet `replica` follows `manager`; with a
+/// front end client_arrival_ns,client_ttft_ns,client_e2e_ns stand at the end, and arrival_ns is that at the engine.
 class RequestsCsv {
  public:
   /// Writes the header when the file is still empty and no later part of another. One writer per run; runs that go on

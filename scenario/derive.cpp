@@ -117,7 +117,8 @@ std::vector<Scenario> derive_groups(Scenario& s, const ConfigNode& root, Context
       if (!context.problems.empty()) return out;
       check_outright_pool(own);
     } catch (const InfeasibleError& e) {
-      throw InfeasibleError(fmt::format("'cluster.groups[{}]' at line {}: {}", out.size(), g.at.line, e.what()));
+      const std::string line = g.at.line > 0 ? fmt::format(" at line {}", g.at.line) : "";
+      throw InfeasibleError(fmt::format("'cluster.groups[{}]'{}: {}", out.size(), line, e.what()));
     }
     g.kv = own.kv;
     g.pool_tokens = own.pool_tokens;

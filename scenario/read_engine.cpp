@@ -15,7 +15,7 @@ constexpr HostCost vllm_host{126'000, 0, 4'000};
 constexpr FrontendCost vllm_frontend{15'600'000, 0, 46'000};
 constexpr double host_max_ns = 1e9, frontend_max_ns = 60e9;
 
-double time(MapReader& in, std::string_view key, double fallback, double max_ns) {
+double term(MapReader& in, std::string_view key, double fallback, double max_ns) {
   const double ns = in.duration_ns(key, fallback);
   if (ns <= max_ns) return ns;
   in.problem(key,
@@ -50,8 +50,9 @@ std::optional<HostCost> read_host(const ConfigNode& node, const EngineSpec* engi
   if (!node && engine == nullptr) return std::nullopt;
   const HostCost d = engine != nullptr ? vllm_host : HostCost{};
   MapReader in(node, problems);
-  const HostCost host{time(in, "per_step", d.per_step_ns, host_max_ns), time(in, "per_layer", d.per_layer_ns, host_max_ns),
-                      time(in, "per_seq", d.per_seq_ns, host_max_ns)};
+  const HostCost host{term(in, "per_step", d.per_step_ns, host_max_ns),
+                      term(in, "per_layer", d.per_layer_ns, host_max_ns),
+                      term(in, "per_seq", d.per_seq_ns, host_max_ns)};
   in.finish();
   return host;
 }
@@ -59,9 +60,9 @@ std::optional<HostCost> read_host(const ConfigNode& node, const EngineSpec* engi
 FrontendCost read_frontend(const ConfigNode& node, const EngineSpec* engine, Problems& problems) {
   const FrontendCost d = engine != nullptr ? vllm_frontend : FrontendCost{};
   MapReader in(node, problems);
-  const FrontendCost f{time(in, "per_request", d.per_request_ns, frontend_max_ns),
-                       time(in, "per_prompt_token", d.per_prompt_token_ns, host_max_ns),
-                       time(in, "per_output_token", d.per_output_token_ns, host_max_ns)};
+  const FrontendCost f{term(in, "per_request", d.per_request_ns, frontend_max_ns),
+                       term(in, "per_prompt_token", d.per_prompt_token_ns, host_max_ns),
+                       term(in, "per_output_token", d.per_output_token_ns, host_max_ns)};
   in.finish();
   return f;
 }

@@ -77,7 +77,9 @@ Scenario as_group(const Scenario& s, const GroupSpec& group) {
 }
 }  // namespace detail
 
-std::string GroupSpec::name() const { return tensor > 1 ? fmt::format("{} x {}", tensor, hardware.name) : hardware.name; }
+std::string GroupSpec::name() const {
+  return tensor > 1 ? fmt::format("{} x {}", tensor, hardware.name) : hardware.name;
+}
 
 std::int64_t ClusterSpec::replicas_in_all() const {
   if (groups.empty()) return replicas;

@@ -94,7 +94,8 @@ MemorySpec read_memory(const ConfigNode& node, const EngineSpec* engine, Problem
   constexpr std::array<std::string_view, 7> dtypes = {"auto",   "bfloat16", "float16", "float8",
                                                       "fp8",    "fp8_e4m3", "fp8_e5m2"};
   constexpr std::array<Dtype, 3> wide = {Dtype::bfloat16, Dtype::bfloat16, Dtype::float16};
-  if (const std::size_t i = in.choice("kv_dtype", dtypes, 0); i > 0) m.kv_dtype = i < wide.size() ? wide[i] : Dtype::float8;
+  const std::size_t dtype = in.choice("kv_dtype", dtypes, 0);
+  if (dtype > 0) m.kv_dtype = dtype < wide.size() ? wide[dtype] : Dtype::float8;
   in.finish();
   const int given = int{m.utilization.has_value()} + int{m.kv_pool.has_value()} + int{m.kv_tokens.has_value()};
   if (given > 1)

@@ -59,7 +59,7 @@ struct ReplicaGroup {
 
 /// Replicas behind a router. No groups = a bare replica, with RunConfig's own kv, cost and vmm.
 struct FleetConfig {
-  static constexpr std::int64_t replicas_max = 1024;  // about 0.7 MiB each, for their distributions and series
+  static constexpr std::int64_t replicas_max = 1024;  // about 0.8 MiB each, for their distributions and series
   std::string router = "round-robin";  // a row of sim/serve/router.hpp
   std::uint64_t seed = 0;              // of routers that draw
   std::vector<ReplicaGroup> groups;

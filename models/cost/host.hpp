@@ -1,5 +1,5 @@
 #pragma once
-// What an engine's host adds to every step that the GPU waits for: scheduling, preparing inputs, sampling's bookkeeping.
+// What an engine's host adds to every step, while the GPU waits: scheduling, preparing inputs, sampling's books.
 #include <cstdint>
 
 #include "models/cost/step_cost.hpp"
@@ -13,7 +13,7 @@ struct HostCost {
   bool operator==(const HostCost&) const = default;
 };
 
-/// `cost` with the host's part added: per_step + layers x per_layer to every step, per_seq to each request in it. Compiled
-/// into the tables, so that a step costs no more to price.
+/// `cost` with the host's part added: per_step + layers x per_layer to every step, per_seq to each request in it.
+/// Compiled into the tables, so that a step costs no more to price.
 [[nodiscard]] StepCost with_host(const StepCost& cost, const HostCost& host, std::int64_t layers);
 }  // namespace stowage

@@ -2,7 +2,7 @@
 // The price of one iteration, compiled once a scenario into tables and lines, so that pricing a step costs
 // nanoseconds and never depends on the batch size. Every cost source (linear, roofline, profile) compiles to this.
 //
-//   linear:  base + per_prefill_token x P + per_decode_seq x B + per_kv_token x S, added left to right, + per_chunk a chunk
+//   linear:  base + per_prefill_token x P + per_decode_seq x B + per_kv_token x S, added left to right, + chunks
 //   table:   dense[P + B] + decode attention (B, S), when B > 0  + attention of the prefill chunks
 //
 // Decode attention is the greater of two lines in S, or, measured, a table by B of lines between knots of S. Chunks

@@ -39,7 +39,8 @@ class Cluster final : private FleetView {
       for (std::int64_t i = 0; i < group.replicas; ++i) {
         const auto index = static_cast<std::int32_t>(replicas_.size());
         replicas_.push_back(std::make_unique<Replica<Kv>>(*alike, hooks_, index));
-        places_.push_back({group.name, group.weight, step_ns});
+        places_.push_back({group.weight, step_ns});
+        names_.push_back(group.name);
         weights.push_back(group.weight);
       }
       configs_.push_back(std::move(alike));
@@ -64,15 +65,14 @@ class Cluster final : private FleetView {
       end = std::max(end, r->ended_ns());
     }
     FleetResult out;
-    for (std::size_t i = 0; i < replicas_.size(); ++i) out.add(replicas_[i]->finish(end), places_[i].group);
+    for (std::size_t i = 0; i < replicas_.size(); ++i) out.add(replicas_[i]->finish(end), names_[i]);
     return out.take();
   }
 
  private:
   struct Place {
-    std::string group;
-    std::int64_t weight, step_ns;  // no step of this replica is shorter
-    std::int64_t steady_until = 0;  // what its load is made of cannot change before
+    std::int64_t weight, step_ns;   // no step of this replica is shorter
+    std::int64_t steady_until = 0;  // its requests stay and its memory does not shrink before
   };
 
   void route(Request r) {
@@ -88,12 +88,21 @@ class Cluster final : private FleetView {
   Load load(std::size_t i) override {
     Replica<Kv>& replica = *replicas_[i];
     Place& place = places_[i];
-    if (place.steady_until <= now_) {
+    if (place.steady_until <= now_ || reads_ == Reads::kv) {
       replica.run_until(now_);
-      if (reads_ == Reads::outstanding) place.steady_until = replica.steady_until(place.step_ns);
+      place.steady_until = replica.steady_until(place.step_ns, reads_ == Reads::kv);
     }
-    if (reads_ == Reads::outstanding) return {replica.outstanding(), place.weight};
-    return {replica.wanted_bytes(), replica.pool_bytes() * place.weight};
+    return known_load(i);
+  }
+  Load at_least(std::size_t i) override {
+    if (places_[i].steady_until > now_) return known_load(i);
+    return {0, 1};
+  }
+  /// As of the time the replica was brought up to, with what was delivered since.
+  [[nodiscard]] Load known_load(std::size_t i) const {
+    const Replica<Kv>& replica = *replicas_[i];
+    if (reads_ == Reads::outstanding) return {replica.outstanding(), places_[i].weight};
+    return {replica.wanted_bytes(), replica.pool_bytes() * places_[i].weight};
   }
 
   std::shared_ptr<const Workload> workload_;
@@ -101,6 +110,7 @@ class Cluster final : private FleetView {
   std::vector<std::unique_ptr<RunConfig>> configs_;  // one a group
   std::vector<std::unique_ptr<Replica<Kv>>> replicas_;
   std::vector<Place> places_;
+  std::vector<std::string> names_;  // of their groups
   std::unique_ptr<Router> router_;
   Reads reads_ = Reads::nothing;
   std::int64_t now_ = 0;

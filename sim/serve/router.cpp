@@ -70,6 +70,7 @@ class Least final : public Router {
     Load least = fleet.load(best);
     for (std::size_t n = 1, i = best; n < replicas_; ++n) {
       i = i + 1 == replicas_ ? 0 : i + 1;
+      if (!less(fleet.at_least(i), least)) continue;
       const Load load = fleet.load(i);
       if (!less(load, least)) continue;
       least = load;

@@ -20,6 +20,8 @@ class FleetView {
  public:
   virtual ~FleetView() = default;
   [[nodiscard]] virtual Load load(std::size_t replica) = 0;
+  /// Never more than load(replica), and cheap: what spares a router from asking for the loads of the busy.
+  [[nodiscard]] virtual Load at_least(std::size_t replica) = 0;
 };
 
 class Router {

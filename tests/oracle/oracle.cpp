@@ -14,7 +14,7 @@
 //  9. Rejections (too long first, then never fits) happen when the request arrives; a rejected arrival is a boundary.
 // 10. Several GPUs: pool and bytes a token are all GPUs' together, T x page is one GPU's, map_calls those of one GPU.
 // 11. In a fleet a request that this replica will reject is never counted as outstanding, nor is its prompt as wanted.
-// 12. peak_committed takes iterations only; an idle replica has nothing committed anyway.
+// 12. peak_committed takes iterations only.
 #include "tests/oracle/oracle.hpp"
 
 #include <algorithm>
@@ -30,7 +30,6 @@
 namespace stowage {
 namespace oracle {
 namespace {
-
 using PartBytes = std::array<std::int64_t, part_count>;
 std::int64_t& at(PartBytes& bytes, Part part) { return bytes[static_cast<std::size_t>(part)]; }
 

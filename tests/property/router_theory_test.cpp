@@ -11,6 +11,7 @@
 
 #include "base/rng.hpp"
 #include "sim/kv/registry.hpp"
+#include "sim/result.hpp"
 #include "sim/run_config.hpp"
 
 namespace stowage {

@@ -14,6 +14,7 @@ namespace {
 struct Fixed final : FleetView {
   std::vector<Load> loads;
   Load load(std::size_t i) override { return loads[i]; }
+  Load at_least(std::size_t i) override { return {loads[i].amount / 2, loads[i].capacity}; }
 };
 
 std::vector<std::size_t> picks(std::string_view router, std::vector<std::int64_t> weights, Fixed fleet, int count) {
