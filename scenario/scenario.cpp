@@ -175,17 +175,19 @@ void note_layout(Scenario& s) {
     s.notes.push_back(fmt::format("tensor {} spans more than the {} GPUs of one host: collectives cross the network",
                                   s.cluster.tensor, s.hardware.node_gpus));
   if (s.cluster.pipeline > 1 && m.layers % s.cluster.pipeline != 0)
-    s.notes.push_back(fmt::format("{} layers do not divide into {} stages: pool and bytes are counted as if every stage "
-                                  "had the {} layers of the one that decides, and step prices are at most so much high",
-                                  m.layers, s.cluster.pipeline, s.kv.layers));
+    s.notes.push_back(
+        fmt::format("{} layers do not divide into {} stages: pool and bytes are counted as if every stage had the {} "
+                    "layers of the one that decides, and step prices are at most so much high",
+                    m.layers, s.cluster.pipeline, s.kv.layers));
   if (s.cluster.data > 1)
     s.notes.push_back(fmt::format("each replica is one of {} that share the experts; the others are taken to carry as "
                                   "many tokens at every step",
                                   s.cluster.data));
   if (m.window > 0)
-    s.notes.push_back(fmt::format("managers keep every token of every layer, though {} of {} layers see only {} tokens; "
-                                  "their attention is priced never too low",
-                                  m.window_layers, m.layers, m.window));
+    s.notes.push_back(
+        fmt::format("managers keep every token of every layer, though {} of {} layers see only {} tokens; their "
+                    "attention is priced never too low",
+                    m.window_layers, m.layers, m.window));
   if (m.latent())
     s.notes.push_back("latent attention keeps one tensor a layer; managers that map pages take it for two of half the "
                       "width");

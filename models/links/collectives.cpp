@@ -42,8 +42,8 @@ LinkCost::LinkCost(const HardwareSpec& hardware, int gpus, int stride, const Lin
 double LinkCost::stage_ns(const Stage& stage, Collective kind, double bytes) const {
   if (stage.gpus < 2) return 0;
   const double wire_ns = share_on_wire(kind, stage.gpus) * bytes / stage.bytes_per_s * 1e9;
-  const double small = efficiency_.small_ns + efficiency_.small_ns_per_gpu * stage.gpus +
-                       wire_ns / efficiency_.small_share;
+  const double small =
+      efficiency_.small_ns + efficiency_.small_ns_per_gpu * stage.gpus + wire_ns / efficiency_.small_share;
   return std::min(small, efficiency_.bulk_ns + wire_ns / efficiency_.bulk_share);
 }
 

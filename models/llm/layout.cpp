@@ -57,8 +57,8 @@ std::optional<LayoutProblem> layout_problem(const ModelSpec& m, const Layout& l)
   std::string sizes;
   for (std::int64_t t = 1; t <= std::min<std::int64_t>(m.heads, 64); ++t)
     if (splits(m, t, l.expert > 1)) sizes += fmt::format("{}{}", sizes.empty() ? "" : ", ", t);
-  return LayoutProblem{"tensor", fmt::format("tensor {} does not divide {} ({}); use one of {}", l.tensor, m.name,
-                                             shapes_of(m), sizes)};
+  return LayoutProblem{
+      "tensor", fmt::format("tensor {} does not divide {} ({}); use one of {}", l.tensor, m.name, shapes_of(m), sizes)};
 }
 
 std::optional<std::string> parallel_problem(const ModelSpec& m, int tensor, int pipeline) {
