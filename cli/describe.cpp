@@ -98,7 +98,7 @@ std::vector<BudgetPart> budget_parts(const Scenario& scenario) {
   const MemoryBudget& b = scenario.budget;
   return {{"weights", b.weights.count()},
           {"activations", b.activations.count()},
-          {"overhead", b.overhead.count()},
+          {"overhead", (b.overhead + b.graphs + b.null_block).count()},
           {"KV pool", b.kv_pool.count(), true},
           {fmt::format("not used (utilization {})", scenario.memory.utilization.value_or(0.9)),
            (b.device - b.usable).count()}};

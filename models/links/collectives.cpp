@@ -35,7 +35,8 @@ LinkCost::LinkCost(const HardwareSpec& hardware, int gpus, int stride, const Lin
   within_ = {static_cast<int>(first_host.size()), rate(first_host),
              hardware.nvlink_bytes_per_s > 0 ? LinkKind::nvlink : LinkKind::pcie};
   between_ = {static_cast<int>(heads.size()), rate(heads), LinkKind::network};
-  STOWAGE_ASSERT(heads.size() < 2 || between_.bytes_per_s > 0);  // Topology::missing_link was asked
+  if (heads.size() > 1 && between_.bytes_per_s == 0)
+    throw InputError({}, topology.missing_link(0, topology.gpus()));
   send_bytes_per_s_ = heads.size() > 1 ? between_.bytes_per_s : within_.bytes_per_s;
 }
 

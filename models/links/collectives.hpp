@@ -25,7 +25,7 @@ struct LinkEfficiency {
 /// One group of `gpus` GPUs, those of a host next to each other.
 class LinkCost {
  public:
-  /// `stride`: GPU i of the group is GPU i x stride of the topology (tensor groups 1; data groups tensor).
+  /// GPU i of the group is GPU i x `stride` of the topology. Throws InputError where no link joins two of its hosts.
   LinkCost(const HardwareSpec& hardware, int gpus, int stride = 1, const LinkEfficiency& efficiency = {});
 
   [[nodiscard]] int gpus() const { return gpus_; }
