@@ -1,12 +1,14 @@
 // stowage fit: what fits, by arithmetic.
+#include "models/fit.hpp"
+
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 #include <vector>
-
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
 #include "cli/commands.hpp"
@@ -14,7 +16,6 @@
 #include "cli/settings.hpp"
 #include "cli/table.hpp"
 #include "models/cost/roofline.hpp"
-#include "models/fit.hpp"
 #include "models/vllm_log.hpp"
 #include "reports/text.hpp"
 #include "scenario/scenario.hpp"
@@ -56,8 +57,8 @@ void measure(Question& q, const Workload& workload) {
     }
   }
   if (lengths.empty())
-    throw InputError({}, fmt::format("no request of the workload is within {} tokens; raise --max-model-len",
-                                     q.in.max_model_len));
+    throw InputError(
+        {}, fmt::format("no request of the workload is within {} tokens; raise --max-model-len", q.in.max_model_len));
   const auto at = [&](double share) {
     const auto rank = static_cast<std::ptrdiff_t>(share * static_cast<double>(lengths.size() - 1));
     std::nth_element(lengths.begin(), lengths.begin() + rank, lengths.end(), [](const auto& a, const auto& b) {
@@ -202,14 +203,16 @@ Question ask(const Options& options) {
   q.in.cost = compile_roofline(q.in.model, q.in.hardware, q.in.layout,
                                std::max(q.memory.max_batched_tokens, q.memory.max_batch), q.in.max_model_len);
   if (q.engine != nullptr && !q.engine->pool_measured)
-    q.notes.push_back(fmt::format("no start-up log of {} was at hand: its terms are those of 0.19 with its defaults, its "
-                                  "CUDA graphs an estimate that may be wrong by a few GiB; give --graphs when known",
-                                  q.engine->name));
+    q.notes.push_back(
+        fmt::format("no start-up log of {} was at hand: its terms are those of 0.19 with its defaults, its "
+                    "CUDA graphs an estimate that may be wrong by a few GiB; give --graphs when known",
+                    q.engine->name));
   if (q.in.model.window > 0)
-    q.notes.push_back(fmt::format("managers keep every token of every layer; with windows of {} the longest request "
-                                  "would need {} instead of {}",
-                                  q.in.model.window, gib(q.in.model.kv_bytes_of_request(q.in.max.stored())),
-                                  gib(q.in.model.kv_bytes_per_token() * q.in.max.stored())));
+    q.notes.push_back(
+        fmt::format("managers keep every token of every layer; with windows of {} the longest request "
+                    "would need {} instead of {}",
+                    q.in.model.window, gib(q.in.model.kv_bytes_of_request(q.in.max.stored())),
+                    gib(q.in.model.kv_bytes_per_token() * q.in.max.stored())));
   return q;
 }
 
@@ -219,16 +222,25 @@ Json as_json(const Question& q, const FitReport& report) {
   Json out = {{"model", q.in.model.name},
               {"hardware", q.in.hardware.name},
               {"engine", q.engine == nullptr ? Json(nullptr) : Json(q.engine->name)},
-              {"layout", {{"tensor", q.in.layout.tensor}, {"pipeline", q.in.layout.pipeline},
-                          {"expert", q.in.layout.expert}, {"data", q.in.layout.data}}},
+              {"layout",
+               {{"tensor", q.in.layout.tensor},
+                {"pipeline", q.in.layout.pipeline},
+                {"expert", q.in.layout.expert},
+                {"data", q.in.layout.data}}},
               {"pool_bytes", report.pool.count()},
               {"pool_tokens", b.pool_tokens},
               {"kv_bytes_per_token", b.kv_bytes_per_token.count() * q.in.layout.gpus()},
-              {"budget", {{"device", b.device.count()}, {"usable", b.usable.count()}, {"weights", b.weights.count()},
-                          {"activations", b.activations.count()}, {"overhead", b.overhead.count()},
-                          {"graphs", b.graphs.count()}, {"null_block", b.null_block.count()},
-                          {"kv_pool", b.kv_pool.count()}, {"stage", b.stage},
-                          {"source", q.log ? "vllm log" : "estimate"}}},
+              {"budget",
+               {{"device", b.device.count()},
+                {"usable", b.usable.count()},
+                {"weights", b.weights.count()},
+                {"activations", b.activations.count()},
+                {"overhead", b.overhead.count()},
+                {"graphs", b.graphs.count()},
+                {"null_block", b.null_block.count()},
+                {"kv_pool", b.kv_pool.count()},
+                {"stage", b.stage},
+                {"source", q.log ? "vllm log" : "estimate"}}},
               {"lengths", {{"p50", length(q.in.p50)}, {"p95", length(q.in.p95)}, {"max", length(q.in.max)}}}};
   out["managers"] = Json::array();
   for (const auto& m : report.managers) {
@@ -236,10 +248,11 @@ Json as_json(const Question& q, const FitReport& report) {
                 {"max_sequences", {{"p50", m.p50}, {"p95", m.p95}, {"max", m.max}}},
                 {"waste_bytes_per_request", m.waste_bytes}};
     if (m.mapped)
-      row["mapping"] = {{"page_bytes", m.mapping.page.count()}, {"tensors", m.mapping.tensors},
-                        {"tokens_per_page", m.mapping.tokens_per_page}, {"live_mappings", m.mapping.live_mappings},
-                        {"live_mappings_max", live_mappings_max}, {"requests_per_s", m.mapping.requests_per_s},
-                        {"calls_per_s", m.mapping.calls_per_s}, {"driver_calls_per_s", m.mapping.driver_calls_per_s}};
+      row["mapping"] = {
+          {"page_bytes", m.mapping.page.count()},         {"tensors", m.mapping.tensors},
+          {"tokens_per_page", m.mapping.tokens_per_page}, {"live_mappings", m.mapping.live_mappings},
+          {"live_mappings_max", live_mappings_max},       {"requests_per_s", m.mapping.requests_per_s},
+          {"calls_per_s", m.mapping.calls_per_s},         {"driver_calls_per_s", m.mapping.driver_calls_per_s}};
     out["managers"].push_back(std::move(row));
   }
   out["verdict"] = report.verdict;
@@ -259,7 +272,8 @@ std::string budget_text(const Question& q) {
                                     number(q.memory.max_batched_tokens), number(q.memory.max_batch))},
       {"- non-torch memory", gib(b.overhead)}};
   if (b.graphs.count() > 0) rows.emplace_back("- CUDA graphs", gib(b.graphs));
-  if (b.null_block.count() > 0) rows.emplace_back("- null block", text::bytes(static_cast<double>(b.null_block.count())));
+  if (b.null_block.count() > 0)
+    rows.emplace_back("- null block", text::bytes(static_cast<double>(b.null_block.count())));
   std::string pool = fmt::format("{} / {} B a token", gib(b.kv_pool), number(b.kv_bytes_per_token.count()));
   if (l.pipeline > 1) pool += fmt::format(", stage {} of {} decides", b.stage + 1, l.pipeline);
   rows.emplace_back(q.log ? "KV pool, of the log" : "= KV pool", pool);
@@ -273,8 +287,8 @@ std::string as_text(const Question& q, const FitReport& report) {
   out += "\n\n" + budget_text(q) + "\n";
   out += fmt::format("Sequences that fit, {} (prompt + output: p50 {}, p95 {}, longest {}):\n", q.workload,
                      length(q.in.p50), length(q.in.p95), length(q.in.max));
-  std::vector<std::vector<std::string>> rows = {{"manager", "p50", "p95", "longest", "waste a request", "calls/s", "of driver",
-                                                 "live mappings"}};
+  std::vector<std::vector<std::string>> rows = {
+      {"manager", "p50", "p95", "longest", "waste a request", "calls/s", "of driver", "live mappings"}};
   for (const auto& m : report.managers) {
     const auto& map = m.mapping;
     const bool maps = m.mapped && map.driver_calls_per_s > 0;
@@ -284,8 +298,10 @@ std::string as_text(const Question& q, const FitReport& report) {
                     maps ? number(map.live_mappings) : ""});
   }
   out += table(rows);
-  out += "Waste: on average held when a request ends and never used (half a block; half a page in every tensor). Calls:\n"
-         "map and set-access on one GPU with no page kept from earlier requests. Pages under 2 MiB need a patched driver.\n\n";
+  out +=
+      "Waste: on average held when a request ends and never used (half a block; half a page in every tensor). Calls:\n"
+      "map and set-access on one GPU with no page kept from earlier requests. Pages under 2 MiB need a patched "
+      "driver.\n\n";
   for (const auto& sentence : report.verdict) out += sentence + "\n";
   for (const auto& note : q.notes) out += "note: " + note + "\n";
   return out;

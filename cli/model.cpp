@@ -1,11 +1,13 @@
 // stowage model show|list
+#include "models/llm/model.hpp"
+
 #include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
 #include "cli/commands.hpp"
 #include "cli/table.hpp"
-#include "models/llm/model.hpp"
 #include "reports/text.hpp"
 
 namespace stowage::cli {
@@ -36,8 +38,11 @@ nlohmann::ordered_json as_json(const ModelSpec& model) {
                       {"shared", model.shared_experts},
                       {"layers", model.moe_layers()}};
   if (model.latent())
-    out["latent"] = {{"q_rank", model.q_rank}, {"kv_rank", model.kv_rank}, {"rope_dim", model.rope_dim},
-                     {"nope_dim", model.nope_dim}, {"v_dim", model.v_dim}};
+    out["latent"] = {{"q_rank", model.q_rank},
+                     {"kv_rank", model.kv_rank},
+                     {"rope_dim", model.rope_dim},
+                     {"nope_dim", model.nope_dim},
+                     {"v_dim", model.v_dim}};
   if (model.window > 0)
     out["window"] = {{"tokens", model.window},
                      {"layers", model.window_layers},
@@ -53,8 +58,8 @@ std::string size(Bytes bytes) {
 
 std::string mlp_text(const ModelSpec& m) {
   if (!m.moe()) return number(m.intermediate);
-  std::string out = fmt::format("{} experts of {}, {} a token", m.experts, number(m.expert_intermediate),
-                                m.experts_per_token);
+  std::string out =
+      fmt::format("{} experts of {}, {} a token", m.experts, number(m.expert_intermediate), m.experts_per_token);
   if (m.shared_experts > 0) out += fmt::format(", and {} shared", m.shared_experts);
   if (m.dense_layers > 0) out += fmt::format("; first {} layers dense of {}", m.dense_layers, number(m.intermediate));
   return out;
@@ -79,9 +84,10 @@ std::string as_text(const ModelSpec& model) {
       {"source", model.source},
   };
   if (model.window > 0)
-    lines.emplace_back("note", fmt::format("memory managers keep every token of every layer; {} of the KV bytes a token "
-                                           "could be dropped after {} tokens",
-                                           number(model.kv_window_bytes_per_token().count()), model.window));
+    lines.emplace_back("note",
+                       fmt::format("memory managers keep every token of every layer; {} of the KV bytes a token "
+                                   "could be dropped after {} tokens",
+                                   number(model.kv_window_bytes_per_token().count()), model.window));
   return facts(lines);
 }
 }  // namespace
@@ -102,8 +108,7 @@ Outcome model_list(const Options& options) {
     const ModelSpec model = load_model(name);
     all.push_back(as_json(model));
     rows.push_back({name, number(model.parameters()), text::bytes(static_cast<double>(model.weights_bytes().count())),
-                    text::bytes(static_cast<double>(model.kv_bytes_per_token().count())),
-                    number(model.max_positions)});
+                    text::bytes(static_cast<double>(model.kv_bytes_per_token().count())), number(model.max_positions)});
   }
   return {options.json ? all.dump(2) + "\n" : table(rows)};
 }

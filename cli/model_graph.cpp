@@ -1,5 +1,6 @@
 // stowage model show NAME --graph: the operators of one step and what they cost.
 #include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
@@ -20,12 +21,18 @@ Json as_json(const ModelSpec& model, const HardwareSpec& hardware, double total_
   Json out = {{"model", model.name}, {"hardware", hardware.name}, {"calibrated", false}, {"step_s", total_ns / 1e9}};
   out["operators"] = Json::array();
   for (const auto& line : bill)
-    out["operators"].push_back({{"name", line.name}, {"stream", stream_of(line)}, {"count", line.count},
-                                {"flops", line.flops}, {"bytes", line.bytes}, {"s", line.ns / 1e9},
-                                {"hidden_s", line.hidden_ns / 1e9}, {"bound", bound_name(line.bound)},
+    out["operators"].push_back({{"name", line.name},
+                                {"stream", stream_of(line)},
+                                {"count", line.count},
+                                {"flops", line.flops},
+                                {"bytes", line.bytes},
+                                {"s", line.ns / 1e9},
+                                {"hidden_s", line.hidden_ns / 1e9},
+                                {"bound", bound_name(line.bound)},
                                 {"resource", resource_name(line.resource)}});
   out["shares"] = Json::object();
-  for (const auto& share : resource_shares(bill)) out["shares"][std::string(resource_name(share.resource))] = share.share;
+  for (const auto& share : resource_shares(bill))
+    out["shares"][std::string(resource_name(share.resource))] = share.share;
   return out;
 }
 
@@ -43,7 +50,8 @@ std::string as_text(const std::string& title, const std::string& links, double t
   std::string shares;
   for (const auto& share : resource_shares(bill))
     if (share.share >= 0.005)
-      shares += fmt::format("{}{} {:.0f} %", shares.empty() ? "" : ", ", resource_name(share.resource), 100 * share.share);
+      shares +=
+          fmt::format("{}{} {:.0f} %", shares.empty() ? "" : ", ", resource_name(share.resource), 100 * share.share);
   out += "most of it: " + shares + "\n";
   return out + fmt::format("prices: spec sheet (roofline, uncalibrated); links: {}\n", links);
 }
@@ -67,10 +75,11 @@ Outcome model_graph(const Options& options) {
   StepShape shape{prefill, decode, decode * context, 0};
   if (prefill > 0) shape.prefill_attention_ns = cost.chunk_ns(prefill, 0);
   const std::string title =
-      fmt::format("{} on {}, tensor {}, pipeline {}: {} requests decode on {} tokens each, {} prompt tokens", model.name,
-                  hardware.name, layout.tensor, layout.pipeline, decode, context, prefill);
+      fmt::format("{} on {}, tensor {}, pipeline {}: {} requests decode on {} tokens each, {} prompt tokens",
+                  model.name, hardware.name, layout.tensor, layout.pipeline, decode, context, prefill);
   const auto rows = static_cast<double>(prefill + decode);
-  if (form == "dot") return {graphviz(graph, prices, {rows, static_cast<double>(decode + (prefill > 0 ? 1 : 0))}, title)};
+  if (form == "dot")
+    return {graphviz(graph, prices, {rows, static_cast<double>(decode + (prefill > 0 ? 1 : 0))}, title)};
   const auto bill = bill_of_step(graph, prices, shape);
   const double total_ns = cost.ns(shape);
   if (options.json) return {as_json(model, hardware, total_ns, bill).dump(2) + "\n"};

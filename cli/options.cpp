@@ -183,11 +183,11 @@ class Parser {
   }
 
   void add_fit() {
-    auto* fit = app_.add_subcommand("fit", "What fits: memory budget, sequences by manager, waste, mapping; no simulation");
+    auto* fit = app_.add_subcommand("fit", "What fits: memory budget, sequences by manager, waste; no simulation");
     add_settings(fit, {{"model", "NAME", "Zoo name, YAML file or config.json"},
                        {"hardware", "NAME", "GPU of the list, or YAML file"},
                        {"scenario", "FILE", "Take model, hardware, layout, memory and workload of a scenario"},
-                       {"trace", "FILE", "Requests whose lengths count (default: 1,024, 4,096 and --max-model-len tokens)"},
+                       {"trace", "FILE", "Requests whose lengths count (default: 1,024, 4,096, --max-model-len)"},
                        {"engine", "NAME", "Memory as this release takes it: vllm-0.15 ... vllm-0.24"},
                        {"from-vllm-log", "FILE", "The pool as vLLM's own start-up log tells it"},
                        {"max-model-len", "N", "Longest request (default: 8192)"},

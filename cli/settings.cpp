@@ -42,7 +42,10 @@ Layout Settings::layout(const ModelSpec& model, const HardwareSpec& hardware, co
   if (const auto problem = layout_problem(model, layout))
     throw InputError({}, fmt::format("--{}: {}", problem->key, problem->why));
   if (const auto why = link_problem(hardware, layout))
-    throw InputError({}, fmt::format("--{}: {}", layout.pipeline > 1 ? "pipeline" : layout.data > 1 ? "data" : "tensor",
+    throw InputError({}, fmt::format("--{}: {}",
+                                     layout.pipeline > 1 ? "pipeline"
+                                     : layout.data > 1   ? "data"
+                                                         : "tensor",
                                      *why));
   return layout;
 }

@@ -16,26 +16,26 @@ struct EngineSpec {
   std::string_view name;  // "vllm-0.19"
 
   // --- The KV pool (models/memory_budget.hpp).
-  double utilization = 0.9;        // --gpu-memory-utilization: 0.92 since 0.21 (PR 38284)
-  std::int64_t block_size = 16;    // tokens of a KV block
-  std::int64_t null_blocks = 1;    // blocks of the pool that never hold a token
+  double utilization = 0.9;      // --gpu-memory-utilization: 0.92 since 0.21 (PR 38284)
+  std::int64_t block_size = 16;  // tokens of a KV block
+  std::int64_t null_blocks = 1;  // blocks of the pool that never hold a token
   /// Bytes a sampled logit occupies at the peak of the profiling pass, besides itself: 12 = a float32 copy, the
   /// probabilities and a sorted copy. Through 0.16 the top-k/top-p sampler of PyTorch kept 24 more (an int64 index and
   /// four float32 arrays): the two peaks published for 0.15, 4.8 GiB (Llama-3.1-8B) and 5.64 GiB (Qwen3-14B), are met
   /// within 0.03 GiB by that one number.
   std::int64_t sampler_bytes = 12;
-  double overhead_one_gib = 0.25;   // non-torch memory of a GPU alone: CUDA context, cuBLAS workspaces
-  double overhead_many_gib = 2.1;   // of a GPU among several: NCCL's buffers besides
+  double overhead_one_gib = 0.25;  // non-torch memory of a GPU alone: CUDA context, cuBLAS workspaces
+  double overhead_many_gib = 2.1;  // of a GPU among several: NCCL's buffers besides
   /// Memory set aside for one captured CUDA graph; 0 = graphs come out of what utilization leaves (before 0.21).
   double graph_mib = 0;
-  bool pool_measured = true;        // false: no published start-up log of this release was at hand to check against
+  bool pool_measured = true;  // false: no published start-up log of this release was at hand to check against
 
   // --- The scheduler.
-  bool admit_full = true;           // a waiting request is admitted only when its whole target fits (PR 37307: 0.19)
-  bool async_scheduling = true;     // the batch of step i + 2 is formed when step i ends
+  bool admit_full = true;        // a waiting request is admitted only when its whole target fits (PR 37307: 0.19)
+  bool async_scheduling = true;  // the batch of step i + 2 is formed when step i ends
   bool prefix_cache = true;
   bool chunked_prefill = true;
-  double watermark = 0;             // share of the blocks kept free at admission
+  double watermark = 0;  // share of the blocks kept free at admission
 };
 
 /// `vllm serve`'s defaults by GPU: 8,192 tokens and 1,024 sequences from 70 GiB up, A100s excepted; else 2,048 and 256

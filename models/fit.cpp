@@ -23,7 +23,9 @@ std::int64_t div_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 class Fit {
  public:
   explicit Fit(const FitInput& in)
-      : in_(in), gpus_(in.layout.gpus()), per_token_(in.budget.kv_bytes_per_token * gpus_),
+      : in_(in),
+        gpus_(in.layout.gpus()),
+        per_token_(in.budget.kv_bytes_per_token * gpus_),
         pool_(Bytes{std::max<std::int64_t>(0, in.budget.kv_pool.count())} * gpus_),
         layers_(pipeline_layers(in.model.layers, in.layout.pipeline)[static_cast<std::size_t>(in.budget.stage)]) {}
 
@@ -105,8 +107,8 @@ class Fit {
   [[nodiscard]] double requests_per_s(std::int64_t fitting) const {
     const std::int64_t batch = std::clamp<std::int64_t>(fitting, 0, in_.max_batch);
     if (batch == 0) return 0;
-    const double cycle_ns = static_cast<double>(in_.p50.output) * decode_ns(batch) +
-                            static_cast<double>(batch) * prefill_ns();
+    const double cycle_ns =
+        static_cast<double>(in_.p50.output) * decode_ns(batch) + static_cast<double>(batch) * prefill_ns();
     const double rate = static_cast<double>(batch) / cycle_ns * 1e9;
     return in_.arrivals_per_s > 0 ? std::min(rate, in_.arrivals_per_s) : rate;
   }
@@ -136,8 +138,9 @@ class Fit {
                      &sliced = find("vattention 2MiB sliced");
     auto& say = out.verdict;
     if (paged.p50 == 0) {
-      say.push_back("Not one median request fits, and no manager mends that; use more GPUs, a smaller model or shorter "
-                    "requests.");
+      say.push_back(
+          "Not one median request fits, and no manager mends that; use more GPUs, a smaller model or shorter "
+          "requests.");
       return;
     }
     // On average over lengths near the median: what is stored, and the manager's waste.
@@ -151,38 +154,40 @@ class Fit {
     };
     double attention = 0;
     const double prefill = prefill_ns(&attention);
-    const double request = prefill + static_cast<double>(in_.p50.output) * decode_ns(held(paged)) /
-                                         static_cast<double>(held(paged));
+    const double request =
+        prefill + static_cast<double>(in_.p50.output) * decode_ns(held(paged)) / static_cast<double>(held(paged));
     const double share = request > 0 ? attention / request : 0;
-    say.push_back(fmt::format("Pages of 2 MiB in {} tensors waste {:.1f} MiB a request, {:.0f} times a half block of 16; "
-                              "on average {} requests of about the median length run at once instead of {} ({:.1f} % fewer), "
-                              "sliced {} ({:.1f} % fewer).",
-                              large.mapping.tensors * gpus_, large.waste_bytes / 1048576,
-                              large.waste_bytes / paged.waste_bytes, held(large), held(paged), 100 * lost(large),
-                              held(sliced), 100 * lost(sliced)));
-    say.push_back(fmt::format("Prefill attention, where contiguous memory helps, is {:.1f} % of a median request's GPU "
-                              "time ({}): {:.1f} to {:.1f} % to gain over paged kernels that are 25 to 37 % slower "
-                              "(FlashAttention-2 and FlashInfer on A100), at most {:.2f} % over kernels that copy whole "
-                              "pages (FlashAttention-3); decode gains nothing measurable.",
-                              100 * share, in_.calibrated ? "measured prices" : "spec-sheet prices",
-                              100 * share * slow_paging_low, 100 * share * slow_paging_high, share));
+    say.push_back(
+        fmt::format("Pages of 2 MiB in {} tensors waste {:.1f} MiB a request, {:.0f} times a half block of 16; "
+                    "on average {} requests of about the median length run at once instead of {} ({:.1f} % fewer), "
+                    "sliced {} ({:.1f} % fewer).",
+                    large.mapping.tensors * gpus_, large.waste_bytes / 1048576, large.waste_bytes / paged.waste_bytes,
+                    held(large), held(paged), 100 * lost(large), held(sliced), 100 * lost(sliced)));
+    say.push_back(
+        fmt::format("Prefill attention, where contiguous memory helps, is {:.1f} % of a median request's GPU "
+                    "time ({}): {:.1f} to {:.1f} % to gain over paged kernels that are 25 to 37 % slower "
+                    "(FlashAttention-2 and FlashInfer on A100), at most {:.2f} % over kernels that copy whole "
+                    "pages (FlashAttention-3); decode gains nothing measurable.",
+                    100 * share, in_.calibrated ? "measured prices" : "spec-sheet prices",
+                    100 * share * slow_paging_low, 100 * share * slow_paging_high, share));
     const FitManager& best = lost(sliced) < lost(large) ? sliced : large;
     const double gain = share * slow_paging_low;
     if (gain <= lost(best) || gain < 0.01)
-      say.push_back(fmt::format("vAttention does not pay here: at best {:.1f} % of time is won and {:.1f} % of the batch "
-                                "is lost.",
-                                100 * share * slow_paging_high, 100 * lost(best)));
+      say.push_back(
+          fmt::format("vAttention does not pay here: at best {:.1f} % of time is won and {:.1f} % of the batch "
+                      "is lost.",
+                      100 * share * slow_paging_high, 100 * lost(best)));
     else
-      say.push_back(fmt::format("vAttention pays here if your paged kernels are the slow ones (about {:.1f} to {:.1f} % "
-                                "of time against {:.1f} % of the batch); with kernels that copy whole pages it does not.",
-                                100 * gain, 100 * share * slow_paging_high, 100 * lost(best)));
+      say.push_back(
+          fmt::format("vAttention pays here if your paged kernels are the slow ones (about {:.1f} to {:.1f} % "
+                      "of time against {:.1f} % of the batch); with kernels that copy whole pages it does not.",
+                      100 * gain, 100 * share * slow_paging_high, 100 * lost(best)));
     const auto& map = large.mapping;
-    say.push_back(fmt::format("Mapping 2 MiB pages needs at most {:.0f} driver calls/s a GPU of the {:.0f} it can make "
-                              "({:.1f} %){}.",
-                              map.calls_per_s, map.driver_calls_per_s, 100 * map.calls_per_s / map.driver_calls_per_s,
-                              map.calls_per_s > map.driver_calls_per_s
-                                  ? ": it cannot keep up; slice the tensors or keep pages mapped"
-                                  : ""));
+    say.push_back(fmt::format(
+        "Mapping 2 MiB pages needs at most {:.0f} driver calls/s a GPU of the {:.0f} it can make "
+        "({:.1f} %){}.",
+        map.calls_per_s, map.driver_calls_per_s, 100 * map.calls_per_s / map.driver_calls_per_s,
+        map.calls_per_s > map.driver_calls_per_s ? ": it cannot keep up; slice the tensors or keep pages mapped" : ""));
     for (const auto& m : out.managers)
       if (m.mapped && m.mapping.live_mappings > live_mappings_max)
         say.push_back(fmt::format("{} would need {} live mappings a GPU, more than the about {} a process may have.",

@@ -26,8 +26,8 @@ struct FitInput {
   Layout layout;
   MemoryBudget budget;
   std::int64_t max_batch = 256, max_model_len = 8192;
-  FitLength p50, p95, max;   // of P + O
-  double arrivals_per_s = 0; // of the workload; 0 = not known
+  FitLength p50, p95, max;    // of P + O
+  double arrivals_per_s = 0;  // of the workload; 0 = not known
   StepCost cost;
   bool calibrated = false;
 };
@@ -36,19 +36,19 @@ struct FitInput {
 /// fast as they arrive, if that is slower) and no page is kept from an earlier request.
 struct FitMapping {
   Bytes page;
-  std::int64_t tensors = 0;             // virtual tensors: 2 x layers, 2 sliced
+  std::int64_t tensors = 0;  // virtual tensors: 2 x layers, 2 sliced
   std::int64_t tokens_per_page = 0;
-  std::int64_t live_mappings = 0;       // all pages mapped
+  std::int64_t live_mappings = 0;  // all pages mapped
   double requests_per_s = 0;
   double calls_per_s = 0, driver_calls_per_s = 0;  // map and set-access, a pair for each page; needed and given
-  std::string source;                   // of the driver's times
+  std::string source;                              // of the driver's times
 };
 
 struct FitManager {
-  std::string name;  // "paged 16", "vattention 2MiB sliced"
+  std::string name;                        // "paged 16", "vattention 2MiB sliced"
   std::int64_t p50 = 0, p95 = 0, max = 0;  // sequences that fit by memory, whatever max_batch says
-  double waste_bytes = 0;  // a request, all GPUs together: held when it ends but never used, on average
-  std::string law;         // how that comes about
+  double waste_bytes = 0;                  // a request, all GPUs together: held when it ends but never used, on average
+  std::string law;                         // how that comes about
   bool mapped = false;
   FitMapping mapping;
 };

@@ -53,8 +53,8 @@ MemoryBudget memory_budget(const ModelSpec& model, const HardwareSpec& hardware,
     b.stage = stage;
     b.device = options.device.value_or(hardware.driver_memory);
     b.usable = Bytes{static_cast<std::int64_t>(static_cast<double>(b.device.count()) * options.utilization)};
-    b.weights = options.weights.value_or(
-        model.weights_bytes_per_gpu(options.tensor, options.pipeline, stage, options.expert));
+    b.weights =
+        options.weights.value_or(model.weights_bytes_per_gpu(options.tensor, options.pipeline, stage, options.expert));
     b.activations = activations;
     b.overhead = options.overhead.value_or(runtime_overhead(options.tensor * options.pipeline, engine));
     b.graphs = graphs;

@@ -12,10 +12,10 @@
 
 namespace stowage {
 namespace {
-/// The number that starts at or after the end of the last `key` in the text (blanks, brackets and colons between),
-/// with thousands separated by commas or not.
+/// The number that follows the last `key` in the text (or begins it: key ""), blanks, brackets and colons between, with
+/// thousands separated by commas or not.
 std::optional<double> number_after(std::string_view text, std::string_view key) {
-  const std::size_t found = text.rfind(key);
+  const std::size_t found = key.empty() ? 0 : text.rfind(key);
   if (found == std::string_view::npos) return std::nullopt;
   std::size_t i = found + key.size();
   while (i < text.size() && (text[i] == ' ' || text[i] == '(' || text[i] == ':')) ++i;
@@ -63,12 +63,12 @@ VllmLog parse_vllm_log(std::string_view text, const std::string& file, std::int6
   if (!log.kv_tokens && log.blocks) log.kv_tokens = *log.blocks * block_size;
   log.kv_cache = gib(first_of(number_after(text, "Available KV cache memory"),
                               number_after(text, "the rest of the memory reserved for KV Cache is")));
-  log.weights = gib(first_of(first_of(number_before(text, " GiB for weight"), number_after(text, "model weights take")),
-                             number_after(text, "Model loading took")));
+  const auto loaded = first_of(number_after(text, "model weights take"), number_after(text, "Model loading took"));
+  log.weights = gib(first_of(number_before(text, " GiB for weight"), loaded));
   log.activations = gib(first_of(number_before(text, " GiB for peak activation"),
                                  number_after(text, "PyTorch activation peak memory takes")));
-  log.overhead = gib(first_of(number_before(text, " GiB for non-torch memory"),
-                              number_after(text, "non_torch_memory takes")));
+  log.overhead =
+      gib(first_of(number_before(text, " GiB for non-torch memory"), number_after(text, "non_torch_memory takes")));
   log.graphs = gib(number_after(text, "Estimated CUDA graph memory"));
   log.device = gib(number_after(text, "total_gpu_memory"));
   log.utilization = number_after(text, "gpu_memory_utilization");
@@ -78,8 +78,9 @@ VllmLog parse_vllm_log(std::string_view text, const std::string& file, std::int6
     log.concurrency = number_after(line, "tokens per request");
   }
   if (!log.kv_tokens && !log.kv_cache)
-    throw InputError({file, 1, 1}, "this log does not tell the size of the KV cache; it needs vLLM's line 'GPU KV cache "
-                                   "size: ... tokens', '# GPU blocks: ...' or 'Available KV cache memory: ... GiB'");
+    throw InputError({file, 1, 1},
+                     "this log does not tell the size of the KV cache; it needs vLLM's line 'GPU KV cache "
+                     "size: ... tokens', '# GPU blocks: ...' or 'Available KV cache memory: ... GiB'");
   return log;
 }
 

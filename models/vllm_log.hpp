@@ -10,9 +10,9 @@
 namespace stowage {
 
 struct VllmLog {
-  std::optional<std::int64_t> kv_tokens;    // "GPU KV cache size: 91,056 tokens"; else blocks x block size
-  std::optional<std::int64_t> blocks;       // "# GPU blocks: 5691"
-  std::optional<Bytes> kv_cache;            // "Available KV cache memory: 11.12 GiB", rounded as printed
+  std::optional<std::int64_t> kv_tokens;  // "GPU KV cache size: 91,056 tokens"; else blocks x block size
+  std::optional<std::int64_t> blocks;     // "# GPU blocks: 5691"
+  std::optional<Bytes> kv_cache;          // "Available KV cache memory: 11.12 GiB", rounded as printed
   std::optional<Bytes> weights, activations, overhead, graphs, device;
   std::optional<double> utilization, concurrency;  // "Maximum concurrency for 8,192 tokens per request: 11.12x"
   std::optional<std::int64_t> concurrency_len;

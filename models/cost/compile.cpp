@@ -44,9 +44,9 @@ class Pipeline {
   }
   /// Handing a micro-batch on, over all stages.
   [[nodiscard]] double send_ns(const StepRows& rows) const {
-    return stages_ == 1 ? 0
-                        : static_cast<double>(stages_ - 1) *
-                              prices_.send(graph_.send_bytes_per_token() * rows.tokens).ns;
+    return stages_ == 1
+               ? 0
+               : static_cast<double>(stages_ - 1) * prices_.send(graph_.send_bytes_per_token() * rows.tokens).ns;
   }
   /// What of all layers' attention a step of `seqs` micro-batches waits for.
   [[nodiscard]] double attention_scale(std::int64_t seqs) const {
@@ -158,8 +158,7 @@ std::vector<OperatorPrice> bill_of_step(const OperatorGraph& graph, const Operat
     bill.push_back({"send to the next stage", pipeline.stages() - 1, 0,
                     (pipeline.stages() - 1) * graph.send_bytes_per_token() * split.rows.tokens,
                     pipeline.send_ns(split.rows), Bound::link, Resource::collective, Stream::communication, 0});
-  add_attention(bill, graph, prices, shape,
-                pipeline.stages() == 1 ? 1.0 : pipeline.attention_scale(shape.decode_seqs));
+  add_attention(bill, graph, prices, shape, pipeline.stages() == 1 ? 1.0 : pipeline.attention_scale(shape.decode_seqs));
   return bill;
 }
 

@@ -16,7 +16,8 @@ using Vertex = StepGraph::vertex_descriptor;
 /// Adds operators to a segment: each waits for those named, and for the one before it on its stream.
 class Builder {
  public:
-  Builder(const ModelSpec& m, std::int64_t tensor) : m_(m), t_(tensor), element_(static_cast<double>(dtype_bytes(m.dtype))) {}
+  Builder(const ModelSpec& m, std::int64_t tensor)
+      : m_(m), t_(tensor), element_(static_cast<double>(dtype_bytes(m.dtype))) {}
 
   Vertex add(Operator op, const std::vector<Vertex>& after = {}) {
     const auto stream = static_cast<std::size_t>(op.stream);
@@ -176,8 +177,10 @@ std::string_view bound_name(Bound bound) {
 }
 
 OperatorGraph::OperatorGraph(const ModelSpec& m, const Layout& layout, std::int64_t max_context)
-    : layout_(layout), element_(static_cast<double>(dtype_bytes(m.dtype))),
-      experts_(static_cast<double>(m.experts)), experts_per_token_(static_cast<double>(m.experts_per_token)) {
+    : layout_(layout),
+      element_(static_cast<double>(dtype_bytes(m.dtype))),
+      experts_(static_cast<double>(m.experts)),
+      experts_per_token_(static_cast<double>(m.experts_per_token)) {
   STOWAGE_ASSERT(!layout_problem(m, layout));
   add_embedding(m);
   if (m.layers > m.moe_layers()) add_layers(m, true);
@@ -201,8 +204,8 @@ OperatorGraph::OperatorGraph(const ModelSpec& m, const Layout& layout, std::int6
   attention_.layers = m.layers;
   attention_.kv_bytes_per_token = static_cast<double>(m.kv_bytes_per_token_per_gpu(layout.tensor).count());
   // Two products a query-key pair, 2 flop a multiply-add: 4 x heads x head_dim; absorbed: 2 x heads x (2 rank + rope).
-  const double decode = m.latent() ? 2.0 * static_cast<double>(2 * m.kv_rank + m.rope_dim)
-                                   : 4.0 * static_cast<double>(m.head_dim);
+  const double decode =
+      m.latent() ? 2.0 * static_cast<double>(2 * m.kv_rank + m.rope_dim) : 4.0 * static_cast<double>(m.head_dim);
   const double prefill = m.latent() ? 2.0 * static_cast<double>(m.nope_dim + m.rope_dim + m.v_dim) : decode;
   attention_.decode_flops_per_kv_token = decode * heads * layers;
   attention_.prefill_flops_per_pair = prefill * heads * layers;

@@ -30,9 +30,9 @@ struct Operator {
   std::string name;
   Kind kind = Kind::elementwise;
   Stream stream = Stream::compute;
-  bool sampled = false;      // its rows are the sampled tokens, not all
-  bool routed = false;       // its rows are the tokens sent to experts on this GPU; gemm: experts' matrices
-  std::int64_t k = 0, n = 0; // gemm
+  bool sampled = false;       // its rows are the sampled tokens, not all
+  bool routed = false;        // its rows are the tokens sent to experts on this GPU; gemm: experts' matrices
+  std::int64_t k = 0, n = 0;  // gemm
   double bytes_per_weight = 2;
   bool eight_bit = false;
   double bytes_per_row = 0;  // elementwise: read and written; collective: of the message

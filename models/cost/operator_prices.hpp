@@ -37,10 +37,10 @@ struct GemmWork {
 /// Attention of all layers, on one GPU.
 struct AttentionWork {
   std::int64_t layers = 0;
-  double kv_bytes_per_token = 0;          // K and V, or the latent, of all layers
-  double decode_flops_per_kv_token = 0;   // one decoding request, all layers
-  double prefill_flops_per_pair = 0;      // one query-key pair, all layers
-  double window_share = 0;                // of the layers: those that see `window` tokens
+  double kv_bytes_per_token = 0;         // K and V, or the latent, of all layers
+  double decode_flops_per_kv_token = 0;  // one decoding request, all layers
+  double prefill_flops_per_pair = 0;     // one query-key pair, all layers
+  double window_share = 0;               // of the layers: those that see `window` tokens
   std::int64_t window = 0, max_context = 0;
 };
 

@@ -19,7 +19,9 @@ double all_pairs(double q, double c) { return q * c + q * (q + 1) / 2; }
 }  // namespace
 
 RooflinePrices::RooflinePrices(const HardwareSpec& hardware, const Layout& layout, const RooflineEfficiency& e)
-    : hardware_(hardware), e_(e), tensor_(hardware, layout.tensor, 1, e.links),
+    : hardware_(hardware),
+      e_(e),
+      tensor_(hardware, layout.tensor, 1, e.links),
       expert_(hardware, layout.expert > 1 ? layout.expert : 1, 1, e.links),
       stages_(hardware, layout.pipeline, layout.tensor, e.links) {}
 
@@ -73,7 +75,8 @@ PrefillAttention RooflinePrices::prefill_attention(const AttentionWork& work) co
     for (const double lkv : p.log2_kv) {
       const double q = std::exp2(lq), c = std::max(0.0, std::exp2(lkv) - q);
       const double whole = all_pairs(q, c);
-      p.utilisation.push_back(whole / ((1 - work.window_share) * whole + work.window_share * window_pairs(q, c, window)));
+      p.utilisation.push_back(whole /
+                              ((1 - work.window_share) * whole + work.window_share * window_pairs(q, c, window)));
     }
   p.ns_per_kv_token *= 1 - work.window_share;  // the floor under short chunks: windows hardly read
   return p;

@@ -15,15 +15,15 @@ namespace stowage {
 /// Shares of the peaks that good kernels reach, and fixed costs: round numbers near published H100 timings
 /// (AIConfigurator's tables of GEMM, FlashAttention-3 and NCCL all-reduce), taken to be the same for all GPUs.
 struct RooflineEfficiency {
-  double gemm_flops = 0.65;              // of the tensor cores' peak: 0.8 alone on a cool GPU, less through a prefill
-  double gemm_bytes = 0.90;              // of memory bandwidth: weights streamed by small GEMMs
-  double prefill_flops = 0.60;           // of the bf16 peak: causal attention at 8 k tokens; absorbed decode attention
-  double attention_bytes = 0.90;         // of memory bandwidth: KV streamed by decode attention
-  double elementwise_bytes = 0.75;       // of memory bandwidth: norms, rotation, activation, sampling
-  double kernel_ns = 2'000;              // launch and tail of one kernel inside a CUDA graph
-  double attention_ns = 10'000;          // floor of one layer's attention kernel
-  double attention_seq_ns = 200;         // one decoding request in it, when contexts are too short to matter
-  double step_ns = 300'000;              // host work a step that the GPU waits for: scheduling, copies
+  double gemm_flops = 0.65;         // of the tensor cores' peak: 0.8 alone on a cool GPU, less through a prefill
+  double gemm_bytes = 0.90;         // of memory bandwidth: weights streamed by small GEMMs
+  double prefill_flops = 0.60;      // of the bf16 peak: causal attention at 8 k tokens; absorbed decode attention
+  double attention_bytes = 0.90;    // of memory bandwidth: KV streamed by decode attention
+  double elementwise_bytes = 0.75;  // of memory bandwidth: norms, rotation, activation, sampling
+  double kernel_ns = 2'000;         // launch and tail of one kernel inside a CUDA graph
+  double attention_ns = 10'000;     // floor of one layer's attention kernel
+  double attention_seq_ns = 200;    // one decoding request in it, when contexts are too short to matter
+  double step_ns = 300'000;         // host work a step that the GPU waits for: scheduling, copies
   LinkEfficiency links;
 };
 

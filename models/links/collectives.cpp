@@ -35,15 +35,16 @@ LinkCost::LinkCost(const HardwareSpec& hardware, int gpus, int stride, const Lin
   within_ = {static_cast<int>(first_host.size()), rate(first_host),
              hardware.nvlink_bytes_per_s > 0 ? LinkKind::nvlink : LinkKind::pcie};
   between_ = {static_cast<int>(heads.size()), rate(heads), LinkKind::network};
-  STOWAGE_ASSERT(heads.size() < 2 || between_.bytes_per_s > 0);  // Topology::missing_link was asked
+  if (heads.size() > 1 && between_.bytes_per_s == 0)
+    throw InputError({}, topology.missing_link(0, topology.gpus()));
   send_bytes_per_s_ = heads.size() > 1 ? between_.bytes_per_s : within_.bytes_per_s;
 }
 
 double LinkCost::stage_ns(const Stage& stage, Collective kind, double bytes) const {
   if (stage.gpus < 2) return 0;
   const double wire_ns = share_on_wire(kind, stage.gpus) * bytes / stage.bytes_per_s * 1e9;
-  const double small = efficiency_.small_ns + efficiency_.small_ns_per_gpu * stage.gpus +
-                       wire_ns / efficiency_.small_share;
+  const double small =
+      efficiency_.small_ns + efficiency_.small_ns_per_gpu * stage.gpus + wire_ns / efficiency_.small_share;
   return std::min(small, efficiency_.bulk_ns + wire_ns / efficiency_.bulk_share);
 }
 

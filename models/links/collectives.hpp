@@ -14,18 +14,18 @@ namespace stowage {
 enum class Collective : std::uint8_t { all_reduce, all_gather, all_to_all };
 
 struct LinkEfficiency {
-  double small_share = 0.35;      // of the link, by the protocol for small messages
-  double bulk_share = 0.75;       // by the one for large ones
-  double small_ns = 3'000;        // fixed part of the first: small_ns + n x small_ns_per_gpu
+  double small_share = 0.35;  // of the link, by the protocol for small messages
+  double bulk_share = 0.75;   // by the one for large ones
+  double small_ns = 3'000;    // fixed part of the first: small_ns + n x small_ns_per_gpu
   double small_ns_per_gpu = 1'800;
-  double bulk_ns = 25'000;        // of the second
-  double send_ns = 5'000;         // one transfer between two GPUs
+  double bulk_ns = 25'000;  // of the second
+  double send_ns = 5'000;   // one transfer between two GPUs
 };
 
 /// One group of `gpus` GPUs, those of a host next to each other.
 class LinkCost {
  public:
-  /// `stride`: GPU i of the group is GPU i x stride of the topology (tensor groups 1; data groups tensor).
+  /// GPU i of the group is GPU i x `stride` of the topology. Throws InputError where no link joins two of its hosts.
   LinkCost(const HardwareSpec& hardware, int gpus, int stride = 1, const LinkEfficiency& efficiency = {});
 
   [[nodiscard]] int gpus() const { return gpus_; }

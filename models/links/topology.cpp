@@ -68,7 +68,9 @@ std::string_view link_kind_name(LinkKind kind) {
 }
 
 Topology::Topology(const HardwareSpec& hardware, int gpus)
-    : impl_(std::make_unique<Impl>()), gpus_(gpus), node_gpus_(static_cast<int>(hardware.node_gpus)),
+    : impl_(std::make_unique<Impl>()),
+      gpus_(gpus),
+      node_gpus_(static_cast<int>(hardware.node_gpus)),
       hardware_(hardware.name) {
   STOWAGE_ASSERT(gpus > 0);
   Graph& g = impl_->graph;
@@ -102,14 +104,14 @@ std::vector<std::size_t> Topology::route(int from, int to) const {
 }
 
 std::string Topology::missing_link(int first, int gpus) const {
-  // Hosts differ only in their number: the first GPU of each tells.
-  for (int gpu = first + 1; gpu < first + gpus; ++gpu)
-    if (host_of(gpu) != host_of(gpu - 1) && route(first, gpu).empty())
-      return fmt::format("{} GPUs of {} span hosts of {}, and no link joins gpu {} and gpu {}; describe the hosts' "
-                         "network as 'network: 50GB/s' (a GPU's share, one direction) in a hardware file, or use at "
-                         "most {} GPUs",
-                         gpus, hardware_, node_gpus_, first, gpu, node_gpus_);
-  return "";
+  // Hosts differ only in their number: the first GPU of another one tells.
+  int other = first;
+  while (other < first + gpus && host_of(other) == host_of(first)) ++other;
+  if (other == first + gpus || !route(first, other).empty()) return "";
+  return fmt::format(
+      "{} GPUs of {} span hosts of {}, and no link joins gpu {} and gpu {}; describe the hosts' network as 'network: "
+      "50GB/s' (a GPU's share, one direction) in a hardware file, or use at most {} GPUs",
+      gpus, hardware_, node_gpus_, first, other, node_gpus_);
 }
 
 std::vector<double> Topology::fair_rates(std::span<const std::pair<int, int>> flows) const {

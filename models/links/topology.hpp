@@ -1,7 +1,7 @@
 #pragma once
-// The links between GPUs as a graph: GPUs, NVLink switches, hosts (PCIe roots) and the network between hosts. Edges have
-// one direction's bandwidth. Routes take the fewest bytes' time (sum of 1 / bandwidth), then the fewest hops; flows
-// that share an edge share it fairly (max-min).
+// The links between GPUs as a graph: GPUs, NVLink switches, hosts (PCIe roots) and the network between hosts. Edges
+// have one direction's bandwidth. Routes take the fewest bytes' time (sum of 1 / bandwidth), then the fewest hops;
+// flows that share an edge share it fairly (max-min).
 #include <cstdint>
 #include <memory>
 #include <span>

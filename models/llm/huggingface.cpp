@@ -29,7 +29,7 @@ struct Family {
   bool qk_norm = false;
   bool sandwich_norms = false;
   bool tied_default = false;
-  bool gpt_oss = false;               // sinks, biases of router and experts
+  bool gpt_oss = false;  // sinks, biases of router and experts
 };
 constexpr std::array<Family, 12> families = {{
     {"llama"},
@@ -99,8 +99,8 @@ class Reader {
     return Dtype::float16;
   }
   Quant quant() {
-    const auto config = given(root_, "quantization_config") ? root_.get("quantization_config")
-                                                            : outer_.get("quantization_config");
+    const auto config =
+        given(root_, "quantization_config") ? root_.get("quantization_config") : outer_.get("quantization_config");
     if (config.kind() != ConfigNode::Kind::map) return Quant::none;
     const std::string method = scalar_text(config.get("quant_method"));
     const std::string bits = scalar_text(config.get("bits"));
@@ -130,13 +130,13 @@ std::optional<std::int64_t> listed_windows(Reader& in, std::int64_t layers) {
     const std::string type = scalar_text(types[i]);
     if (type == "sliding_attention") ++windows;
     if (type == "sliding_attention" || type == "full_attention") continue;
-    in.problem("layer_types", fmt::format("'{}' layers are not known; full_attention and sliding_attention are",
-                                          shown(type)));
+    in.problem("layer_types",
+               fmt::format("'{}' layers are not known; full_attention and sliding_attention are", shown(type)));
     return windows;
   }
   if (layers > 0 && types.size() != static_cast<std::size_t>(layers))
-    in.problem("layer_types", fmt::format("layer_types names {} layers, num_hidden_layers says {}", types.size(),
-                                          layers));
+    in.problem("layer_types",
+               fmt::format("layer_types names {} layers, num_hidden_layers says {}", types.size(), layers));
   return windows;
 }
 
@@ -244,12 +244,13 @@ ModelSpec read_huggingface(const ConfigNode& outer, const std::string& file, Pro
   const std::string wanted = !as_family.empty() ? std::string(as_family) : nested ? "gemma3_text" : scalar_text(type);
   const Family* family = find_family(wanted);
   if (family == nullptr) {
-    problems.add(type.at(),
-                 fmt::format("model_type '{}' is not known; missing: whether its MLPs are gated and its norms RMS, where "
-                             "it has biases and query-key norms, whether head and embedding are tied, and what its "
-                             "experts, windows or latent attention are; state them in a YAML description with "
-                             "'huggingface: {}', 'family:' (the nearest of {}) and the keys that differ",
-                             shown(wanted), std::filesystem::path(file).filename().string(), huggingface_families()));
+    problems.add(
+        type.at(),
+        fmt::format("model_type '{}' is not known; missing: whether its MLPs are gated and its norms RMS, where "
+                    "it has biases and query-key norms, whether head and embedding are tied, and what its "
+                    "experts, windows or latent attention are; state them in a YAML description with "
+                    "'huggingface: {}', 'family:' (the nearest of {}) and the keys that differ",
+                    shown(wanted), std::filesystem::path(file).filename().string(), huggingface_families()));
     return m;
   }
   if (const std::string beyond = unexpected(root, *family); !beyond.empty()) {

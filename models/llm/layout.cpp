@@ -14,6 +14,8 @@ std::vector<std::int64_t> pipeline_layers(std::int64_t layers, int pipeline) {
 }
 
 namespace {
+constexpr std::int64_t gpus_max = 1024;
+
 /// Splitting whole heads and MLP columns; `spread`: experts are not split.
 bool splits(const ModelSpec& m, std::int64_t t, bool spread) {
   const bool has_dense = !m.moe() || m.dense_layers > 0;
@@ -52,13 +54,16 @@ std::optional<LayoutProblem> layout_problem(const ModelSpec& m, const Layout& l)
   if (l.pipeline > m.layers)
     return LayoutProblem{"pipeline",
                          fmt::format("pipeline {} is more than the {} layers of {}", l.pipeline, m.layers, m.name)};
+  if (const auto all = static_cast<std::int64_t>(l.tensor) * l.pipeline * l.data; all > gpus_max)
+    return LayoutProblem{l.data > 1 ? "data" : "tensor",
+                         fmt::format("tensor x pipeline x data = {} GPUs; at most {} work together", all, gpus_max)};
   if (const auto why = expert_problem(m, l)) return why;
   if (splits(m, l.tensor, l.expert > 1)) return std::nullopt;
   std::string sizes;
   for (std::int64_t t = 1; t <= std::min<std::int64_t>(m.heads, 64); ++t)
     if (splits(m, t, l.expert > 1)) sizes += fmt::format("{}{}", sizes.empty() ? "" : ", ", t);
-  return LayoutProblem{"tensor", fmt::format("tensor {} does not divide {} ({}); use one of {}", l.tensor, m.name,
-                                             shapes_of(m), sizes)};
+  return LayoutProblem{
+      "tensor", fmt::format("tensor {} does not divide {} ({}); use one of {}", l.tensor, m.name, shapes_of(m), sizes)};
 }
 
 std::optional<std::string> parallel_problem(const ModelSpec& m, int tensor, int pipeline) {

@@ -63,8 +63,8 @@ ModelSpec read_yaml(const ConfigNode& root, const std::string& file, Problems& p
   m.mlp = static_cast<Mlp>(in.choice("mlp", mlps, static_cast<std::size_t>(m.mlp)));
   m.norm = static_cast<Norm>(in.choice("norm", norms, static_cast<std::size_t>(m.norm)));
   m.dtype = static_cast<Dtype>(in.choice("dtype", dtypes, static_cast<std::size_t>(m.dtype)));
-  m.kv_dtype = static_cast<Dtype>(
-      in.choice("kv_dtype", kv_dtypes, static_cast<std::size_t>(import ? m.kv_dtype : m.dtype)));
+  m.kv_dtype =
+      static_cast<Dtype>(in.choice("kv_dtype", kv_dtypes, static_cast<std::size_t>(import ? m.kv_dtype : m.dtype)));
   m.quant = static_cast<Quant>(in.choice("quantization", quants, static_cast<std::size_t>(m.quant)));
   count("experts", m.experts);
   count("experts_per_token", m.experts_per_token);
@@ -92,25 +92,26 @@ void check_shapes(const ModelSpec& m, const ConfigNode& root, Problems& problems
   if (m.head_dim < 1)
     problems.add(root.at(), fmt::format("hidden {} is less than {} heads; give head_dim", m.hidden, m.heads));
   if (m.moe() && (m.experts_per_token < 1 || m.experts_per_token > m.experts))
-    problems.add(root.at(), fmt::format("experts_per_token must be 1 to {} (experts), not {}", m.experts,
-                                        m.experts_per_token));
+    problems.add(root.at(),
+                 fmt::format("experts_per_token must be 1 to {} (experts), not {}", m.experts, m.experts_per_token));
   if (!m.moe() && (m.experts_per_token > 0 || m.shared_experts > 0 || m.dense_layers > 0 || m.quant == Quant::mxfp4))
-    problems.add(root.at(), "experts_per_token, shared_experts, dense_layers and mxfp4 go with 'experts'; give that "
-                            "too, or remove them");
+    problems.add(root.at(),
+                 "experts_per_token, shared_experts, dense_layers and mxfp4 go with 'experts'; give that "
+                 "too, or remove them");
   if (m.moe() && m.dense_layers >= m.layers)
-    problems.add(root.at(), fmt::format("dense_layers {} leaves no layer of {} for the experts", m.dense_layers,
-                                        m.layers));
+    problems.add(root.at(),
+                 fmt::format("dense_layers {} leaves no layer of {} for the experts", m.dense_layers, m.layers));
   if (m.latent() && (m.nope_dim < 1 || m.rope_dim < 1 || m.v_dim < 1))
     problems.add(root.at(), "latent attention (kv_rank) also needs nope_dim, rope_dim and v_dim");
   if ((m.window > 0) != (m.window_layers > 0) || m.window_layers > m.layers)
-    problems.add(root.at(), fmt::format("window and window_layers go together, and at most {} layers can have one",
-                                        m.layers));
+    problems.add(root.at(),
+                 fmt::format("window and window_layers go together, and at most {} layers can have one", m.layers));
   // In floating point, so that the exact sums in int64 are known to be safe.
   const double latent = static_cast<double>(m.q_rank + m.kv_rank + m.nope_dim + m.rope_dim + m.v_dim);
-  const double widths = 4.0 * static_cast<double>(m.heads) * (static_cast<double>(m.head_dim) + latent) +
-                        3.0 * static_cast<double>(m.intermediate) +
-                        3.0 * static_cast<double>(m.experts + m.shared_experts) *
-                            static_cast<double>(m.expert_intermediate + 1) + latent;
+  const double widths =
+      4.0 * static_cast<double>(m.heads) * (static_cast<double>(m.head_dim) + latent) +
+      3.0 * static_cast<double>(m.intermediate) +
+      3.0 * static_cast<double>(m.experts + m.shared_experts) * static_cast<double>(m.expert_intermediate + 1) + latent;
   const double tables = 2.0 * static_cast<double>(m.vocab) + static_cast<double>(m.learned_positions);
   if (static_cast<double>(m.hidden) * (static_cast<double>(m.layers) * widths + tables) > 1e15)
     problems.add(root.at(), "these shapes make more than 10^15 parameters; check them");
@@ -126,9 +127,11 @@ ModelSpec from_document(const ConfigDocument& document) {
   Problems problems;
   const bool huggingface = root.kind() == ConfigNode::Kind::map && root.get("model_type");
   if (!huggingface && document.file().ends_with(".json"))
-    throw InputError(root.at(), "this is no model's config.json: 'model_type' is missing; give a model's own "
-                                "config.json, or a YAML description (see `stowage model show`)");
-  auto model = huggingface ? read_huggingface(root, document.file(), problems) : read_yaml(root, document.file(), problems);
+    throw InputError(root.at(),
+                     "this is no model's config.json: 'model_type' is missing; give a model's own "
+                     "config.json, or a YAML description (see `stowage model show`)");
+  auto model =
+      huggingface ? read_huggingface(root, document.file(), problems) : read_yaml(root, document.file(), problems);
   if (problems.empty()) check_shapes(model, root, problems);
   problems.throw_if_any();
   return model;

@@ -199,8 +199,7 @@ Bytes ModelSpec::weights_bytes_per_gpu(int tensor, int pipeline, int stage, int 
   const std::int64_t first_moe = moe() ? std::clamp(dense_layers, from, to) : to;
   const auto bytes_of = [&](std::int64_t count, std::int64_t layer) {
     if (count == 0) return std::int64_t{0};
-    return count * layer_bytes(*this, layer_on_gpu(tensor, layer, expert),
-                               expert_biases(*this, layer, tensor, expert));
+    return count * layer_bytes(*this, layer_on_gpu(tensor, layer, expert), expert_biases(*this, layer, tensor, expert));
   };
   const bool first = stage == 0;
   const bool last = stage == pipeline - 1;

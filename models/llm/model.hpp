@@ -36,9 +36,9 @@ struct ModelSpec {
   std::int64_t learned_positions = 0;  // rows of a learned position table (OPT: max_positions + 2); 0 = rotary
   bool tied_embeddings = false;        // the head is the transposed input embedding
   bool qkv_bias = false, o_bias = false, mlp_bias = false;
-  bool qk_norm = false;        // RMS norm over head_dim on queries and keys (Qwen3, Gemma 3)
-  bool sandwich_norms = false; // norms after the sublayers too: four a layer (Gemma 2, 3)
-  bool sinks = false;          // a learned logit a head (gpt-oss)
+  bool qk_norm = false;         // RMS norm over head_dim on queries and keys (Qwen3, Gemma 3)
+  bool sandwich_norms = false;  // norms after the sublayers too: four a layer (Gemma 2, 3)
+  bool sinks = false;           // a learned logit a head (gpt-oss)
   Mlp mlp = Mlp::gated;
   Norm norm = Norm::rms;
   Dtype dtype = Dtype::bfloat16, kv_dtype = Dtype::bfloat16;

@@ -131,6 +131,10 @@ StepCost random_table(Dice& dice, double step_ns, std::int64_t max_tokens) {
     t.prefill.log2_kv = {0, 5, 10, 12};
     for (int i = 0; i < 12; ++i) t.prefill.utilisation.push_back(0.1 + 0.9 * dice.unit());
   }
+  if (dice.chance(25)) {  // as pipelines of three stages have it
+    for (std::int64_t b = 0; b <= max_tokens; ++b)
+      t.decode_scale.push_back(1.0 / static_cast<double>(std::clamp<std::int64_t>(b, 1, 3)));
+  }
   return StepCost(std::move(t));
 }
 

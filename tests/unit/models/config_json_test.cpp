@@ -46,9 +46,7 @@ TEST_P(ConfigJson, EqualsThePublishedTotals) {
     EXPECT_EQ(m.kv_bytes_per_token().count(), row.full + row.window) << m.name;
     EXPECT_EQ(m.kv_window_bytes_per_token().count(), row.window) << m.name;
     EXPECT_NEAR(static_cast<double>(m.active_parameters()) / 1e9, row.active, 0.005 * row.active) << m.name;
-    if (row.weights > 0) {
-      EXPECT_EQ(m.weights_bytes().count(), row.weights) << m.name;
-    }
+    if (row.weights > 0) { EXPECT_EQ(m.weights_bytes().count(), row.weights) << m.name; }
   }
   EXPECT_EQ(load_model(path).name, row.folder);
   EXPECT_EQ(load_model(path).weights_bytes(), load_model(row.zoo).weights_bytes());
@@ -68,8 +66,8 @@ TEST(WeightsInEightBits, DeepSeekV3ByHand) {
   const std::int64_t matrices = 671'026'419'200 - plain;
   const auto bytes = load_model("deepseek-v3").weights_bytes().count();
   // A quarter of a thousandth more than a byte each, rounded up in 61 + 58 places.
-  EXPECT_NEAR(static_cast<double>(bytes), 2.0 * static_cast<double>(plain) +
-                                              static_cast<double>(matrices) * (1 + 4.0 / 16384), 256);
+  EXPECT_NEAR(static_cast<double>(bytes),
+              2.0 * static_cast<double>(plain) + static_cast<double>(matrices) * (1 + 4.0 / 16384), 256);
 }
 
 TEST(KvOfARequest, WindowsForget) {

@@ -141,7 +141,8 @@ TEST(Collectives, AgainstVidursTables) {
       // One host; from 1 MB on, below which medians of a few samples scatter between 7 and 60 us.
       if (row.at("devices_per_node") != row.at("num_workers") || bytes < 1e6) continue;
       const double ns = std::stod(row.at("time_stats.all_reduce.median")) * 1e6;
-      if (ns > 0) relative.push_back(LinkCost(load_hardware(c.hardware), gpus).ns(Collective::all_reduce, bytes) / ns - 1);
+      if (ns > 0)
+        relative.push_back(LinkCost(load_hardware(c.hardware), gpus).ns(Collective::all_reduce, bytes) / ns - 1);
     }
     if (relative.empty()) GTEST_SKIP() << "the published tables are not beside the sources";
     const auto e = summary(relative);

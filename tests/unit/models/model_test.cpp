@@ -59,9 +59,9 @@ INSTANTIATE_TEST_SUITE_P(All, Zoo, testing::ValuesIn(rows), [](const auto& row) 
 });
 
 TEST(ModelNames, AreExactlyTheRowsAboveAndThoseOfConfigJson) {
-  std::vector<std::string> expected = {"deepseek-r1",     "deepseek-v3",   "gemma-2-27b",   "gemma-3-27b", "gpt-oss-120b",
-                                       "gpt-oss-20b",     "kimi-k2",       "llama-3.1-405b", "mistral-7b-v0.1",
-                                       "mixtral-8x22b",   "mixtral-8x7b",  "qwen3-235b-a22b", "qwen3-30b-a3b"};
+  std::vector<std::string> expected = {
+      "deepseek-r1",     "deepseek-v3",   "gemma-2-27b",  "gemma-3-27b",     "gpt-oss-120b", "gpt-oss-20b", "kimi-k2",
+      "llama-3.1-405b",  "mistral-7b-v0.1", "mixtral-8x22b", "mixtral-8x7b", "qwen3-235b-a22b", "qwen3-30b-a3b"};
   for (const auto& row : rows) expected.emplace_back(row.name);
   std::sort(expected.begin(), expected.end());
   EXPECT_EQ(model_names(), expected);

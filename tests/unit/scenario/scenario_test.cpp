@@ -62,6 +62,36 @@ TEST(Scenario, max_model_len_stays_within_the_model) {
   EXPECT_NE(longer.notes.back().find("beyond the 2048 positions"), std::string::npos);
 }
 
+TEST(Scenario, pipelines_are_pooled_and_priced) {
+  const auto one = load(minimal, {"model=llama-3-70b", "cluster.tensor=4", "memory={utilization: 0.9}"});
+  const auto two =
+      load(minimal, {"model=llama-3-70b", "cluster={tensor: 4, pipeline: 2}", "memory={utilization: 0.9}"});
+  // 40 layers a GPU: 40 x 2 x 2 x 128 x 2 = 40,960 B a token there, and as much in all as without stages.
+  EXPECT_EQ(two.kv.gpus, 8);
+  EXPECT_EQ(two.kv.layers, 40);
+  EXPECT_EQ(two.kv.bytes_per_token, one.kv.bytes_per_token);
+  EXPECT_EQ(two.budget.kv_bytes_per_token.count(), 40'960);
+  EXPECT_GT(two.pool_tokens, 2 * one.pool_tokens);
+  // Full of requests a step takes little more than half as long; a lone one no less.
+  const auto ns = [](const Scenario& s, std::int64_t b) { return s.runs.front().cost.ns({0, b, b * 1000, 0}); };
+  EXPECT_LT(ns(two, 128), 0.75 * ns(one, 128));
+  EXPECT_GT(ns(two, 1), ns(one, 1));
+  // Uneven: 80 layers over 3 stages, 26 + 27 + 27; what is counted is one stage, thrice.
+  const auto three =
+      load(minimal, {"model=llama-3-70b", "cluster={tensor: 4, pipeline: 3}", "memory={utilization: 0.9}"});
+  EXPECT_EQ(three.kv.bytes_per_token.count(), three.kv.layers * 1024 * 4 * 3);
+  EXPECT_EQ(three.pool_tokens, three.budget.pool_tokens);
+  EXPECT_NE(three.notes.back().find("80 layers do not divide into 3 stages"), std::string::npos);
+}
+
+TEST(Scenario, every_term_of_the_budget_can_be_given) {
+  const auto s = load(minimal, {"memory={utilization: 0.5, device: 64GiB, weights: 8GiB, activations: 1GiB, overhead: "
+                                "1GiB, graphs: 2GiB}"});
+  EXPECT_EQ(s.kv.pool, 20_GiB);  // 32 - 8 - 1 - 1 - 2
+  EXPECT_NE(refusal(minimal, {"memory={kv_pool: 8GiB, graphs: 1GiB}"}).find("'memory.graphs' goes with 'utilization'"),
+            std::string::npos);
+}
+
 TEST(Scenario, pool_in_bytes_tokens_or_from_utilization) {
   // Llama-3-8B: 2 x 32 layers x 8 heads x 128 x 2 B = 131,072 B a token.
   const auto given = load(minimal);
