@@ -26,6 +26,7 @@ struct Outcome {
 };
 
 [[nodiscard]] Outcome run_scenario(const Options& options);
+[[nodiscard]] Outcome validate_command(const Options& options);
 [[nodiscard]] Outcome check_files(const Options& options);
 [[nodiscard]] Outcome trace_info_command(const Options& options);
 [[nodiscard]] Outcome trace_convert(const Options& options);

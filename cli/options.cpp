@@ -39,6 +39,7 @@ class Parser {
                 "3 SLO not met (--assert-slo); 4 infeasible; 130/143 interrupted. More: docs/cli.md");
     add_run();
     add_calibrate();
+    add_validate();
     add_check();
     add_trace();
     add_show("model", "a zoo name, a YAML file, or a Hugging Face config.json",
@@ -100,6 +101,21 @@ class Parser {
     calibrate->add_option("--report", options_.report, "HTML page with error tables and plots")->type_name("FILE");
     calibrate->add_option("--hardware", options_.hardware, "Zoo name (default: by the GPU's name)")->type_name("NAME");
     calibrate->add_flag("--force", options_.force, "Replace the files");
+  }
+
+  void add_validate() {
+    auto* validate = app_.add_subcommand("validate", "Compare a measured run with its prediction");
+    validate->add_option("MEASURED", options_.inputs, "measured.json of gpu_probe replay, or its folder")->expected(0, 1);
+    validate->add_option("--profile", options_.profile, "Profile that prices it (default: the shipped one)")
+        ->type_name("FILE");
+    validate->add_option("--engine-log", options_.engine_logs,
+                         "Instead: result of vllm bench serve --save-detailed; also the engine's start-up log")
+        ->type_name("FILE");
+    validate->add_option("--scenario", options_.scenario, "What the engine ran, for --engine-log")->type_name("FILE");
+    add_set(validate);
+    validate->add_option("--report", options_.report, "HTML page with tables and plots")->type_name("FILE");
+    validate->add_flag("--force", options_.force, "Replace the page");
+    add_format(validate);
   }
 
   void add_check() {

@@ -25,6 +25,9 @@ struct Options {
 
   // Of `calibrate`.
   std::string report, hardware;
+  // Of `validate`; `report` too.
+  std::string profile, scenario;
+  std::vector<std::string> engine_logs;
 
   // Of `trace`.
   double rate_scale = 1;
