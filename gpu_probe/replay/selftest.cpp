@@ -32,9 +32,7 @@ Served serve(StepRunner& runner, const ModelShape& shape, const RunConfig& confi
   return out;
 }
 
-bool same_results(const Served& a, const Served& b) {
-  return a.tokens == b.tokens && a.pass.logits == b.pass.logits;
-}
+bool same_results(const Served& a, const Served& b) { return a.tokens == b.tokens && a.pass.logits == b.pass.logits; }
 
 /// Did both run the same iterations?
 bool same_schedule(const Pass& a, const Pass& b) {

@@ -30,8 +30,8 @@ Session::Session(probe::StepRunner& runner, KvStore& store, std::int64_t max_bat
       keep_(keep_tokens) {}
 
 void Session::fold_logits(const probe::StepBatch& batch) {
-  const auto rows = static_cast<std::size_t>(
-      std::count_if(batch.requests.begin(), batch.requests.end(), [](const probe::StepRequest& r) { return r.sample; }));
+  const auto rows = static_cast<std::size_t>(std::count_if(batch.requests.begin(), batch.requests.end(),
+                                                           [](const probe::StepRequest& r) { return r.sample; }));
   std::vector<std::uint16_t> logits(rows * static_cast<std::size_t>(runner_.shape().vocab));
   CUDA_CHECK(cudaMemcpy(logits.data(), runner_.logits(), logits.size() * sizeof logits[0], cudaMemcpyDeviceToHost));
   for (const std::uint16_t x : logits) logits_ = (logits_ ^ x) * 1099511628211U;
