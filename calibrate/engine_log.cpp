@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
@@ -142,6 +143,7 @@ EngineLog read_engine_log(const std::vector<std::string>& paths) {
   EngineLog log;
   for (const std::string& path : paths) {
     log.files.push_back(path);
+    if (!std::filesystem::exists(path)) throw InputError({path, 0, 0}, "no such file; check the path");
     const FileBytes bytes(path);
     const std::string_view text = bytes.view();
     if (const auto tokens = kv_cache_line(text)) {
@@ -188,7 +190,7 @@ Validation validate_engine(const EngineLog& log, const std::string& path, const 
           ? fmt::format("profile {}: {}", s.profile->name, s.profile->summary())
           : fmt::format("{} of {}", cost_source_names.at(static_cast<std::size_t>(s.cost_used)), s.hardware.name);
   out.notes = s.notes;
-  if (log.failed > 0) out.notes.push_back(fmt::format("{} failed requests of the log are left out", log.failed));
+  if (log.failed > 0) out.notes.push_back(fmt::format("failed requests of the log, left out: {}", log.failed));
   if (log.kv_tokens) {
     std::vector<std::string> own = options.sets;
     const Scenario budget = load_scenario(path, own);

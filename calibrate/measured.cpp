@@ -168,6 +168,8 @@ MeasuredFile load_measured(const std::string& given) {
   MeasuredFile file;
   std::error_code ignored;
   file.path = fs::is_directory(given, ignored) ? (fs::path(given) / "measured.json").string() : given;
+  if (!fs::exists(file.path, ignored))
+    throw InputError({file.path, 0, 0}, "no such file; give the folder that gpu_probe replay wrote with -o");
   const FileBytes bytes(file.path);
   std::string iterations, requests;
   try {

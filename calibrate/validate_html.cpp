@@ -208,7 +208,7 @@ std::string validation_html(const Validation& v) {
       signed_percent(v.makespan_error), signed_percent(v.throughput_error), v.counters_equal || !v.offline ? "" : "bad",
       v.counters_equal ? "equal"
       : v.offline      ? "NOT EQUAL"
-                       : "not equal; arrivals in real time, schedules follow the clock");
+                       : "not comparable: arrivals in real time, schedules follow the clock");
   out += "<p>An error is predicted / measured − 1; a step is an iteration without its wait for memory.";
   for (const auto& [name, value] : colours)
     out += fmt::format("<span class=\"key\" style=\"background:{}\"></span>{}", value, name);

@@ -74,7 +74,7 @@ std::string manager_text(const ManagerValidation& m, bool offline) {
       fmt::format("{} ({} {} pass{})\n", m.name, m.passes, m.state.empty() ? "no" : m.state, m.passes == 1 ? "" : "es");
   if (!m.incomplete.empty()) out += fmt::format("  not whole: {}\n", m.incomplete);
   if (m.passes == 0) return out;
-  out += error_line(m.all, "  ");
+  if (m.all.count > 0) out += error_line(m.all, "  ");
   for (const IterationError& e : m.regimes) out += error_line(e, "    ");
   if (m.cold) out += error_line(*m.cold, "  ");
   if (m.floor)
@@ -119,12 +119,12 @@ std::string validation_text(const Validation& v) {
   std::string out = fmt::format("{}\nmeasured on {}, driver {}, {}\npredicted by {}\n", v.scenario_name, v.gpu,
                                 v.driver, v.date, v.cost);
   for (const std::string& note : v.notes) out += "note: " + note + "\n";
-  out += error_line(v.all, "");
+  if (v.all.count > 0) out += error_line(v.all, "");
   out += fmt::format("makespan {}, output tokens/s {} (the worst manager's); counters {}\n",
                      signed_percent(v.makespan_error), signed_percent(v.throughput_error),
                      v.counters_equal ? "equal"
                      : v.offline      ? "NOT EQUAL"
-                                      : "not equal (online)");
+                                      : "not comparable (real time)");
   for (const ManagerValidation& m : v.managers) out += "\n" + manager_text(m, v.offline);
   return out;
 }

@@ -105,7 +105,8 @@ class Parser {
 
   void add_validate() {
     auto* validate = app_.add_subcommand("validate", "Compare a measured run with its prediction");
-    validate->add_option("MEASURED", options_.inputs, "measured.json of gpu_probe replay, or its folder")->expected(0, 1);
+    validate->add_option("MEASURED", options_.inputs, "Folder that gpu_probe replay wrote, or its measured.json")
+        ->expected(0, 1)->type_name("");
     validate->add_option("--profile", options_.profile, "Profile that prices it (default: the shipped one)")
         ->type_name("FILE");
     validate->add_option("--engine-log", options_.engine_logs,
