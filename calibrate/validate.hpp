@@ -23,7 +23,7 @@ struct IterationError {
   std::optional<double> coverage_90;  // share of them inside the prediction's 90 % interval
 };
 
-/// How far apart two measured passes of one schedule are: no prediction can be better.
+/// How far apart two measured passes of one schedule are. One prediction for both is off by half of that at least.
 struct RepeatFloor {
   double mape = 0, bias = 0, p95 = 0, makespan = 0;
 };

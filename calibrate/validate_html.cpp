@@ -146,8 +146,8 @@ std::string manager_html(const ManagerValidation& m, bool offline) {
   out += fmt::format("<p>{} {} pass{}.", m.passes, m.state, m.passes == 1 ? "" : "es");
   if (m.floor)
     out += fmt::format(
-        " Two passes of the same schedule differ by {} an iteration (p95 {}) and {} in makespan: no prediction can be "
-        "closer.",
+        " Two passes of the same schedule differ by {} an iteration (p95 {}) and {} in makespan: one prediction "
+        "for both is off by half of that at least.",
         percent(m.floor->mape), percent(m.floor->p95), signed_percent(m.floor->makespan));
   out += "</p>" + plots(m);
   std::vector<IterationError> rows = {m.all};

@@ -71,7 +71,8 @@ Json pass_json(const Pass& pass) {
   return out;
 }
 
-/// How far two passes of the same schedule are apart, iteration by iteration: the floor under any prediction.
+/// How far two passes of the same schedule are apart, iteration by iteration: one prediction
+/// for both is off by half of that at least.
 Json repeat_json(const ManagerRun& run) {
   std::vector<const Pass*> warm;
   for (const Pass& p : run.passes)
