@@ -38,6 +38,7 @@ Pass run_pass(probe::StepRunner& runner, KvStore& store, const RunConfig& config
     const auto began = std::chrono::steady_clock::now();
     RunResult result = find_manager(config.manager.kind)->run(config, hooks);
     pass.driver = session.driver();
+    pass.gpu = session.gpu_at_end();
     check_calls(result, pass.driver);
     result.vmm.busy_ns = static_cast<double>(pass.driver.map_ns + pass.driver.set_access_ns + pass.driver.unmap_ns);
     result.wall_ns = static_cast<std::int64_t>(seconds_since(began) * 1e9);

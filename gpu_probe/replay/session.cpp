@@ -108,6 +108,8 @@ void Session::idle_until(std::int64_t arrival_ns) {
 }
 
 void Session::finish(std::span<const MemoryEvent> now, std::span<const MemoryEvent> beside) {
+  // At once: an idle chip changes its clocks within milliseconds.
+  if (const probe::Nvml* nvml = probe::current_nvml()) gpu_ = nvml->state();
   store_.wait_beside();
   store_.finish(now, beside);
 }

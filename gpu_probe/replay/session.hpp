@@ -34,6 +34,7 @@ class Session final : public StepExecutor {
   /// With keep_tokens: a fingerprint of every logit that was sampled from, in order.
   [[nodiscard]] std::uint64_t logits() const { return logits_; }
   [[nodiscard]] DriverTotals driver() const;
+  [[nodiscard]] const probe::GpuState& gpu_at_end() const { return gpu_; }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -54,6 +55,7 @@ class Session final : public StepExecutor {
   DriverWork at_start_, before_;
   std::uint64_t hurried_at_start_ = 0;
   Clock::time_point origin_;
+  probe::GpuState gpu_;
   Occupancy expected_;
   bool ran_ = false;
 };
