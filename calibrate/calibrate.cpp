@@ -21,19 +21,25 @@ std::string checked_hardware(std::span<const ProbeFile> probes, const CalibrateO
   const std::string known = hardware_of(anchor);
   std::string name = options.hardware.empty() ? known : options.hardware;
   if (name.empty())
-    problems.add({anchor.path, 0, 0}, fmt::format("no hardware of the zoo is a '{}'; name the nearest with --hardware, see "
-                                                  "`stowage hardware list`", anchor.gpu));
+    problems.add({anchor.path, 0, 0},
+                 fmt::format("no hardware of the zoo is a '{}'; name the nearest with --hardware, see "
+                             "`stowage hardware list`",
+                             anchor.gpu));
   for (const auto& probe : probes) {
     if (probe.gpu != anchor.gpu || probe.sms != anchor.sms)
-      problems.add({probe.path, 0, 0}, fmt::format("measured on {} ({} SMs), {} on {} ({} SMs): one profile is of one kind "
-                                                   "of GPU", probe.gpu, probe.sms, anchor.path, anchor.gpu, anchor.sms));
+      problems.add({probe.path, 0, 0},
+                   fmt::format("measured on {} ({} SMs), {} on {} ({} SMs): one profile is of one kind "
+                               "of GPU",
+                               probe.gpu, probe.sms, anchor.path, anchor.gpu, anchor.sms));
     if (probe.quick)
-      problems.add({probe.path, 0, 0}, "measured with --quick: too few points for a profile; run `gpu_probe all` without it");
+      problems.add({probe.path, 0, 0},
+                   "measured with --quick: too few points for a profile; run `gpu_probe all` without it");
     if (probe.in_use_by_others)
       problems.add({probe.path, 0, 0}, "measured while others used the GPU; run it again on an idle one");
   }
   if (!options.hardware.empty() && !known.empty() && known != options.hardware)
-    problems.add({anchor.path, 0, 0}, fmt::format("measured on {} ({}), not on {}", anchor.gpu, known, options.hardware));
+    problems.add({anchor.path, 0, 0},
+                 fmt::format("measured on {} ({}), not on {}", anchor.gpu, known, options.hardware));
   return name;
 }
 
@@ -60,7 +66,8 @@ double machine_spread(std::span<const ProbeFile> probes, std::string_view part, 
 }
 
 /// Factors a part: the mean of resampled residuals (points are few and noisy) times the spread between machines.
-Profile::Draws draws_of(const std::string& part, const std::vector<double>& residuals, double spread, std::uint64_t seed) {
+Profile::Draws draws_of(const std::string& part, const std::vector<double>& residuals, double spread,
+                        std::uint64_t seed) {
   Profile::Draws d{part, {}};
   Rng rng(seed, "calibrate." + part);
   for (std::size_t i = 0; i < draw_count; ++i) {
@@ -93,9 +100,10 @@ std::string source_of(std::span<const ProbeFile> probes) {
 PartError iteration_error(const std::string& kind, std::span<const IterationPoint> points) {
   std::vector<double> residuals;
   for (const auto& p : points)
-    if (!p.fitted && (kind.empty() || p.kind == kind)) residuals.push_back(p.residual());
+    if (kind == "burst" ? !p.anchor : p.anchor && (kind.empty() || p.kind == kind)) residuals.push_back(p.residual());
   return error_of(kind.empty() ? "iteration" : "iteration_" + kind, residuals,
-                  "whole iterations predicted from the parts, the half that nothing was fitted to");
+                  kind == "burst" ? "the same iterations between pauses, at clocks the power limit lets a burst have"
+                                  : "whole iterations predicted from the parts; nothing was fitted to them");
 }
 }  // namespace
 
@@ -120,36 +128,38 @@ Calibration calibrate(std::span<const ProbeFile> probes, const CalibrateOptions&
   if (whole.model.empty()) throw InputError({whole.path, 0, 0}, "'model' is missing: whose iterations were these?");
   const ModelSpec model = load_model(whole.model, {whole.path, 0, 0});
   const detail::LaunchCosts launch = detail::launch_costs(probes, p);
-  const detail::StepClock clock = detail::step_clock(out.iterations);
+  const ProbeFile& chained = anchor_of(probes, "iteration", "dense_sustained");
+  const detail::StepClock clock = detail::step_clock(chained);
   p.slowdown_rows = clock.rows;
   for (const double mhz : clock.mhz) p.slowdown.push_back(clock.reference() / mhz);
-  out.parts.push_back(detail::fit_gemm(anchor_of(probes, "gemm", "gemm"), launch, clock, p));
+  std::vector<GemmTable> raw;
+  out.parts.push_back(detail::fit_gemm(anchor_of(probes, "gemm", "gemm"), launch, p, raw));
+  detail::fit_elementwise(anchor_of(probes, "elementwise", "elementwise"), p);
+  out.parts.push_back(detail::fit_dense(chained, model, hardware, raw, p));
   const ProbeFile& attention = anchor_of(probes, "attention", "decode");
   out.parts.push_back(detail::fit_decode(attention, launch, p));
   out.parts.push_back(detail::fit_prefill(attention, launch, clock, p));
   if (auto fit = detail::fit_all_reduce(probes, p)) out.parts.push_back(std::move(*fit));
   if (auto fit = detail::fit_vmm(probes, p)) out.parts.push_back(std::move(*fit));
   detail::fit_host(whole, p);
-  detail::fit_elementwise(model, hardware, out.iterations, p);
   detail::predict(model, hardware, p, out.iterations);
 
   for (const auto& fit : out.parts) p.errors.push_back(fit.error);
-  for (const char* kind : {"decode", "prefill", "mixed", ""})
+  for (const char* kind : {"decode", "prefill", "mixed", "", "burst"})
     if (auto e = iteration_error(kind, out.iterations); e.points > 0) p.errors.push_back(std::move(e));
 
   const std::map<std::string, std::pair<const char*, const char*>> compared = {
-      {"gemm", {"gemm", "gemm"}}, {"decode", {"attention", "decode"}}, {"prefill", {"attention", "prefill"}},
-      {"all_reduce", {"collective", "all_reduce"}}};
+      {"gemm", {"gemm", "gemm"}},
+      {"decode", {"attention", "decode"}},
+      {"prefill", {"attention", "prefill"}},
+      {"all_reduce", {"collective", "all_reduce"}},
+      {"dense", {"iteration", "dense"}}};
   for (const auto& fit : out.parts) {
     const auto it = compared.find(fit.error.part);
     const double spread = it != compared.end() ? machine_spread(probes, it->second.first, it->second.second)
                                                : (p.vmm_set_access ? p.vmm_set_access->spread : 0.0);
     p.draws.push_back(draws_of(fit.error.part, residuals_of(fit), spread, options.seed));
   }
-  std::vector<double> held_back;
-  for (const auto& point : out.iterations)
-    if (!point.fitted) held_back.push_back(point.residual());
-  p.draws.push_back(draws_of("elementwise", held_back, 0.0, options.seed));
   return out;
 }
 }  // namespace stowage

@@ -1,10 +1,10 @@
 #pragma once
 // From probe files to a profile with its errors: `stowage calibrate`.
 //
-// Parts are fitted one by one, each with its error by leaving one point out at a time. Whole iterations are then
-// predicted from the parts and compared with those measured: the anchor. Two things come from iterations themselves,
-// from every second one only: the clock that steps of so many rows run at under the power limit, and, where the probe
-// did not time them, the elementwise kernels (a time a kernel and a bandwidth). The other half shows the error.
+// Parts are fitted one by one, each with its error by leaving one point out at a time: products, decode attention,
+// prefill attention, kernels that only move bytes, whole steps without attention (what a chain of kernels makes of them
+// under the power limit), all-reduce, the driver's calls. Whole iterations are then predicted from the parts and
+// compared with those measured, the anchor: nothing is fitted to them.
 #include <span>
 #include <string>
 #include <vector>
@@ -30,12 +30,13 @@ struct PartFit {
 
 /// One whole iteration.
 struct IterationPoint {
-  std::string kind;                     // decode, prefill, mixed
+  std::string kind;  // decode, prefill, mixed
   KvLayout layout;
   std::int64_t decodes = 0, decode_kv_tokens = 0;
   std::vector<std::pair<std::int64_t, std::int64_t>> chunks;  // new, stored tokens
   std::int64_t rows = 0;
-  bool fitted = false;  // used for the clock and the elementwise kernels
+  bool sustained = false;  // back to back, as a server runs it; otherwise between pauses
+  bool anchor = false;     // counts for the error: sustained where that was measured
   double clock_mhz = 0, measured_ns = 0, predicted_ns = 0;
   [[nodiscard]] double residual() const { return predicted_ns / measured_ns - 1; }
 };

@@ -28,7 +28,8 @@ Eigen::VectorXd nnls(const Eigen::MatrixXd& a, const Eigen::VectorXd& b) {
     const Eigen::VectorXd gradient = a.transpose() * (b - a * x);
     Eigen::Index best = -1;
     for (Eigen::Index i = 0; i < n; ++i)
-      if (!passive[static_cast<std::size_t>(i)] && gradient[i] > tolerance && (best < 0 || gradient[i] > gradient[best]))
+      if (!passive[static_cast<std::size_t>(i)] && gradient[i] > tolerance &&
+          (best < 0 || gradient[i] > gradient[best]))
         best = i;
     if (best < 0) return x;
     passive[static_cast<std::size_t>(best)] = true;

@@ -22,8 +22,8 @@ bool is_base(const ProbeFigure& f, std::int64_t heads, std::int64_t kv_heads, st
          f.integer("interleaved_layers") == 0;
 }
 
-/// What the cells around (batch, tokens) say of it. The time depends on the tokens, and little on how many requests hold
-/// them: neighbours are compared with what all other batches take on average for as many tokens.
+/// What the cells around (batch, tokens) say of it. The time depends on the tokens, and little on how many requests
+/// hold them: neighbours are compared with what all other batches take on average for as many tokens.
 std::optional<double> from_neighbours(const std::map<double, Row>& rows, double batch, double tokens) {
   const auto level = [&](double size) -> std::optional<double> {
     double sum = 0, count = 0;
@@ -33,20 +33,25 @@ std::optional<double> from_neighbours(const std::map<double, Row>& rows, double 
       sum += std::log(it->second);
       count += 1;
     }
-    return count > 0 ? std::optional(std::exp(sum / count)) : std::nullopt;
+    return count >= 3 ? std::optional(std::exp(sum / count)) : std::nullopt;
   };
+  const auto own = rows.find(batch);
+  const auto here = own->second.find(tokens);
+  const bool inside = here != own->second.begin() && std::next(here) != own->second.end();
   const auto base = level(tokens);
-  if (!base) return std::nullopt;
+  if (!base) {  // a size of its own: a line between the sizes around it, as the table has it
+    if (!inside) return std::nullopt;
+    const auto a = std::prev(here), b = std::next(here);
+    return a->second + (b->second - a->second) * (tokens - a->first) / (b->first - a->first);
+  }
   std::vector<double> ratios;
   const auto add = [&](const Row& row, double size) {
     const auto it = row.find(size);
     const auto there = level(size);
     if (it != row.end() && there) ratios.push_back(it->second / *there);
   };
-  const auto own = rows.find(batch);
   if (own != rows.begin()) add(std::prev(own)->second, tokens);
   if (std::next(own) != rows.end()) add(std::next(own)->second, tokens);
-  const auto here = own->second.find(tokens);
   if (here != own->second.begin()) add(own->second, std::prev(here)->first);
   if (std::next(here) != own->second.end()) add(own->second, std::next(here)->first);
   if (ratios.empty()) return base;
@@ -67,7 +72,8 @@ void fill(std::map<double, Row>& rows, const std::set<double>& sizes) {
       }
       if (s < high) {  // between two of its own sizes
         const auto after = row.lower_bound(s), before = std::prev(after);
-        row[s] = before->second + (after->second - before->second) * (s - before->first) / (after->first - before->first);
+        row[s] =
+            before->second + (after->second - before->second) * (s - before->first) / (after->first - before->first);
       }
     }
   }
@@ -86,7 +92,8 @@ void fill(std::map<double, Row>& rows, const std::set<double>& sizes) {
   }
 }
 
-DecodePrices::Layout layout_ratio(const ProbeFile& probe, const DecodePrices& d, std::int64_t block, const char* memory) {
+DecodePrices::Layout layout_ratio(const ProbeFile& probe, const DecodePrices& d, std::int64_t block,
+                                  const char* memory) {
   std::map<double, std::vector<double>> by_tokens;
   for (const ProbeFigure* f : probe.find("attention", "decode_over_contiguous"))
     if (is_base(*f, d.heads, d.kv_heads, d.head_dim) && f->integer("block_tokens") == block && !f->flag("ragged") &&
@@ -112,7 +119,8 @@ PartFit fit_decode(const ProbeFile& probe, const LaunchCosts& launch, Profile& p
   std::set<double> sizes, batches;
   std::vector<std::array<double, 3>> ragged;  // batch, tokens, ns
   for (const ProbeFigure* f : figures) {
-    if (!is_base(*f, d.heads, d.kv_heads, d.head_dim) || f->integer("block_tokens") != 0 || f->text("memory") != "malloc")
+    if (!is_base(*f, d.heads, d.kv_heads, d.head_dim) || f->integer("block_tokens") != 0 ||
+        f->text("memory") != "malloc")
       continue;
     const double ns = launch.in_graph(f->median * 1e3, 2);
     if (f->flag("ragged")) {
@@ -130,12 +138,13 @@ PartFit fit_decode(const ProbeFile& probe, const LaunchCosts& launch, Profile& p
     for (const auto& [tokens, ns] : row) {
       const auto predicted = from_neighbours(measured, batch, tokens);
       if (!predicted) continue;
-      fit.points.push_back({fmt::format("{} requests, {} tokens", batch, tokens), fmt::format("{} requests", batch), tokens,
-                            ns, *predicted});
+      fit.points.push_back({fmt::format("{} requests, {} tokens", batch, tokens), fmt::format("{} requests", batch),
+                            tokens, ns, *predicted});
       residuals.push_back(fit.points.back().residual());
     }
   }
-  fit.error = error_of("decode", residuals, "decode attention, contiguous, cells left out one at a time, from those around them");
+  fit.error = error_of("decode", residuals,
+                       "decode attention, contiguous, cells left out one at a time, from those around them");
 
   fill(measured, sizes);
   d.kv_tokens.assign(sizes.begin(), sizes.end());
@@ -160,7 +169,8 @@ PartFit fit_decode(const ProbeFile& probe, const LaunchCosts& launch, Profile& p
   // Unequal contexts against equal ones of the same sum: the engine knows only the sum.
   std::vector<double> ratios;
   for (const auto& [batch, tokens, ns] : ragged)
-    ratios.push_back(ns / profile.decode_attention_ns(profile.decode.kv_heads, profile.decode.head_dim, batch, tokens, {}));
+    ratios.push_back(ns /
+                     profile.decode_attention_ns(profile.decode.kv_heads, profile.decode.head_dim, batch, tokens, {}));
   if (ratios.size() > 1) {
     double mean = 0, square = 0;
     for (const double r : ratios) mean += r / static_cast<double>(ratios.size());

@@ -1,4 +1,4 @@
-// Products: monotone tables by rows, at the clock of a whole step.
+// Products: monotone tables by rows.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -22,16 +22,15 @@ double between(const Point& a, const Point& b, double rows) {
 }
 }  // namespace
 
-PartFit fit_gemm(const ProbeFile& probe, const LaunchCosts& launch, const StepClock& clock, Profile& profile) {
+PartFit fit_gemm(const ProbeFile& probe, const LaunchCosts& launch, Profile& profile,
+                 std::vector<GemmTable>& raw_tables) {
   std::map<std::pair<std::int64_t, std::int64_t>, std::vector<Point>> shapes;
   for (const ProbeFigure* f : probe.find("gemm", "gemm")) {
     const std::int64_t m = f->integer("m"), n = f->integer("n"), k = f->integer("k");
     if (m < 1 || n < 1 || k < 1 || !(f->median > 0)) continue;
     if (padded_rows(m) != m) continue;  // no step runs at such rows: what the probe shows there is the tile's edge
     const auto rows = static_cast<double>(m);
-    const double bytes = 2.0 * (static_cast<double>(n) * static_cast<double>(k) + rows * static_cast<double>(n + k));
-    const double alone = launch.in_graph(f->median * 1e3);
-    shapes[{n, k}].push_back({f, rows, clock.slowed(alone, f->clock_mhz, rows, bytes / 3.0e12 * 1e9)});
+    shapes[{n, k}].push_back({f, rows, launch.in_graph(f->median * 1e3)});
   }
   if (shapes.empty()) missing(probe, "gemm", "gemm");
   PartFit fit;
@@ -43,8 +42,10 @@ PartFit fit_gemm(const ProbeFile& probe, const LaunchCosts& launch, const StepCl
     std::vector<double> raw;
     for (const Point& p : points) raw.push_back(p.ns);
     GemmTable table{shape.first, shape.second, {}};
-    table.rows.ns = monotone(raw);
     for (const Point& p : points) table.rows.x.push_back(p.rows);
+    table.rows.ns = raw;
+    raw_tables.push_back(table);
+    table.rows.ns = monotone(raw);
     for (std::size_t i = 1; i + 1 < points.size(); ++i) {
       std::vector<double> others;
       for (std::size_t j = 0; j < raw.size(); ++j)
@@ -53,7 +54,8 @@ PartFit fit_gemm(const ProbeFile& probe, const LaunchCosts& launch, const StepCl
       const Point before{nullptr, points[i - 1].rows, level[i - 1]}, after{nullptr, points[i + 1].rows, level[i]};
       const double predicted = between(before, after, points[i].rows);
       fit.points.push_back({fmt::format("{} x {}, {} rows", shape.first, shape.second, points[i].rows),
-                            fmt::format("n {}, k {}", shape.first, shape.second), points[i].rows, points[i].ns, predicted});
+                            fmt::format("n {}, k {}", shape.first, shape.second), points[i].rows, points[i].ns,
+                            predicted});
       residuals.push_back(fit.points.back().residual());
     }
     profile.gemm.push_back(std::move(table));

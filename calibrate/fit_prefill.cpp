@@ -10,45 +10,59 @@
 
 namespace stowage::detail {
 namespace {
-constexpr double reach = 0.7;          // of a measured ratio, in powers of two
+using Chunks = std::vector<std::pair<std::int64_t, std::int64_t>>;
+
+constexpr double reach = 0.7;  // of a measured ratio, in powers of two
 constexpr double slope_damping = 0.1;
 
 struct Point {
-  std::int64_t batch = 1, q = 0, stored = 0;
-  double ns = 0;                  // in a graph, at the reference clock
-  double tile_count = 0, items = 0;  // of the busiest SM
+  Chunks chunks;
+  double ns = 0;                          // in a graph, at the reference clock
+  double tile_count = 0, items = 0;       // of the busiest SM, for a single chunk
+  double work_tiles = 0, work_items = 0;  // of all SMs together, over their number
+  [[nodiscard]] bool single() const { return chunks.size() == 1; }
+  [[nodiscard]] double q() const { return static_cast<double>(chunks.front().first); }
+  [[nodiscard]] double kv() const { return q() + static_cast<double>(chunks.front().second); }
 };
 
-/// What the busiest SM does of one launch, as Profile::prefill_attention has it.
-void count(Point& p, const Profile& profile) {
+/// What the busiest SM does of one chunk alone, as Profile::prefill_attention has it.
+Point counted(std::pair<std::int64_t, std::int64_t> chunk, const Profile& profile) {
+  const auto& [q, stored] = chunk;
   const DecodePrices& d = profile.decode;
   const std::int64_t tile = profile.prefill_tile_tokens(d.heads, d.kv_heads);
   const std::int64_t units = d.heads / (profile.prefill_query_rows / tile);
-  const std::int64_t tiles = (p.q + tile - 1) / tile, copies = units * p.batch;
+  const std::int64_t tiles = (q + tile - 1) / tile;
+  const auto sms = static_cast<double>(profile.sms);
+  Point p;
+  p.chunks = {chunk};
   std::vector<std::pair<double, double>> busy(static_cast<std::size_t>(profile.sms));
-  for (std::int64_t i = 0; i < tiles * copies; ++i) {
-    const std::int64_t context = p.stored + std::min(p.q, (tiles - i / copies) * tile);
+  for (std::int64_t i = 0; i < tiles * units; ++i) {
+    const std::int64_t context = stored + std::min(q, (tiles - i / units) * tile);
     const std::int64_t round = i / profile.sms, place = i % profile.sms;
     auto& [depth, number] = busy[static_cast<std::size_t>(round % 2 == 0 ? place : profile.sms - 1 - place)];
-    depth += static_cast<double>((context + 127) / 128);
+    const auto deep = static_cast<double>((context + 127) / 128);
+    depth += deep;
     number += 1;
+    p.work_tiles += deep / sms;
+    p.work_items += 1 / sms;
   }
   const auto longest = *std::max_element(busy.begin(), busy.end());
   p.tile_count = longest.first;
   p.items = longest.second;
+  return p;
 }
 
 /// The residual ratio at (q, kv): a plane through the ratios near by in log2, weighted by distance, its slopes damped;
 /// `skip` is left out.
-double smooth(const std::vector<Point>& points, const std::vector<double>& ratio, double q, double kv, std::size_t skip) {
+double smooth(const std::vector<Point>& points, const std::vector<double>& ratio, double q, double kv,
+              std::size_t skip) {
   Eigen::Matrix3d a = Eigen::Vector3d(0.02, slope_damping, slope_damping).asDiagonal();
   Eigen::Vector3d b(0.02, 0, 0);  // far from all points there is no correction
   for (std::size_t i = 0; i < points.size(); ++i) {
-    if (i == skip) continue;
-    const Eigen::Vector3d x(1, std::log2(static_cast<double>(points[i].q) / q),
-                            std::log2(static_cast<double>(points[i].q + points[i].stored) / kv));
+    if (i == skip || !points[i].single()) continue;
+    const Eigen::Vector3d x(1, std::log2(points[i].q() / q), std::log2(points[i].kv() / kv));
     const double distance = x[1] * x[1] + x[2] * x[2];
-    const double w = std::exp(-distance / (2 * reach * reach)) / static_cast<double>(points[i].batch);
+    const double w = std::exp(-distance / (2 * reach * reach));
     a += w * x * x.transpose();
     b += w * ratio[i] * x;
   }
@@ -63,12 +77,15 @@ std::vector<Point> points_of(const ProbeFile& probe, const std::string& loader, 
     if (f->text("loader") != loader || f->integer("block_tokens") != block || f->integer("heads") != d.heads ||
         f->integer("kv_heads") != d.kv_heads || f->integer("head_dim") != d.head_dim || f->integer("new_tokens") < 1)
       continue;
-    Point p{f->integer("batch", 1), f->integer("new_tokens"), f->integer("stored_tokens"), 0, 0, 0};
+    Chunks chunks = parse_chunks(f->text("chunk_list"));
+    if (chunks.empty())
+      chunks.assign(static_cast<std::size_t>(std::clamp<std::int64_t>(f->integer("batch", 1), 1, 1024)),
+                    {f->integer("new_tokens"), f->integer("stored_tokens")});
+    Point p = counted(chunks.front(), profile);
+    p.chunks = std::move(chunks);
     const double ns = launch.in_graph(f->median * 1e3);
     // Cycles are what stays the same; launches too short for their clock to be seen are not slowed.
-    const bool clocked = f->clock_mhz > 0 && clock.reference() > 0;
-    p.ns = clocked ? ns * f->clock_mhz / clock.reference() : ns;
-    count(p, profile);
+    p.ns = f->clock_mhz > 0 ? ns * f->clock_mhz / clock.reference() : ns;
     points.push_back(p);
   }
   return points;
@@ -118,7 +135,8 @@ PartFit fit_prefill(const ProbeFile& probe, const LaunchCosts& launch, const Ste
     const auto points = points_of(probe, loader, block, launch, clock, profile);
     if (points.size() < 4) missing(probe, "attention", "prefill by " + loader);
     std::vector<Equation> equations;
-    for (const Point& p : points) equations.push_back({{1, p.tile_count, p.items}, p.ns});
+    for (const Point& p : points)
+      if (p.single()) equations.push_back({{1, p.tile_count, p.items}, p.ns});
     const auto fitted = fit_nonnegative(equations, 0.05);
     PrefillPrices prices{loader, block, fitted[0], fitted[1], fitted[2], grid_of(16, 16384), grid_of(16, 131072), {}};
     const auto model = [&](const Point& p) { return fitted[0] + fitted[1] * p.tile_count + fitted[2] * p.items; };
@@ -127,10 +145,19 @@ PartFit fit_prefill(const ProbeFile& probe, const LaunchCosts& launch, const Ste
     for (const double q : prices.new_tokens)
       for (const double kv : prices.kv_tokens) prices.correction.push_back(smooth(points, ratio, q, kv, none));
     for (std::size_t i = 0; i < points.size(); ++i) {
-      const Point& p = points[i];
-      const auto q = static_cast<double>(p.q), kv = static_cast<double>(p.q + p.stored);
-      fit.points.push_back({fmt::format("{}, {} x {} new after {}", loader, p.batch, p.q, p.stored), loader,
-                            q * static_cast<double>(p.batch), p.ns, model(p) * smooth(points, ratio, q, kv, i)});
+      // Several chunks in one launch overlap: no less than the longest alone, no less than all work over all SMs.
+      double work = 0, alone = 0, tokens = 0;
+      std::string label;
+      for (const auto& chunk : points[i].chunks) {
+        const Point one = counted(chunk, profile);
+        const double factor = smooth(points, ratio, one.q(), one.kv(), i);
+        work += (fitted[1] * one.work_tiles + fitted[2] * one.work_items) * factor;
+        alone = std::max(alone, model(one) * factor);
+        tokens += one.q();
+        label += fmt::format("{}{}@{}", label.empty() ? "" : ",", chunk.first, chunk.second);
+      }
+      fit.points.push_back({loader + " " + label, loader + (points[i].single() ? "" : ", several chunks"), tokens,
+                            points[i].ns, std::max(alone, fitted[0] + work)});
       residuals.push_back(fit.points.back().residual());
     }
     profile.prefill.push_back(prices);

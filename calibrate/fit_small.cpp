@@ -14,7 +14,8 @@ const ProbeFigure* first(std::span<const ProbeFile> probes, std::string_view par
                          const std::map<std::string, std::int64_t>& keys) {
   for (const auto& probe : probes)
     for (const ProbeFigure* f : probe.find(part, name)) {
-      const bool all = std::all_of(keys.begin(), keys.end(), [&](const auto& k) { return f->integer(k.first, -1) == k.second; });
+      const bool all =
+          std::all_of(keys.begin(), keys.end(), [&](const auto& k) { return f->integer(k.first, -1) == k.second; });
       if (all) return f;
     }
   return nullptr;
@@ -51,9 +52,10 @@ void missing(const ProbeFile& probe, const std::string& part, const std::string&
   if (it != probe.parts.end())
     why = it->second.status == "measured" ? "too few of its figures are there"
                                           : fmt::format("its part is {}: {}", it->second.status, it->second.reason);
-  throw InputError({probe.path, 0, 0}, fmt::format("the probe did not measure {} (part {}): {}; run `gpu_probe all`, or "
-                                                   "give a further probe file that has it",
-                                                   what, part, why));
+  throw InputError({probe.path, 0, 0},
+                   fmt::format("the probe did not measure {} (part {}): {}; run `gpu_probe all`, or "
+                               "give a further probe file that has it",
+                               what, part, why));
 }
 
 double LaunchCosts::in_graph(double alone, int kernels) const {
@@ -96,7 +98,8 @@ std::optional<PartFit> fit_all_reduce(std::span<const ProbeFile> probes, Profile
     fit.points.push_back({fmt::format("{} bytes", x[i]), "2 GPUs", x[i], raw[i], predicted});
     residuals.push_back(fit.points.back().residual());
   }
-  fit.error = error_of("all_reduce", residuals, "all-reduce over 2 GPUs, left out one at a time, against a line between its neighbours");
+  fit.error = error_of("all_reduce", residuals,
+                       "all-reduce over 2 GPUs, left out one at a time, against a line between its neighbours");
   profile.all_reduce.push_back(std::move(prices));
   return fit;
 }
@@ -126,14 +129,15 @@ std::optional<PartFit> fit_vmm(std::span<const ProbeFile> probes, Profile& profi
     price.spread = spread_of(probes, names);
     // One call over n adjacent handles: what each further one adds.
     std::vector<Equation> equations;
-    for (const ProbeFigure* f : adjacent.empty() ? std::vector<const ProbeFigure*>() : probes.front().find("vmm", adjacent))
+    for (const ProbeFigure* f :
+         adjacent.empty() ? std::vector<const ProbeFigure*>() : probes.front().find("vmm", adjacent))
       if (f->median > 0) equations.push_back({{1, static_cast<double>(f->integer("handles") - 1)}, f->median * 1e3});
     if (equations.size() < 3) return price;
     const auto fitted = fit_nonnegative(equations, 0.1);
     price.handle_ns = fitted[1];
     for (const auto& e : equations) {
-      fit.points.push_back({fmt::format("{} over {} handles", name, e.terms[1] + 1), std::string(name), e.terms[1] + 1, e.value,
-                            fitted[0] + fitted[1] * e.terms[1]});
+      fit.points.push_back({fmt::format("{} over {} handles", name, e.terms[1] + 1), std::string(name), e.terms[1] + 1,
+                            e.value, fitted[0] + fitted[1] * e.terms[1]});
       residuals.push_back(fit.points.back().residual());
     }
     return price;
@@ -143,7 +147,8 @@ std::optional<PartFit> fit_vmm(std::span<const ProbeFile> probes, Profile& profi
   profile.vmm_set_access = call("set_access", "live_set_access", "scattered_set_access", "adjacent_set_access");
   profile.vmm_unmap = call("unmap", "live_unmap", "scattered_unmap", "adjacent_unmap");
   if (!profile.vmm_map || !profile.vmm_set_access) return std::nullopt;
-  fit.error = error_of("vmm", residuals, "one set-access or unmap over 1 to 128 adjacent handles, against fixed plus per handle");
+  fit.error = error_of("vmm", residuals,
+                       "one set-access or unmap over 1 to 128 adjacent handles, against fixed plus per handle");
   return fit;
 }
 }  // namespace stowage::detail

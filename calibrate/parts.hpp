@@ -15,20 +15,23 @@ struct LaunchCosts {
   [[nodiscard]] double in_graph(double alone, int kernels = 1) const;
 };
 
-/// The clock that whole steps run at, by their rows: under the power limit work that computes runs slower than in the
-/// short bursts that time a single kernel.
+/// The clock that steps without attention run at back to back, by their rows: under the power limit what computes runs
+/// slower than in the short bursts that time a single kernel.
 struct StepClock {
-  std::vector<double> rows, mhz;  // empty = nothing known
-  [[nodiscard]] double at(double step_rows) const;
-  /// That of the smallest steps, 0 when nothing is known: prefill attention is fitted at it.
-  [[nodiscard]] double reference() const { return mhz.empty() ? 0 : mhz.front(); }
-  /// A burst's time at the step's clock. `memory_ns`: what its traffic takes in any case; the nearer, the less it moves.
-  [[nodiscard]] double slowed(double burst_ns, double burst_mhz, double step_rows, double memory_ns) const;
+  std::vector<double> rows, mhz;  // ascending, falling
+  /// That of the smallest steps: what prefill attention is fitted at.
+  [[nodiscard]] double reference() const { return mhz.front(); }
 };
 
 [[nodiscard]] LaunchCosts launch_costs(std::span<const ProbeFile> probes, Profile& profile);
-[[nodiscard]] StepClock step_clock(std::span<const IterationPoint> points);
-[[nodiscard]] PartFit fit_gemm(const ProbeFile& probe, const LaunchCosts& launch, const StepClock& clock, Profile& profile);
+[[nodiscard]] StepClock step_clock(const ProbeFile& probe);
+/// `raw`: the tables as measured, before they were made monotone.
+[[nodiscard]] PartFit fit_gemm(const ProbeFile& probe, const LaunchCosts& launch, Profile& profile,
+                               std::vector<GemmTable>& raw);
+void fit_elementwise(const ProbeFile& probe, Profile& profile);
+/// Needs products and kernels that move bytes.
+[[nodiscard]] PartFit fit_dense(const ProbeFile& probe, const ModelSpec& model, const HardwareSpec& hardware,
+                                const std::vector<GemmTable>& raw, Profile& profile);
 [[nodiscard]] PartFit fit_decode(const ProbeFile& probe, const LaunchCosts& launch, Profile& profile);
 [[nodiscard]] PartFit fit_prefill(const ProbeFile& probe, const LaunchCosts& launch, const StepClock& clock,
                                   Profile& profile);
@@ -36,11 +39,10 @@ struct StepClock {
 [[nodiscard]] std::optional<PartFit> fit_all_reduce(std::span<const ProbeFile> probes, Profile& profile);
 [[nodiscard]] std::optional<PartFit> fit_vmm(std::span<const ProbeFile> probes, Profile& profile);
 
-/// The measured iterations, every second of a kind and layout marked `fitted`.
+/// "512@0,300@2048" (new tokens @ stored ones); empty when the text is something else.
+[[nodiscard]] std::vector<std::pair<std::int64_t, std::int64_t>> parse_chunks(std::string_view text);
 [[nodiscard]] std::vector<IterationPoint> iteration_points(const ProbeFile& probe);
-/// The elementwise kernels from the fitted half; the host's share from wall times.
-void fit_elementwise(const ModelSpec& model, const HardwareSpec& hardware, std::span<const IterationPoint> points,
-                     Profile& profile);
+/// The host's share of a step from wall times.
 void fit_host(const ProbeFile& probe, Profile& profile);
 /// Fills predicted_ns: GPU time, the host's share left out.
 void predict(const ModelSpec& model, const HardwareSpec& hardware, const Profile& profile,

@@ -96,10 +96,14 @@ ProbeFigure read_figure(const json& object, const std::string& where, const std:
   f.clock_mhz = in.number("sm_clock_mhz", false);
   if (const json* keys = in.object("keys")) {
     for (const auto& [key, value] : keys->items()) {
-      if (value.is_boolean()) f.keys[key] = value.get<bool>();
-      else if (value.is_number_integer()) f.keys[key] = value.get<std::int64_t>();
-      else if (value.is_number()) f.keys[key] = value.get<double>();
-      else if (value.is_string()) f.keys[key] = value.get<std::string>();
+      if (value.is_boolean())
+        f.keys[key] = value.get<bool>();
+      else if (value.is_number_integer())
+        f.keys[key] = value.get<std::int64_t>();
+      else if (value.is_number())
+        f.keys[key] = value.get<double>();
+      else if (value.is_string())
+        f.keys[key] = value.get<std::string>();
     }
   }
   if (const json* extra = in.object("extra", false)) {
@@ -188,13 +192,14 @@ ProbeFile parse_probe(std::string_view text, const std::string& path) {
                           : "not JSON from here on; a probe file is what `gpu_probe all -o FILE` writes");
   }
   if (!root.is_object() || !root.contains("schema") || !root["schema"].is_string())
-    throw InputError({path, 0, 0}, "not a probe file: no 'schema'; a probe file is what `gpu_probe all -o FILE` writes");
+    throw InputError({path, 0, 0},
+                     "not a probe file: no 'schema'; a probe file is what `gpu_probe all -o FILE` writes");
   const auto schema = root["schema"].get<std::string>();
   if (schema != schema_known)
-    throw InputError({path, 0, 0},
-                     schema.starts_with(schema_prefix)
-                         ? fmt::format("{}: this version reads {}; use the gpu_probe that came with it", shown(schema), schema_known)
-                         : fmt::format("'{}' is not a probe file ({})", shown(schema), schema_known));
+    throw InputError({path, 0, 0}, schema.starts_with(schema_prefix)
+                                       ? fmt::format("{}: this version reads {}; use the gpu_probe that came with it",
+                                                     shown(schema), schema_known)
+                                       : fmt::format("'{}' is not a probe file ({})", shown(schema), schema_known));
   Problems problems;
   ObjectReader in(root, "", path, problems);
   ProbeFile probe;

@@ -44,6 +44,9 @@ std::string list(const std::vector<double>& values, std::size_t indent, Text tex
 std::string counts(const std::vector<double>& values, std::size_t indent) {
   return list(values, indent, [](double v) { return fmt::format("{:.0f}", v); });
 }
+std::string sizes(const std::vector<double>& values, std::size_t indent) {
+  return list(values, indent, [](double v) { return format_bytes(Bytes{static_cast<std::int64_t>(v)}); });
+}
 std::string times(const std::vector<double>& values, std::size_t indent) { return list(values, indent, time_text); }
 std::string ratios(const std::vector<double>& values, std::size_t indent) { return list(values, indent, share); }
 
@@ -58,11 +61,13 @@ std::string grid(const std::vector<double>& values, std::size_t columns, bool ti
 }
 
 std::string prefill_yaml(const Profile& p) {
-  std::string out = fmt::format("prefill:  # one layer: tiles of query rows against 128-token tiles of context\n"
-                                "  query_rows: {}\n  loaders:\n", p.prefill_query_rows);
+  std::string out = fmt::format(
+      "prefill:  # one layer: tiles of query rows against 128-token tiles of context\n"
+      "  query_rows: {}\n  loaders:\n",
+      p.prefill_query_rows);
   for (const auto& l : p.prefill) {
-    out += fmt::format("    - loader: {}\n      block_tokens: {}\n      fixed: {}\n      tile: {}\n      item: {}\n", l.loader,
-                       l.block_tokens, time_text(l.fixed_ns), time_text(l.tile_ns), time_text(l.item_ns));
+    out += fmt::format("    - loader: {}\n      block_tokens: {}\n      fixed: {}\n      tile: {}\n      item: {}\n",
+                       l.loader, l.block_tokens, time_text(l.fixed_ns), time_text(l.tile_ns), time_text(l.item_ns));
     out += fmt::format("      new_tokens: {}\n      kv_tokens: {}\n      correction:\n", counts(l.new_tokens, 18),
                        counts(l.kv_tokens, 17));
     out += grid(l.correction, l.kv_tokens.size(), false);
@@ -88,35 +93,48 @@ std::string vmm_yaml(const Profile& p) {
 std::string profile_yaml(const Profile& p) {
   std::string out;
   if (!p.command.empty()) out += fmt::format("# Written by: {}\n", p.command);
-  out += "# Prices are GPU time of kernels in a CUDA graph; docs/accuracy.md says how they are fitted and how far they err.\n";
-  out += fmt::format("schema: stowage.profile/1\nname: {}\ngpu: {}\nevidence: {}\ndate: {}\n", p.name,
-                     quoted(p.gpu), profile_evidence_name(p.evidence), quoted(p.date));
+  out +=
+      "# Prices are GPU time of kernels in a CUDA graph; docs/accuracy.md says how they are fitted and how far they "
+      "err.\n";
+  out += fmt::format("schema: stowage.profile/1\nname: {}\ngpu: {}\nevidence: {}\ndate: {}\n", p.name, quoted(p.gpu),
+                     profile_evidence_name(p.evidence), quoted(p.date));
   if (!p.source.empty()) out += fmt::format("source: {}\n", quoted(p.source));
   if (!p.command.empty()) out += fmt::format("command: {}\n", quoted(p.command));
   out += fmt::format("sms: {}\n", p.sms);
   out += fmt::format("launch: {{graph_kernel: {}, eager_kernel: {}}}\n", time_text(p.graph_kernel_ns),
                      time_text(p.eager_kernel_ns));
-  out += fmt::format("elementwise: {{kernel: {}, bandwidth: {:.5g}GB/s}}\n", time_text(p.elementwise_kernel_ns),
-                     std::min(p.elementwise_bytes_per_s / 1e9, 1e6));
+  out += "elementwise:  # kernels that only move bytes, by bytes read and written\n";
+  for (const auto& [name, kernel] :
+       {std::pair{"norm", &p.norm}, {"rotate", &p.rotate}, {"activate", &p.activate}, {"sample", &p.sample}})
+    out += fmt::format("  {}:\n    bytes: {}\n    time: {}\n", name, sizes(kernel->x, 11), times(kernel->ns, 10));
+  if (!p.chain_graph.rows.empty() || !p.chain_eager.rows.empty())
+    out += "chain:  # a step without attention over the sum of its kernels, by rows\n";
+  for (const auto& [name, chain] : {std::pair{"graph", &p.chain_graph}, {"eager", &p.chain_eager}})
+    if (!chain->rows.empty())
+      out +=
+          fmt::format("  {}:\n    rows: {}\n    ratio: {}\n", name, counts(chain->rows, 11), ratios(chain->ratio, 12));
   if (!p.slowdown.empty())
-    out += fmt::format("power:  # computing under the power limit, by rows of the step\n  rows: {}\n  slowdown: {}\n",
-                       counts(p.slowdown_rows, 9), ratios(p.slowdown, 13));
-  out += fmt::format("host: {{graph_step: {}, eager_step: {}}}\n", time_text(p.host_graph_ns), time_text(p.host_eager_ns));
+    out += fmt::format(
+        "power:  # prefill attention under the power limit, by rows of the step\n  rows: {}\n  slowdown: {}\n",
+        counts(p.slowdown_rows, 9), ratios(p.slowdown, 13));
+  out +=
+      fmt::format("host: {{graph_step: {}, eager_step: {}}}\n", time_text(p.host_graph_ns), time_text(p.host_eager_ns));
   if (!p.errors.empty()) {
     out += "errors:  # relative\n";
     for (const auto& e : p.errors)
-      out += fmt::format("  {}: {{mape: {}, bias: {}, p95: {}, points: {}, how: {}}}\n", e.part, share(e.mape), share(e.bias),
-                         share(e.p95), e.points, quoted(e.how));
+      out += fmt::format("  {}: {{mape: {}, bias: {}, p95: {}, points: {}, how: {}}}\n", e.part, share(e.mape),
+                         share(e.bias), share(e.p95), e.points, quoted(e.how));
   }
   out += "gemm:  # rows x k by k x n, bf16\n";
   for (const auto& g : p.gemm)
     out += fmt::format("  - n: {}\n    k: {}\n    rows: {}\n    time: {}\n", g.n, g.k, counts(g.rows.x, 11),
                        times(g.rows.ns, 11));
   const auto& d = p.decode;
-  out += fmt::format("decode:  # one layer's attention, by requests and their tokens\n"
-                     "  heads: {}\n  kv_heads: {}\n  head_dim: {}\n  batch: {}\n  kv_tokens: {}\n  time:\n{}",
-                     d.heads, d.kv_heads, d.head_dim, counts(d.batch, 10), counts(d.kv_tokens, 14),
-                     grid(d.ns, d.kv_tokens.size(), true));
+  out += fmt::format(
+      "decode:  # one layer's attention, by requests and their tokens\n"
+      "  heads: {}\n  kv_heads: {}\n  head_dim: {}\n  batch: {}\n  kv_tokens: {}\n  time:\n{}",
+      d.heads, d.kv_heads, d.head_dim, counts(d.batch, 10), counts(d.kv_tokens, 14),
+      grid(d.ns, d.kv_tokens.size(), true));
   out += fmt::format("  ragged_ratio: {}\n  ragged_spread: {}\n", share(d.ragged_ratio), share(d.ragged_spread));
   if (!d.layouts.empty()) {
     out += "  layouts:  # time over that of contiguous memory; block_tokens 0: over mapped pages\n";
@@ -128,14 +146,14 @@ std::string profile_yaml(const Profile& p) {
   if (!p.all_reduce.empty()) {
     out += "all_reduce:\n";
     for (const auto& a : p.all_reduce)
-      out += fmt::format("  - gpus: {}\n    bytes: {}\n    time: {}\n", a.gpus,
-                         list(a.bytes.x, 12, [](double v) { return format_bytes(Bytes{static_cast<std::int64_t>(v)}); }),
+      out += fmt::format("  - gpus: {}\n    bytes: {}\n    time: {}\n", a.gpus, sizes(a.bytes.x, 12),
                          times(a.bytes.ns, 11));
   }
   out += vmm_yaml(p);
   if (!p.draws.empty()) {
     out += "draws:  # factors a part, for intervals: resampled residuals and the spread between machines\n";
-    for (const auto& draw : p.draws) out += fmt::format("  {}: {}\n", draw.part, ratios(draw.factor, draw.part.size() + 5));
+    for (const auto& draw : p.draws)
+      out += fmt::format("  {}: {}\n", draw.part, ratios(draw.factor, draw.part.size() + 5));
   }
   return out;
 }

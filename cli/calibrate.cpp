@@ -1,4 +1,6 @@
 // stowage calibrate PROBE.json… -o profile.yaml
+#include "calibrate/calibrate.hpp"
+
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -6,7 +8,6 @@
 #include <filesystem>
 #include <fstream>
 
-#include "calibrate/calibrate.hpp"
 #include "cli/commands.hpp"
 #include "cli/table.hpp"
 
@@ -39,8 +40,8 @@ std::string percent(double share) { return fmt::format("{:.2f} %", 100 * share);
 std::string error_table(const Profile& profile) {
   std::vector<std::vector<std::string>> rows = {{"part", "points", "MAPE", "bias", "p95"}};
   for (const auto& e : profile.errors)
-    rows.push_back({e.part, fmt::format("{}", e.points), percent(e.mape), fmt::format("{:+.2f} %", 100 * e.bias),
-                    percent(e.p95)});
+    rows.push_back(
+        {e.part, fmt::format("{}", e.points), percent(e.mape), fmt::format("{:+.2f} %", 100 * e.bias), percent(e.p95)});
   return table(rows);
 }
 }  // namespace
@@ -55,8 +56,8 @@ Outcome calibrate_command(const Options& options) {
   if (options.output.empty()) return {.text = yaml};
   write_file(options.output, yaml);
   if (!options.report.empty()) write_file(options.report, calibration_html(result));
-  std::string text = fmt::format("profile {}: {}\n", result.profile.name, result.profile.summary()) +
-                     error_table(result.profile);
+  std::string text =
+      fmt::format("profile {}: {}\n", result.profile.name, result.profile.summary()) + error_table(result.profile);
   for (const auto& note : result.notes) text += "note: " + note + "\n";
   text += fmt::format("written: {}{}\n", options.output, options.report.empty() ? "" : ", " + options.report);
   return {.text = text};

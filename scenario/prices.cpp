@@ -55,7 +55,8 @@ Prices::Prices(Scenario& s) : s_(s) {
     s.cost_used = CostSource::profile;
     s.profile_gaps = profile_gaps(s.model, *s.profile, static_cast<int>(s.cluster.tensor));
     if (s.profile->name != s.hardware.name)
-      s.notes.push_back(fmt::format("steps are priced by the profile of {}, not of {}", s.profile->name, s.hardware.name));
+      s.notes.push_back(
+          fmt::format("steps are priced by the profile of {}, not of {}", s.profile->name, s.hardware.name));
     for (const auto& gap : s.profile_gaps) s.notes.push_back(fmt::format("profile {}: {}", s.profile->name, gap));
     return;
   }

@@ -121,13 +121,16 @@ double Profile::gemm_ns(std::int64_t m, std::int64_t n, std::int64_t k) const {
     const auto& [distance, table] = near[i];
     const double w = 1 / (distance + 0.05);
     weights += w;
-    utilisation += w * roof_ns(rows, static_cast<double>(table->n), static_cast<double>(table->k)) / table->rows.at(rows);
+    utilisation +=
+        w * roof_ns(rows, static_cast<double>(table->n), static_cast<double>(table->k)) / table->rows.at(rows);
   }
   return roof_ns(rows, static_cast<double>(n), static_cast<double>(k)) * weights / utilisation;
 }
 
-double Profile::elementwise_ns(double bytes) const {
-  return elementwise_kernel_ns + bytes * 1e9 / elementwise_bytes_per_s;
+double Profile::Chain::at(double step_rows) const {
+  if (ratio.size() < 2) return ratio.empty() ? 1.0 : ratio.front();
+  const auto [i, f] = log_cell(rows, step_rows);
+  return std::lerp(ratio[i], ratio[i + 1], f);
 }
 
 double Profile::decode_attention_ns(std::int64_t kv_heads, std::int64_t head_dim, double streams, double kv_tokens,
@@ -195,8 +198,7 @@ PrefillChunk Profile::prefill_attention(std::int64_t heads, std::int64_t kv_head
   for (std::int64_t i = 0; i < items; ++i) {
     const std::int64_t from_end = i / units;  // tile counted from the one with the longest context
     const std::int64_t context = stored + std::min(q, (tiles - from_end) * tile);
-    const double ns =
-        size * (p.item_ns + p.tile_ns * static_cast<double>((context + context_tile - 1) / context_tile));
+    const double ns = size * (p.item_ns + p.tile_ns * static_cast<double>((context + context_tile - 1) / context_tile));
     const std::int64_t round = i / sms, place = i % sms;
     busy[static_cast<std::size_t>(round % 2 == 0 ? place : sms - 1 - place)] += ns;
     work += ns;
@@ -205,8 +207,7 @@ PrefillChunk Profile::prefill_attention(std::int64_t heads, std::int64_t kv_head
   const double factor = correction_at(p, n, n + static_cast<double>(stored)) * slowdown_at(n);
   const double longest = *std::max_element(busy.begin(), busy.end());
   // The correction is one of the whole launch, its fixed part included.
-  return {work / static_cast<double>(sms) * factor,
-          std::max(0.0, (longest + p.fixed_ns) * factor - p.fixed_ns)};
+  return {work / static_cast<double>(sms) * factor, std::max(0.0, (longest + p.fixed_ns) * factor - p.fixed_ns)};
 }
 
 double Profile::prefill_fixed_ns(const KvLayout& layout) const { return prefill_of(*this, layout).fixed_ns; }
@@ -224,8 +225,7 @@ double Profile::all_reduce_ns(double bytes, std::int64_t gpus) const {
   const auto share = [](std::int64_t n) { return 2.0 * static_cast<double>(n - 1) / static_cast<double>(n); };
   const double start = best->bytes.ns.front();
   const double moved = bytes * share(gpus) / share(best->gpus);
-  return start * static_cast<double>(gpus + 1) / static_cast<double>(best->gpus + 1) +
-         (best->bytes.at(moved) - start);
+  return start * static_cast<double>(gpus + 1) / static_cast<double>(best->gpus + 1) + (best->bytes.at(moved) - start);
 }
 
 const PartError* Profile::error_of(std::string_view part) const {
@@ -254,10 +254,8 @@ Profile Profile::drawn(std::size_t i) const {
         loader.tile_ns *= f;
         loader.item_ns *= f;
       }
-    if (d.part == "elementwise") {
-      p.elementwise_kernel_ns *= f;
-      p.elementwise_bytes_per_s /= f;
-    }
+    if (d.part == "dense")
+      for (auto* chain : {&p.chain_graph, &p.chain_eager}) scale(chain->ratio);
     if (d.part == "host") {
       p.host_graph_ns *= f;
       p.host_eager_ns *= f;

@@ -4,8 +4,8 @@
 // table of one replica under one KV layout. An operator graph prices its nodes through the same functions.
 //
 // Prices are GPU time of a kernel inside a CUDA graph, where one ends as the next begins. A kernel launched by the
-// host one by one takes launch.eager - launch.graph longer. Work that the power limit slows is stored at the clock a
-// whole step of that many rows runs at, not at that of a short burst.
+// host one by one takes launch.eager - launch.graph longer. Single kernels are priced as bursts; `chain` and `slowdown`
+// say what a whole step makes of them under the power limit.
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -51,7 +51,8 @@ struct DecodePrices {
 };
 
 /// Prefill attention of one layer: tiles of `query_rows` query rows (tokens x the heads of a group) go round the SMs,
-/// each costs item + tile x (128-token tiles of context); the correction is what that leaves, by new tokens and context.
+/// each costs item + tile x (128-token tiles of context); the correction is what that leaves, by new tokens and
+/// context.
 struct PrefillPrices {
   std::string loader;             // "tensor" (copy engine) or "gather" (threads), docs/probe-format.md
   std::int64_t block_tokens = 0;  // 0 = contiguous
@@ -94,12 +95,19 @@ struct Profile {
   ProfileEvidence evidence = ProfileEvidence::measured;
 
   std::int64_t sms = 0;
-  double graph_kernel_ns = 0, eager_kernel_ns = 0;            // a kernel with nothing to do, one of many
-  double elementwise_kernel_ns = 0, elementwise_bytes_per_s = 0;  // norms, rotation, activation, sampling
-  /// Under the power limit: how much longer work that computes takes in a step of so many rows than at the clock that
-  /// single kernels are priced at. In gemm it is included; interpolated in log2, held at both ends; empty = 1.
+  double graph_kernel_ns = 0, eager_kernel_ns = 0;  // a kernel with nothing to do, one of many
+  PriceTable norm, rotate, activate, sample;        // kernels that only move bytes, by bytes read and written
+  /// Under the power limit: how much longer prefill attention takes in a step of so many rows than at the clock that it
+  /// is priced at alone. Interpolated in log2, held at both ends; empty = 1.
   std::vector<double> slowdown_rows, slowdown;
-  double host_graph_ns = 0, host_eager_ns = 0;                // a step's host work that the GPU waits for
+  /// A whole step without attention over the sum of its kernels, by rows: what the power limit, caches and neighbours
+  /// do to kernels in a chain. Graph: a captured decode step; eager: any other. Held at both ends; empty = 1.
+  struct Chain {
+    std::vector<double> rows, ratio;
+    [[nodiscard]] double at(double step_rows) const;
+  };
+  Chain chain_graph, chain_eager;
+  double host_graph_ns = 0, host_eager_ns = 0;  // a step's host work that the GPU waits for
   std::vector<GemmTable> gemm;
   DecodePrices decode;
   std::int64_t prefill_query_rows = 128;
@@ -119,11 +127,9 @@ struct Profile {
   /// and log k, at the same rows): is_scaled() says so.
   [[nodiscard]] double gemm_ns(std::int64_t m, std::int64_t n, std::int64_t k) const;
   [[nodiscard]] bool is_scaled(std::int64_t n, std::int64_t k) const;
-  /// A kernel that only moves `bytes`.
-  [[nodiscard]] double elementwise_ns(double bytes) const;
   /// One layer's decode attention. Other head counts and sizes are priced by streams (requests x KV heads) and bytes.
-  [[nodiscard]] double decode_attention_ns(std::int64_t kv_heads, std::int64_t head_dim, double batch,
-                                           double kv_tokens, const KvLayout& layout) const;
+  [[nodiscard]] double decode_attention_ns(std::int64_t kv_heads, std::int64_t head_dim, double batch, double kv_tokens,
+                                           const KvLayout& layout) const;
   [[nodiscard]] double slowdown_at(double rows) const;
   /// One layer's prefill attention of one chunk, without prefill_fixed_ns().
   [[nodiscard]] PrefillChunk prefill_attention(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,
@@ -132,7 +138,8 @@ struct Profile {
   /// New tokens of one tile.
   [[nodiscard]] std::int64_t prefill_tile_tokens(std::int64_t heads, std::int64_t kv_heads) const;
   [[nodiscard]] bool has_all_reduce(std::int64_t gpus) const;
-  /// In place over `gpus` GPUs of one host. More GPUs than measured: bytes as 2 (n - 1) / n of a ring, start-up by n + 1.
+  /// In place over `gpus` GPUs of one host. More GPUs than measured: bytes as 2 (n - 1) / n of a ring, start-up by n
+  /// + 1.
   [[nodiscard]] double all_reduce_ns(double bytes, std::int64_t gpus) const;
   [[nodiscard]] const PartError* error_of(std::string_view part) const;
   /// This profile with draw `i` of every part applied; i < draw_count().
@@ -162,6 +169,9 @@ struct ProfileTarget {
 /// The price table of one replica. A mixed step does not say how many rows the head sees; it is priced for at most 64.
 [[nodiscard]] StepCost compile_profile(const ModelSpec& model, const HardwareSpec& hardware, const Profile& profile,
                                        const ProfileTarget& target);
+/// One step without attention and without the host's share. graph: a captured decode step.
+[[nodiscard]] double dense_step_ns(const ModelSpec& model, const HardwareSpec& hardware, const Profile& profile,
+                                   int tensor, std::int64_t tokens, std::int64_t sampled, bool graph);
 /// What of this model is not measured but scaled from other shapes, one sentence each.
 [[nodiscard]] std::vector<std::string> profile_gaps(const ModelSpec& model, const Profile& profile, int tensor);
 }  // namespace stowage

@@ -23,21 +23,20 @@ class Dense {
   }
 
   [[nodiscard]] double ns(std::int64_t tokens, std::int64_t sampled, bool graph) const {
-    if (tokens == 0) return graph ? p_.host_graph_ns : p_.host_eager_ns;
+    if (tokens == 0) return 0.0;
     const std::int64_t rows = padded_rows(tokens);
     const auto r = static_cast<double>(rows), hidden = static_cast<double>(m_.hidden);
     double layer = p_.gemm_ns(rows, q_ + 2 * kv_, m_.hidden) + p_.gemm_ns(rows, m_.hidden, q_) +
                    p_.gemm_ns(rows, ups_ * mlp_, m_.hidden) + p_.gemm_ns(rows, m_.hidden, mlp_);
-    layer += 2 * p_.elementwise_ns(4 * hidden * element_ * r);  // norm and residual: two in, two out
-    layer += p_.elementwise_ns(static_cast<double>(2 * q_ + 4 * kv_) * element_ * r);  // rotation, append
-    layer += p_.elementwise_ns(static_cast<double>((ups_ + 1) * mlp_) * element_ * r);
+    layer += 2 * p_.norm.at(4 * hidden * element_ * r);                           // norm and residual: two in, two out
+    layer += p_.rotate.at(static_cast<double>(2 * q_ + 4 * kv_) * element_ * r);  // rotation, append
+    layer += p_.activate.at(static_cast<double>((ups_ + 1) * mlp_) * element_ * r);
     std::int64_t kernels = 8;
     if (t_ > 1) {
       layer += 2 * all_reduce_ns(hidden * element_ * r);
       kernels += 2;
     }
-    return static_cast<double>(m_.layers) * (layer + launch_ns(kernels, graph)) + ends_ns(r, sampled, graph) +
-           (graph ? p_.host_graph_ns : p_.host_eager_ns);
+    return static_cast<double>(m_.layers) * (layer + launch_ns(kernels, graph)) + ends_ns(r, sampled, graph);
   }
 
  private:
@@ -48,9 +47,9 @@ class Dense {
     const std::int64_t head_rows = padded_rows(sampled);
     const std::int64_t share = (m_.vocab + t_ - 1) / t_;
     const auto hidden = static_cast<double>(m_.hidden), h = static_cast<double>(head_rows);
-    return p_.elementwise_ns(2 * hidden * element_ * rows) + p_.elementwise_ns(4 * hidden * element_ * rows) +
-           p_.elementwise_ns(2 * hidden * element_ * h) + p_.gemm_ns(head_rows, share, m_.hidden) +
-           p_.elementwise_ns(static_cast<double>(share) * element_ * h) + launch_ns(5, graph);
+    return p_.norm.at(2 * hidden * element_ * rows) + p_.norm.at(4 * hidden * element_ * rows) +
+           p_.norm.at(2 * hidden * element_ * h) + p_.gemm_ns(head_rows, share, m_.hidden) +
+           p_.sample.at(static_cast<double>(share) * element_ * h) + launch_ns(5, graph);
   }
   [[nodiscard]] double all_reduce_ns(double bytes) const {
     if (!p_.all_reduce.empty()) return p_.all_reduce_ns(bytes, t_);
@@ -119,10 +118,16 @@ PrefillTiles prefill_tiles(const ModelSpec& model, const Profile& p, const Profi
 }
 }  // namespace
 
+double dense_step_ns(const ModelSpec& model, const HardwareSpec& hardware, const Profile& profile, int tensor,
+                     std::int64_t tokens, std::int64_t sampled, bool graph) {
+  const auto rows = static_cast<double>(padded_rows(tokens));
+  return Dense(model, hardware, profile, tensor).ns(tokens, sampled, graph) *
+         (graph ? profile.chain_graph : profile.chain_eager).at(rows);
+}
+
 StepCost compile_profile(const ModelSpec& model, const HardwareSpec& hardware, const Profile& profile,
                          const ProfileTarget& target) {
   STOWAGE_ASSERT(!parallel_problem(model, target.tensor, 1));
-  const Dense dense(model, hardware, profile, target.tensor);
   StepCost::Table table;
   const auto entries = static_cast<std::size_t>(target.max_batched_tokens) + 1;
   const auto decodes = static_cast<std::size_t>(std::min(target.max_batch, target.max_batched_tokens)) + 1;
@@ -132,11 +137,15 @@ StepCost compile_profile(const ModelSpec& model, const HardwareSpec& hardware, c
                           std::max(0.0, profile.eager_kernel_ns - profile.graph_kernel_ns);
   for (std::size_t i = 0; i < entries; ++i) {
     const auto m = static_cast<std::int64_t>(i);
-    if (i < decodes) table.decode_dense_ns[i] = dense.ns(m, m, true);
-    table.dense_ns[i] = dense.ns(m, std::min(m, mixed_head_rows), false);
+    const auto dense = [&](std::int64_t sampled, bool graph) {
+      return dense_step_ns(model, hardware, profile, target.tensor, m, sampled, graph);
+    };
+    if (i < decodes) table.decode_dense_ns[i] = profile.host_graph_ns + dense(m, true);
+    table.dense_ns[i] = profile.host_eager_ns + dense(std::min(m, mixed_head_rows), false);
     // Cheaper only by how the rows fall on tiles: a step never gets cheaper by a token more.
     if (i > 0) table.dense_ns[i] = std::max(table.dense_ns[i], table.dense_ns[i - 1]);
-    if (i > 0 && i < decodes) table.decode_dense_ns[i] = std::max(table.decode_dense_ns[i], table.decode_dense_ns[i - 1]);
+    if (i > 0 && i < decodes)
+      table.decode_dense_ns[i] = std::max(table.decode_dense_ns[i], table.decode_dense_ns[i - 1]);
   }
   ProfileTarget narrowed = target;
   narrowed.max_batch = static_cast<std::int64_t>(decodes) - 1;
@@ -151,10 +160,12 @@ std::vector<std::string> profile_gaps(const ModelSpec& model, const Profile& pro
   const std::int64_t kv = model.kv_heads_per_gpu(tensor) * model.head_dim, mlp = model.intermediate / t;
   const std::int64_t up = (model.mlp == Mlp::gated ? 2 : 1) * mlp;
   int scaled = 0;
-  for (const auto& [n, k] : {std::pair{q + 2 * kv, model.hidden}, {model.hidden, q}, {up, model.hidden}, {model.hidden, mlp}})
+  for (const auto& [n, k] :
+       {std::pair{q + 2 * kv, model.hidden}, {model.hidden, q}, {up, model.hidden}, {model.hidden, mlp}})
     scaled += profile.is_scaled(n, k) ? 1 : 0;
   if (scaled > 0)
-    gaps.push_back(fmt::format("{} of 4 products of a layer are of shapes nobody measured: scaled from others", scaled));
+    gaps.push_back(
+        fmt::format("{} of 4 products of a layer are of shapes nobody measured: scaled from others", scaled));
   if (model.head_dim != profile.decode.head_dim || model.kv_heads_per_gpu(tensor) != profile.decode.kv_heads ||
       model.heads / t != profile.decode.heads)
     gaps.push_back(fmt::format("attention was measured with {} heads of {}, {} KV heads: scaled to {}, {}, {}",

@@ -46,7 +46,8 @@ class Lists {
   void ascending(const ConfigNode& list, const Values& values, double low = 0) const {
     for (std::size_t i = 0; i < values.size(); ++i) {
       if (i == 0 ? values[0] < low : values[i] <= values[i - 1]) {
-        add(list, i, fmt::format("'{}': must ascend{}", list[i].path(), low > 0 ? fmt::format(" from {} up", low) : ""));
+        add(list, i,
+            fmt::format("'{}': must ascend{}", list[i].path(), low > 0 ? fmt::format(" from {} up", low) : ""));
         return;
       }
     }
@@ -55,8 +56,9 @@ class Lists {
   void never_falling(const ConfigNode& list, const Values& values) const {
     for (std::size_t i = 1; i < values.size(); ++i) {
       if (values[i] >= values[i - 1]) continue;
-      add(list, i, fmt::format("'{}': {} is less than the {} before it; a larger size cannot take less time",
-                               list[i].path(), format_duration(values[i]), format_duration(values[i - 1])));
+      add(list, i,
+          fmt::format("'{}': {} is less than the {} before it; a larger size cannot take less time", list[i].path(),
+                      format_duration(values[i]), format_duration(values[i - 1])));
       return;
     }
   }
@@ -105,7 +107,8 @@ class Reader {
     Profile p;
     const std::string schema = in.text("schema");
     if (in.has("schema") && schema != "stowage.profile/1")
-      in.problem("schema", fmt::format("'{}' is not known to this version, which reads stowage.profile/1", shown(schema)));
+      in.problem("schema",
+                 fmt::format("'{}' is not known to this version, which reads stowage.profile/1", shown(schema)));
     p.name = in.text("name");
     p.gpu = in.text("gpu");
     p.date = in.text("date");
@@ -116,6 +119,7 @@ class Reader {
     p.sms = in.integer("sms", 1, 100'000);
     read_launch(in.node("launch", true), p);
     read_elementwise(in.node("elementwise", true), p);
+    read_chain(in.node("chain"), p);
     read_power(in.node("power"), p);
     read_host(in.node("host", true), p);
     for (const auto& entry : items(in.node("gemm", true))) p.gemm.push_back(read_gemm(entry));
@@ -154,20 +158,46 @@ class Reader {
   void read_elementwise(const ConfigNode& map, Profile& p) {
     if (!map) return;
     MapReader in(map, problems_);
-    p.elementwise_kernel_ns = in.duration_ns("kernel");
-    p.elementwise_bytes_per_s = in.bytes_per_s("bandwidth");
-    positive(in, "bandwidth", p.elementwise_bytes_per_s);
+    const auto kernel = [&](std::string_view name, PriceTable& table) {
+      const ConfigNode node = in.node(name, true);
+      if (!node) return;
+      MapReader one(node, problems_);
+      table = read_table(one, "bytes", true);
+      one.finish();
+    };
+    kernel("norm", p.norm);
+    kernel("rotate", p.rotate);
+    kernel("activate", p.activate);
+    kernel("sample", p.sample);
     in.finish();
+  }
+  void read_chain(const ConfigNode& map, Profile& p) {
+    if (!map) return;
+    MapReader in(map, problems_);
+    const auto chain = [&](std::string_view name, Profile::Chain& c) {
+      const ConfigNode node = in.node(name);
+      if (!node) return;
+      MapReader one(node, problems_);
+      read_ratios(one, "rows", "ratio", c.rows, c.ratio);
+      one.finish();
+    };
+    chain("graph", p.chain_graph);
+    chain("eager", p.chain_eager);
+    in.finish();
+  }
+  /// A grid of counts and a ratio at each.
+  void read_ratios(MapReader& in, std::string_view x, std::string_view y, Values& grid, Values& ratios) {
+    const ConfigNode counts = in.node(x, true), values = in.node(y, true);
+    grid = lists_.counts(counts);
+    ratios = lists_.ratios(values);
+    lists_.ascending(counts, grid, 1);
+    lists_.positive(values, ratios, factor_max);
+    lists_.same_length(values, ratios.size(), grid.size());
   }
   void read_power(const ConfigNode& map, Profile& p) {
     if (!map) return;
     MapReader in(map, problems_);
-    const ConfigNode rows = in.node("rows", true), slowdown = in.node("slowdown", true);
-    p.slowdown_rows = lists_.counts(rows);
-    p.slowdown = lists_.ratios(slowdown);
-    lists_.ascending(rows, p.slowdown_rows, 1);
-    lists_.positive(slowdown, p.slowdown, factor_max);
-    lists_.same_length(slowdown, p.slowdown.size(), p.slowdown_rows.size());
+    read_ratios(in, "rows", "slowdown", p.slowdown_rows, p.slowdown);
     in.finish();
   }
   void read_host(const ConfigNode& map, Profile& p) {
@@ -230,12 +260,7 @@ class Reader {
     MapReader in(map, problems_);
     DecodePrices::Layout layout;
     layout.block_tokens = in.integer("block_tokens", 0, count_max);
-    const ConfigNode kv = in.node("kv_tokens", true), ratio = in.node("ratio", true);
-    layout.kv_tokens = lists_.counts(kv);
-    layout.ratio = lists_.ratios(ratio);
-    lists_.ascending(kv, layout.kv_tokens, 1);
-    lists_.positive(ratio, layout.ratio, factor_max);
-    lists_.same_length(ratio, layout.ratio.size(), layout.kv_tokens.size());
+    read_ratios(in, "kv_tokens", "ratio", layout.kv_tokens, layout.ratio);
     in.finish();
     return layout;
   }
@@ -247,8 +272,10 @@ class Reader {
     for (const auto& row : entries) {
       const Values values = prices ? lists_.durations(row) : lists_.ratios(row);
       lists_.same_length(row, values.size(), columns);
-      if (prices) lists_.never_falling(row, values);
-      else lists_.positive(row, values, factor_max);
+      if (prices)
+        lists_.never_falling(row, values);
+      else
+        lists_.positive(row, values, factor_max);
       out.insert(out.end(), values.begin(), values.end());
     }
     return out;
