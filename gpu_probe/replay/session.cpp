@@ -91,8 +91,8 @@ StepTiming Session::run(const IterationPlan& plan) {
   last_.unmap_ns = since.unmap_ns;
   last_.beside_ns = since.beside_ns;
   last_.graph = shape.graph;
-  // The stall is what waited for memory; a few clock readings where nothing did.
-  const bool stalled = waited - begin > 2'000 || since.busy_ns() > since.beside_ns;
+  // The stall is what waited for memory. Where the driver had nothing to do, there was nothing to wait for.
+  const bool stalled = since.busy_ns() > since.beside_ns || (since.beside_ns > 0 && waited - begin > 2'000);
   const std::int64_t stall = stalled ? ready - begin : 0;
   return {stall, std::max<std::int64_t>(1, now_ns() - plan.start_ns - stall)};
 }
