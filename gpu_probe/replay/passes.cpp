@@ -22,12 +22,13 @@ void check_calls(const RunResult& result, const DriverTotals& driver) {
 }  // namespace
 
 Pass run_pass(probe::StepRunner& runner, KvStore& store, const RunConfig& config, probe::PrefillLoader loader,
-              std::uint64_t seed, std::string state, std::map<std::uint64_t, std::vector<std::int32_t>>* tokens) {
+              cudaStream_t stream, std::uint64_t seed, std::string state,
+              std::map<std::uint64_t, std::vector<std::int32_t>>* tokens) {
   Pass pass;
   pass.state = std::move(state);
   try {
     store.reset();
-    Session session(runner, store, config.scheduler.max_batch, loader, seed, tokens != nullptr);
+    Session session(runner, store, config.scheduler.max_batch, loader, seed, tokens != nullptr, stream);
     RunHooks hooks;
     hooks.executor = &session;
     hooks.on_request = [&](const RequestRecord& r) { pass.requests.push_back(r); };
@@ -52,18 +53,21 @@ Pass run_pass(probe::StepRunner& runner, KvStore& store, const RunConfig& config
   return pass;
 }
 
-double warm_up(probe::StepRunner& runner, KvStore& store, const RunConfig& config, probe::PrefillLoader loader) {
+double warm_up(probe::StepRunner& runner, KvStore& store, const RunConfig& config, probe::PrefillLoader loader,
+               cudaStream_t stream) {
   const auto began = std::chrono::steady_clock::now();
   const auto& limits = config.scheduler;
   RunConfig small = config;
   const auto run = [&](std::vector<Request> requests) {
     small.workload = inline_workload(std::move(requests));
-    const Pass pass = run_pass(runner, store, small, loader, 1, "warm-up");
+    const Pass pass = run_pass(runner, store, small, loader, stream, 1, "warm-up");
     if (pass.status == "interrupted") throw Interrupted();
     if (!pass.result) throw EnvironmentError("warm-up " + pass.status);
   };
   const std::int64_t most = std::min(limits.max_batched_tokens, limits.max_model_len - 1);
-  for (std::int64_t rows = 64; rows <= most; rows *= 2) run({{0, static_cast<std::int32_t>(rows), 1, 0}});
+  // The first product of a size loads its kernel, which takes milliseconds.
+  for (std::int64_t rows = 64; rows <= most; rows += rows < 2048 ? 64 : 512)
+    run({{0, static_cast<std::int32_t>(rows), 1, 0}});
   // Eight requests end every third iteration, so that each batch a graph is kept for runs eagerly and as a graph.
   std::vector<Request> decoders;
   const auto room = static_cast<std::int32_t>(std::min<std::int64_t>(limits.max_model_len, 1 << 20));

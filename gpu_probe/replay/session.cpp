@@ -18,11 +18,11 @@ std::vector<Chunk> chunks_of(const IterationPlan& plan) {
 }  // namespace
 
 Session::Session(probe::StepRunner& runner, KvStore& store, std::int64_t max_batch, probe::PrefillLoader loader,
-                 std::uint64_t seed, bool keep_tokens)
+                 std::uint64_t seed, bool keep_tokens, cudaStream_t stream)
     : runner_(runner),
       store_(store),
       loader_(loader),
-      stream_(probe::make_stream()),
+      stream_(stream),
       begun_(probe::make_event()),
       ended_(probe::make_event()),
       sampled_(static_cast<std::size_t>(max_batch) * sizeof(std::int32_t)),
@@ -65,14 +65,13 @@ StepTiming Session::run(const IterationPlan& plan) {
   store_.start_beside();
 
   const probe::StepBatch& batch = tokens_.batch(plan);
-  CUDA_CHECK(cudaEventRecord(begun_.get(), stream_.get()));
-  store_.upload(plan, stream_.get());
-  const probe::StepShape shape = runner_.run(batch, stream_.get(), {.loader = loader_});
-  CUDA_CHECK(
-      cudaMemcpyAsync(sampled_.as<>(), runner_.sampled(), sampled_.bytes(), cudaMemcpyDeviceToHost, stream_.get()));
-  CUDA_CHECK(cudaEventRecord(ended_.get(), stream_.get()));
+  CUDA_CHECK(cudaEventRecord(begun_.get(), stream_));
+  store_.upload(plan, stream_);
+  const probe::StepShape shape = runner_.run(batch, stream_, {.loader = loader_});
+  CUDA_CHECK(cudaMemcpyAsync(sampled_.as<>(), runner_.sampled(), sampled_.bytes(), cudaMemcpyDeviceToHost, stream_));
+  CUDA_CHECK(cudaEventRecord(ended_.get(), stream_));
   const std::int64_t queued = now_ns();
-  CUDA_CHECK(cudaStreamSynchronize(stream_.get()));
+  CUDA_CHECK(cudaStreamSynchronize(stream_));
   tokens_.sampled(plan, {sampled_.as<std::int32_t>(), sampled_.bytes() / sizeof(std::int32_t)});
   if (keep_) fold_logits(batch);
   expected_ = plan.occupancy;

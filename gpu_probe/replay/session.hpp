@@ -20,8 +20,9 @@ struct Interrupted : std::runtime_error {
 
 class Session final : public StepExecutor {
  public:
+  /// `stream`: one for all passes, so that none differs from another by where its graphs are launched.
   Session(probe::StepRunner& runner, KvStore& store, std::int64_t max_batch, probe::PrefillLoader loader,
-          std::uint64_t seed, bool keep_tokens);
+          std::uint64_t seed, bool keep_tokens, cudaStream_t stream);
 
   void start(std::int64_t first_arrival_ns) override;
   [[nodiscard]] StepTiming run(const IterationPlan& plan) override;
@@ -45,7 +46,7 @@ class Session final : public StepExecutor {
   probe::StepRunner& runner_;
   KvStore& store_;
   probe::PrefillLoader loader_;
-  probe::Stream stream_;
+  cudaStream_t stream_;
   probe::Event begun_, ended_;
   probe::PinnedBuffer sampled_;
   TokenBook tokens_;
