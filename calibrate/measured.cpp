@@ -40,13 +40,14 @@ class Table {
     std::string_view row = rest_.substr(0, end);
     rest_.remove_prefix(end == std::string_view::npos ? rest_.size() : end + 1);
     fields_.clear();
-    for (std::size_t at = 0;; ) {
+    for (std::size_t at = 0;;) {
       const auto comma = row.find(',', at);
       fields_.push_back(row.substr(at, comma - at));
       if (comma == std::string_view::npos) break;
       at = comma + 1;
     }
-    if (width_ > 0 && fields_.size() != width_) damaged(path_, line_, fmt::format("{} fields, not {}", fields_.size(), width_));
+    if (width_ > 0 && fields_.size() != width_)
+      damaged(path_, line_, fmt::format("{} fields, not {}", fields_.size(), width_));
     return true;
   }
   [[nodiscard]] std::string_view text(const char* name) const { return fields_[column_.find(name)->second]; }
@@ -105,8 +106,8 @@ MeasuredPass& pass_of(MeasuredFile& file, const Table& row, const std::string& p
 
 void read_iterations(MeasuredFile& file, const std::string& path) {
   Table t(path, {"manager", "pass", "index", "start_ns", "stall_ns", "step_ns", "prefill_tokens", "decode_seqs",
-                 "decode_kv_tokens", "running", "waiting", "live_bytes", "held_bytes", "cached_bytes",
-                 "external_bytes", "free_bytes", "chunks", "host_ns", "gpu_ns"});
+                 "decode_kv_tokens", "running", "waiting", "live_bytes", "held_bytes", "cached_bytes", "external_bytes",
+                 "free_bytes", "chunks", "host_ns", "gpu_ns"});
   while (t.next()) {
     MeasuredIteration i;
     IterationRecord& r = i.record;
@@ -167,6 +168,8 @@ MeasuredFile load_measured(const std::string& given) {
   MeasuredFile file;
   std::error_code ignored;
   file.path = fs::is_directory(given, ignored) ? (fs::path(given) / "measured.json").string() : given;
+  if (!fs::exists(file.path, ignored))
+    throw InputError({file.path, 0, 0}, "no such file; give the folder that gpu_probe replay wrote with -o");
   const FileBytes bytes(file.path);
   std::string iterations, requests;
   try {

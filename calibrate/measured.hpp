@@ -22,8 +22,8 @@ struct MeasuredIteration {
 
 /// One run of the scenario under one manager.
 struct MeasuredPass {
-  std::string state;   // cold, warm
-  std::string status;  // complete, interrupted, failed: …
+  std::string state;                      // cold, warm
+  std::string status;                     // complete, interrupted, failed: …
   std::map<std::string, double> numbers;  // of the result by path: "kv.peak_live_bytes"; empty unless complete
   std::uint64_t driver_maps = 0, driver_unmaps = 0;
   std::vector<MeasuredIteration> iterations;

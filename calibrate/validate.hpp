@@ -18,12 +18,12 @@ namespace stowage {
 struct IterationError {
   std::string name;  // "decode", "batch 9 to 16"
   std::size_t count = 0;
-  double mape = 0, bias = 0, p95 = 0;   // mean absolute, mean signed, 95th percentile of the absolute
+  double mape = 0, bias = 0, p95 = 0;  // mean absolute, mean signed, 95th percentile of the absolute
   double measured_s = 0, predicted_s = 0;
-  std::optional<double> coverage_90;    // share of them inside the prediction's 90 % interval
+  std::optional<double> coverage_90;  // share of them inside the prediction's 90 % interval
 };
 
-/// How far apart two measured passes of one schedule are: no prediction can be better.
+/// How far apart two measured passes of one schedule are. One prediction for both is off by half of that at least.
 struct RepeatFloor {
   double mape = 0, bias = 0, p95 = 0, makespan = 0;
 };
@@ -55,16 +55,16 @@ struct PricedIteration {
 struct ManagerValidation {
   std::string name, state;  // which passes were compared: warm, or cold when there is nothing else
   std::size_t passes = 0;
-  std::string incomplete;   // why a pass is missing or cut off; empty when all are whole
+  std::string incomplete;  // why a pass is missing or cut off; empty when all are whole
   IterationError all;
   std::vector<IterationError> regimes, bins;  // by what they compute; by batch and by context
   std::optional<IterationError> cold;
   std::optional<RepeatFloor> floor;
-  std::vector<Compared> numbers;              // empty without a complete pass
+  std::vector<Compared> numbers;  // empty without a complete pass
   std::vector<PairedLatency> latencies;
   std::optional<std::uint64_t> first_difference;  // iteration from which the schedules or the memory differ
   std::vector<PricedIteration> points;
-  [[nodiscard]] const Compared* find(std::string_view name) const;
+  [[nodiscard]] const Compared* find(std::string_view wanted) const;
   /// Every exact number equal, every iteration's schedule and memory too.
   [[nodiscard]] bool counters_equal() const;
 };
@@ -72,7 +72,7 @@ struct ManagerValidation {
 struct Validation {
   std::string measured_path, gpu, date, driver, scenario_name, cost;  // cost: what priced it, in words
   bool offline = true;
-  IterationError all;  // over all managers
+  IterationError all;                               // over all managers
   double makespan_error = 0, throughput_error = 0;  // the largest of the managers', with its sign
   bool counters_equal = true;
   std::vector<std::string> notes;

@@ -31,6 +31,7 @@ struct Outcome {
 [[nodiscard]] Outcome plan_command(const Options& options);
 [[nodiscard]] Outcome compare_command(const Options& options);
 [[nodiscard]] Outcome sweep_command(const Options& options);
+[[nodiscard]] Outcome validate_command(const Options& options);
 [[nodiscard]] Outcome check_files(const Options& options);
 [[nodiscard]] Outcome fit_command(const Options& options);
 [[nodiscard]] Outcome trace_info_command(const Options& options);

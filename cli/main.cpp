@@ -69,7 +69,7 @@ cli::Outcome dispatch(const cli::Options& options) {
       {"trace info", cli::trace_info_command}, {"trace convert", cli::trace_convert},
       {"trace synth", cli::trace_synth},    {"model show", cli::model_show},
       {"model list", cli::model_list},      {"hardware show", cli::hardware_show},
-      {"calibrate", cli::calibrate_command},
+      {"calibrate", cli::calibrate_command}, {"validate", cli::validate_command},
       {"hardware list", cli::hardware_list}, {"completion", cli::completion},
       {"plan", cli::plan_command},           {"sweep", cli::sweep_command},
       {"compare", cli::compare_command},

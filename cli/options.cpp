@@ -43,6 +43,7 @@ class Parser {
     add_plan();
     add_sweep();
     add_compare();
+    add_validate();
     add_check();
     add_fit();
     add_trace();
@@ -157,6 +158,22 @@ class Parser {
     sweep->add_option("--seed", seed_, "Seed of everything random; the same as --set seed=N")->type_name("N");
     sweep->add_option("--jobs", jobs_, "Threads (default: one a core)")->type_name("N");
     sweep->add_flag("--quiet", options_.quiet, "No progress on stderr");
+  }
+
+  void add_validate() {
+    auto* validate = app_.add_subcommand("validate", "Compare a measured run with its prediction");
+    validate->add_option("MEASURED", options_.inputs, "Folder that gpu_probe replay wrote, or its measured.json")
+        ->expected(0, 1)->type_name("");
+    validate->add_option("--profile", options_.profile, "Profile that prices it (default: the shipped one)")
+        ->type_name("FILE");
+    validate->add_option("--engine-log", options_.engine_logs,
+                         "Instead: result of vllm bench serve --save-detailed; also the engine's start-up log")
+        ->type_name("FILE");
+    validate->add_option("--scenario", options_.scenario, "What the engine ran, for --engine-log")->type_name("FILE");
+    add_set(validate);
+    validate->add_option("--report", options_.report, "HTML page with tables and plots")->type_name("FILE");
+    validate->add_flag("--force", options_.force, "Replace the page");
+    add_format(validate);
   }
 
   void add_check() {

@@ -28,6 +28,9 @@ struct Options {
 
   // Of `calibrate`.
   std::string report, hardware;
+  // Of `validate`; `report` too.
+  std::string profile, scenario;
+  std::vector<std::string> engine_logs;
 
   // Of `sweep` and `plan`.
   std::vector<std::string> vary;    // --vary path=v1,v2

@@ -15,6 +15,16 @@ struct ProcessInfo {  // nvmlProcessInfo_v2_t
 struct Utilization {
   unsigned gpu, memory;
 };
+struct FieldValue {  // nvmlFieldValue_t
+  unsigned field, scope;
+  long long timestamp, latency_us;
+  int type, status;
+  union {
+    double as_double;
+    unsigned as_unsigned;
+    unsigned long long as_long;
+  } value;
+};
 // nvmlClocksEventReason*: hardware slow-down, software thermal, hardware thermal, power brake.
 constexpr unsigned long long slow_reasons = 0x08 | 0x20 | 0x40 | 0x80;
 }  // namespace
@@ -81,6 +91,28 @@ std::optional<unsigned> Nvml::temperature_c() const {
   unsigned celsius = 0;
   if (get == nullptr || device_ == nullptr || get(device_, 0, &celsius) != success) return std::nullopt;
   return celsius;
+}
+
+GpuState Nvml::state() const {
+  GpuState s;
+  if (device_ == nullptr) return s;
+  if (const auto clock = symbol<int (*)(void*, int, unsigned*)>("nvmlDeviceGetClockInfo")) {
+    constexpr int sm = 1, memory = 2;
+    if (clock(device_, sm, &s.sm_clock_mhz) != success) s.sm_clock_mhz = 0;
+    if (clock(device_, memory, &s.memory_clock_mhz) != success) s.memory_clock_mhz = 0;
+  }
+  s.temperature_c = temperature_c().value_or(0);
+  unsigned milliwatts = 0;
+  const auto power = symbol<int (*)(void*, unsigned*)>("nvmlDeviceGetPowerUsage");
+  if (power != nullptr && power(device_, &milliwatts) == success) s.power_w = milliwatts / 1e3;
+  const auto reasons = symbol<int (*)(void*, unsigned long long*)>("nvmlDeviceGetCurrentClocksThrottleReasons");
+  if (reasons == nullptr || reasons(device_, &s.clock_reasons) != success) s.clock_reasons = 0;
+  FieldValue memory_temperature = {};
+  memory_temperature.field = 82;  // NVML_FI_DEV_MEMORY_TEMP
+  const auto fields = symbol<int (*)(void*, int, FieldValue*)>("nvmlDeviceGetFieldValues");
+  if (fields != nullptr && fields(device_, 1, &memory_temperature) == success && memory_temperature.status == success)
+    s.memory_temperature_c = memory_temperature.value.as_unsigned;
+  return s;
 }
 
 }  // namespace stowage::probe

@@ -13,6 +13,13 @@ struct GpuProcess {
   std::uint64_t used_bytes = 0;  // 0 = the driver would not say
 };
 
+/// What the chip is doing; 0 where the driver would not say.
+struct GpuState {
+  unsigned sm_clock_mhz = 0, memory_clock_mhz = 0, temperature_c = 0, memory_temperature_c = 0;
+  double power_w = 0;
+  unsigned long long clock_reasons = 0;  // nvmlClocksEventReason* bits: why the clock is not higher
+};
+
 class Nvml {
  public:
   /// pci_bus_id as cudaDeviceGetPCIBusId writes it.
@@ -31,6 +38,7 @@ class Nvml {
   [[nodiscard]] bool slowed() const;
   [[nodiscard]] std::optional<double> power_limit_w() const;
   [[nodiscard]] std::optional<unsigned> temperature_c() const;
+  [[nodiscard]] GpuState state() const;
 
  private:
   template <class F>

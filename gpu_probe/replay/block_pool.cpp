@@ -4,16 +4,21 @@
 #include <numeric>
 #include <stdexcept>
 
+#include "base/error.hpp"
+
 namespace stowage::replay {
 
-BlockPool::BlockPool(std::int64_t blocks, std::int64_t block_tokens, std::int64_t max_batch, std::int64_t max_model_len)
+BlockPool::BlockPool(std::int64_t blocks, std::int64_t block_tokens, std::int64_t max_batch, std::int64_t max_model_len,
+                     std::span<std::int32_t> table)
     : block_tokens_(block_tokens),
-      stride_((max_model_len + block_tokens - 1) / block_tokens),
+      stride_(row_length(block_tokens, max_model_len)),
       free_(static_cast<std::size_t>(blocks)),
       free_count_(static_cast<std::size_t>(blocks)),
       held_(static_cast<std::size_t>(max_batch), 0),
-      table_(static_cast<std::size_t>(max_batch * stride_), 0) {
+      table_(table) {
+  STOWAGE_ASSERT(table.size() == static_cast<std::size_t>(max_batch * stride_));
   std::iota(free_.begin(), free_.end(), 0);
+  std::fill(table_.begin(), table_.end(), 0);
 }
 
 std::int32_t BlockPool::take() {
@@ -37,14 +42,19 @@ void BlockPool::release(Sid sid) {
 void BlockPool::apply(const IterationPlan& plan) {
   for (const MemoryEvent& e : plan.now)
     if (e.kind == MemoryEvent::Kind::release) release(e.sid);
+  Sid low = static_cast<Sid>(held_.size()), high = no_sid;
+  columns_ = 0;
   for (const PlannedRequest& r : plan.requests) {
     const std::int64_t need = (r.stored + r.count + block_tokens_ - 1) / block_tokens_;
     std::int64_t& held = held_[static_cast<std::size_t>(r.sid)];
     if (need > stride_) throw std::logic_error("replay: a request is longer than its row of the block table");
     while (held < need) table_[static_cast<std::size_t>(r.sid * stride_ + held++)] = take();
-    rows_used_ = std::max<std::int64_t>(rows_used_, r.sid + 1);
-    columns_used_ = std::max(columns_used_, held);
+    low = std::min(low, r.sid);
+    high = std::max(high, r.sid);
+    columns_ = std::max(columns_, held);
   }
+  first_row_ = low;
+  rows_ = std::max<std::int64_t>(0, high + 1 - low);
 }
 
 }  // namespace stowage::replay

@@ -68,10 +68,17 @@ Json pass_json(const Pass& pass) {
   out["step_us"] = regimes(pass);
   out["host_us"] = host(pass);
   out["tokens"] = fmt::format("{:016x}", pass.tokens);
+  out["gpu_at_end"] = {{"sm_clock_mhz", pass.gpu.sm_clock_mhz},
+                       {"memory_clock_mhz", pass.gpu.memory_clock_mhz},
+                       {"power_w", rounded(pass.gpu.power_w)},
+                       {"temperature_c", pass.gpu.temperature_c},
+                       {"memory_temperature_c", pass.gpu.memory_temperature_c},
+                       {"clock_reasons", pass.gpu.clock_reasons}};
   return out;
 }
 
-/// How far two passes of the same schedule are apart, iteration by iteration: the floor under any prediction.
+/// How far two passes of the same schedule are apart, iteration by iteration: one prediction
+/// for both is off by half of that at least.
 Json repeat_json(const ManagerRun& run) {
   std::vector<const Pass*> warm;
   for (const Pass& p : run.passes)

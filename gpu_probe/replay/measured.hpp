@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "gpu_probe/nvml.hpp"
 #include "gpu_probe/report.hpp"
 #include "sim/result.hpp"
 
@@ -46,6 +47,7 @@ struct Pass {
   std::optional<RunResult> result;
   DriverTotals driver;
   std::uint64_t tokens = 0;  // fingerprint of what was sampled
+  probe::GpuState gpu;       // right after the last step
   std::uint64_t logits = 0;  // and of what it was sampled from, when tokens were asked for
   std::vector<MeasuredIteration> iterations;
   std::vector<RequestRecord> requests;

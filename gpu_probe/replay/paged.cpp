@@ -1,7 +1,5 @@
 // PagedAttention for real: K and V of each layer as one array of blocks, the block table sent to the GPU with every
 // step.
-#include <cstring>
-
 #include "gpu_probe/replay/block_pool.hpp"
 #include "gpu_probe/replay/kv_store.hpp"
 
@@ -17,14 +15,14 @@ class PagedStore final : public KvStore {
         blocks_(setup.config->kv.pool.count() / block_bytes_),
         max_batch_(setup.config->scheduler.max_batch),
         max_len_(setup.config->scheduler.max_model_len),
-        pool_(blocks_, block_, max_batch_, max_len_),
+        host_table_(static_cast<std::size_t>(max_batch_ * BlockPool::row_length(block_, max_len_)) *
+                    sizeof(std::int32_t)),
+        pool_(fresh_pool()),
         fault_(setup.fault) {
     for (int i = 0; i < 2 * setup.layers; ++i)
       tensors_.emplace_back(static_cast<std::size_t>(blocks_ * block_ * row_) * 2);
-    const std::size_t table_bytes = pool_.table().size_bytes();
-    table_ = probe::DeviceBuffer(table_bytes);
-    staging_ = probe::PinnedBuffer(table_bytes);
-    CUDA_CHECK(cudaMemset(table_.as<>(), 0, table_bytes));
+    table_ = probe::DeviceBuffer(host_table_.bytes());
+    CUDA_CHECK(cudaMemset(table_.as<>(), 0, table_.bytes()));
   }
 
   [[nodiscard]] std::vector<probe::KvView> views() const override {
@@ -49,21 +47,26 @@ class PagedStore final : public KvStore {
     if (fault_ == Fault::block_off_by_one) plant(plan);
   }
 
-  void reset() override { pool_ = BlockPool(blocks_, block_, max_batch_, max_len_); }
+  void reset() override { pool_ = fresh_pool(); }
   void upload(const IterationPlan&, cudaStream_t stream) override {
-    // The part of the table in use: rows of all residents, columns of the longest.
+    // Rows of this batch, columns of its longest request; the GPU has read what was sent before.
     const std::size_t pitch = static_cast<std::size_t>(pool_.row_blocks()) * sizeof(std::int32_t);
-    const std::size_t width = static_cast<std::size_t>(pool_.columns_used()) * sizeof(std::int32_t);
-    const auto rows = static_cast<std::size_t>(pool_.rows_used());
-    const auto* from = reinterpret_cast<const std::byte*>(pool_.table().data());
-    auto* to = staging_.as<std::byte>();
-    for (std::size_t r = 0; r < rows; ++r) std::memcpy(to + r * pitch, from + r * pitch, width);
-    CUDA_CHECK(cudaMemcpy2DAsync(table_.as<>(), pitch, to, pitch, width, rows, cudaMemcpyHostToDevice, stream));
+    const std::size_t from = static_cast<std::size_t>(pool_.first_row()) * pitch;
+    CUDA_CHECK(cudaMemcpy2DAsync(table_.as<std::byte>() + from, pitch, host_table_.as<std::byte>() + from, pitch,
+                                 static_cast<std::size_t>(pool_.columns()) * sizeof(std::int32_t),
+                                 static_cast<std::size_t>(pool_.rows()), cudaMemcpyHostToDevice, stream));
   }
   [[nodiscard]] std::int64_t held_bytes() const override { return pool_.used() * block_bytes_; }
   [[nodiscard]] std::int64_t units_held() const override { return pool_.used(); }
 
  private:
+  [[nodiscard]] BlockPool fresh_pool() const {
+    return {blocks_,
+            block_,
+            max_batch_,
+            max_len_,
+            {host_table_.as<std::int32_t>(), host_table_.bytes() / sizeof(std::int32_t)}};
+  }
   /// The first block of the last request is taken for the one after it, once.
   void plant(const IterationPlan& plan) {
     const PlannedRequest& victim = plan.requests.back();
@@ -74,11 +77,11 @@ class PagedStore final : public KvStore {
   }
 
   std::int64_t row_, block_, block_bytes_, blocks_, max_batch_, max_len_;
+  probe::PinnedBuffer host_table_;
   BlockPool pool_;
   Fault fault_;
   std::vector<probe::DeviceBuffer> tensors_;
   probe::DeviceBuffer table_;
-  probe::PinnedBuffer staging_;
 };
 }  // namespace
 

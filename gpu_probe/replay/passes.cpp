@@ -22,12 +22,13 @@ void check_calls(const RunResult& result, const DriverTotals& driver) {
 }  // namespace
 
 Pass run_pass(probe::StepRunner& runner, KvStore& store, const RunConfig& config, probe::PrefillLoader loader,
-              std::uint64_t seed, std::string state, std::map<std::uint64_t, std::vector<std::int32_t>>* tokens) {
+              cudaStream_t stream, std::uint64_t seed, std::string state,
+              std::map<std::uint64_t, std::vector<std::int32_t>>* tokens) {
   Pass pass;
   pass.state = std::move(state);
   try {
     store.reset();
-    Session session(runner, store, config.scheduler.max_batch, loader, seed, tokens != nullptr);
+    Session session(runner, store, config.scheduler.max_batch, loader, seed, tokens != nullptr, stream);
     RunHooks hooks;
     hooks.executor = &session;
     hooks.on_request = [&](const RequestRecord& r) { pass.requests.push_back(r); };
@@ -38,6 +39,7 @@ Pass run_pass(probe::StepRunner& runner, KvStore& store, const RunConfig& config
     const auto began = std::chrono::steady_clock::now();
     RunResult result = find_manager(config.manager.kind)->run(config, hooks);
     pass.driver = session.driver();
+    pass.gpu = session.gpu_at_end();
     check_calls(result, pass.driver);
     result.vmm.busy_ns = static_cast<double>(pass.driver.map_ns + pass.driver.set_access_ns + pass.driver.unmap_ns);
     result.wall_ns = static_cast<std::int64_t>(seconds_since(began) * 1e9);
@@ -51,18 +53,21 @@ Pass run_pass(probe::StepRunner& runner, KvStore& store, const RunConfig& config
   return pass;
 }
 
-double warm_up(probe::StepRunner& runner, KvStore& store, const RunConfig& config, probe::PrefillLoader loader) {
+double warm_up(probe::StepRunner& runner, KvStore& store, const RunConfig& config, probe::PrefillLoader loader,
+               cudaStream_t stream) {
   const auto began = std::chrono::steady_clock::now();
   const auto& limits = config.scheduler;
   RunConfig small = config;
   const auto run = [&](std::vector<Request> requests) {
     small.workload = inline_workload(std::move(requests));
-    const Pass pass = run_pass(runner, store, small, loader, 1, "warm-up");
+    const Pass pass = run_pass(runner, store, small, loader, stream, 1, "warm-up");
     if (pass.status == "interrupted") throw Interrupted();
     if (!pass.result) throw EnvironmentError("warm-up " + pass.status);
   };
   const std::int64_t most = std::min(limits.max_batched_tokens, limits.max_model_len - 1);
-  for (std::int64_t rows = 64; rows <= most; rows *= 2) run({{0, static_cast<std::int32_t>(rows), 1, 0}});
+  // The first product of a size loads its kernel, which takes milliseconds.
+  for (std::int64_t rows = 64; rows <= most; rows += rows < 2048 ? 64 : 512)
+    run({{0, static_cast<std::int32_t>(rows), 1, 0}});
   // Eight requests end every third iteration, so that each batch a graph is kept for runs eagerly and as a graph.
   std::vector<Request> decoders;
   const auto room = static_cast<std::int32_t>(std::min<std::int64_t>(limits.max_model_len, 1 << 20));

@@ -86,6 +86,7 @@ class Replay {
     const probe::OpenedDevice opened = probe::open_device(device);
     if (!probe::gemm_missing().empty()) throw EnvironmentError(probe::gemm_missing());
     out_.device = opened.info;
+    stream_ = probe::make_stream();
     out_.in_use_by_others = opened.in_use_by_others;
     if (opened.in_use_by_others) out_.notes.push_back("measured with --shared while others used the GPU");
   }
@@ -101,9 +102,10 @@ class Replay {
     out_.layers = p.shape.layers;
     out_.model_layers = p.model_layers;
     cold_ = options_.cold && p.offline;
-    out_.warm_up = cold_ ? "the cold pass: the whole scenario once, nothing loaded or captured before it"
-                         : "prompts of 64, 128, 256, … tokens alone, then a decode batch shrinking by eight from "
-                           "max_batch, so that kernels are loaded and graphs captured";
+    out_.warm_up =
+        cold_ ? "the cold pass: the whole scenario once, nothing loaded or captured before it"
+              : "prompts of 64, 128, 192, … 2,048, 2,560, … tokens alone, then a decode batch shrinking by eight from "
+                "max_batch, so that kernels are loaded and graphs captured";
     if (out_.model_layers != out_.layers)
       out_.notes.push_back(fmt::format("{} of the model's {} layers", out_.layers, out_.model_layers));
   }
@@ -122,9 +124,10 @@ class Replay {
       runner.bind(store->views());
       run.start_up_s = seconds_since(started);
       run.create_s = store->create_s();
-      if (!cold_) run.warm_up_s = warm_up(runner, *store, config, loader);
+      if (!cold_) run.warm_up_s = warm_up(runner, *store, config, loader, stream_.get());
       for (int i = cold_ ? 0 : 1; i <= options_.repeat && usable; ++i) {
-        run.passes.push_back(run_pass(runner, *store, config, loader, p.scenario.seed, i == 0 ? "cold" : "warm"));
+        run.passes.push_back(
+            run_pass(runner, *store, config, loader, stream_.get(), p.scenario.seed, i == 0 ? "cold" : "warm"));
         const Pass& pass = run.passes.back();
         say(fmt::format(
             "{}: {} pass {}", config.manager.name, pass.state,
@@ -157,6 +160,7 @@ class Replay {
   const ReplayOptions& options_;
   std::string folder_;
   MeasuredRun out_;
+  probe::Stream stream_;
   bool cold_ = true;
 };
 }  // namespace

@@ -27,14 +27,13 @@ Served serve(StepRunner& runner, const ModelShape& shape, const RunConfig& confi
   CUDA_CHECK(cudaGetDevice(&device));
   const auto store = make_store({&config, &shape, shape.layers, device, fault});
   runner.bind(store->views());
+  const Stream stream = make_stream();
   Served out;
-  out.pass = run_pass(runner, *store, config, loader, 11, "warm", &out.tokens);
+  out.pass = run_pass(runner, *store, config, loader, stream.get(), 11, "warm", &out.tokens);
   return out;
 }
 
-bool same_results(const Served& a, const Served& b) {
-  return a.tokens == b.tokens && a.pass.logits == b.pass.logits;
-}
+bool same_results(const Served& a, const Served& b) { return a.tokens == b.tokens && a.pass.logits == b.pass.logits; }
 
 /// Did both run the same iterations?
 bool same_schedule(const Pass& a, const Pass& b) {

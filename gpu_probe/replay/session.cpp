@@ -18,11 +18,11 @@ std::vector<Chunk> chunks_of(const IterationPlan& plan) {
 }  // namespace
 
 Session::Session(probe::StepRunner& runner, KvStore& store, std::int64_t max_batch, probe::PrefillLoader loader,
-                 std::uint64_t seed, bool keep_tokens)
+                 std::uint64_t seed, bool keep_tokens, cudaStream_t stream)
     : runner_(runner),
       store_(store),
       loader_(loader),
-      stream_(probe::make_stream()),
+      stream_(stream),
       begun_(probe::make_event()),
       ended_(probe::make_event()),
       sampled_(static_cast<std::size_t>(max_batch) * sizeof(std::int32_t)),
@@ -30,8 +30,8 @@ Session::Session(probe::StepRunner& runner, KvStore& store, std::int64_t max_bat
       keep_(keep_tokens) {}
 
 void Session::fold_logits(const probe::StepBatch& batch) {
-  const auto rows = static_cast<std::size_t>(
-      std::count_if(batch.requests.begin(), batch.requests.end(), [](const probe::StepRequest& r) { return r.sample; }));
+  const auto rows = static_cast<std::size_t>(std::count_if(batch.requests.begin(), batch.requests.end(),
+                                                           [](const probe::StepRequest& r) { return r.sample; }));
   std::vector<std::uint16_t> logits(rows * static_cast<std::size_t>(runner_.shape().vocab));
   CUDA_CHECK(cudaMemcpy(logits.data(), runner_.logits(), logits.size() * sizeof logits[0], cudaMemcpyDeviceToHost));
   for (const std::uint16_t x : logits) logits_ = (logits_ ^ x) * 1099511628211U;
@@ -65,14 +65,13 @@ StepTiming Session::run(const IterationPlan& plan) {
   store_.start_beside();
 
   const probe::StepBatch& batch = tokens_.batch(plan);
-  CUDA_CHECK(cudaEventRecord(begun_.get(), stream_.get()));
-  store_.upload(plan, stream_.get());
-  const probe::StepShape shape = runner_.run(batch, stream_.get(), {.loader = loader_});
-  CUDA_CHECK(
-      cudaMemcpyAsync(sampled_.as<>(), runner_.sampled(), sampled_.bytes(), cudaMemcpyDeviceToHost, stream_.get()));
-  CUDA_CHECK(cudaEventRecord(ended_.get(), stream_.get()));
+  CUDA_CHECK(cudaEventRecord(begun_.get(), stream_));
+  store_.upload(plan, stream_);
+  const probe::StepShape shape = runner_.run(batch, stream_, {.loader = loader_});
+  CUDA_CHECK(cudaMemcpyAsync(sampled_.as<>(), runner_.sampled(), sampled_.bytes(), cudaMemcpyDeviceToHost, stream_));
+  CUDA_CHECK(cudaEventRecord(ended_.get(), stream_));
   const std::int64_t queued = now_ns();
-  CUDA_CHECK(cudaStreamSynchronize(stream_.get()));
+  CUDA_CHECK(cudaStreamSynchronize(stream_));
   tokens_.sampled(plan, {sampled_.as<std::int32_t>(), sampled_.bytes() / sizeof(std::int32_t)});
   if (keep_) fold_logits(batch);
   expected_ = plan.occupancy;
@@ -91,8 +90,8 @@ StepTiming Session::run(const IterationPlan& plan) {
   last_.unmap_ns = since.unmap_ns;
   last_.beside_ns = since.beside_ns;
   last_.graph = shape.graph;
-  // The stall is what waited for memory; a few clock readings where nothing did.
-  const bool stalled = waited - begin > 2'000 || since.busy_ns() > since.beside_ns;
+  // The stall is what waited for memory. Where the driver had nothing to do, there was nothing to wait for.
+  const bool stalled = since.busy_ns() > since.beside_ns || (since.beside_ns > 0 && waited - begin > 2'000);
   const std::int64_t stall = stalled ? ready - begin : 0;
   return {stall, std::max<std::int64_t>(1, now_ns() - plan.start_ns - stall)};
 }
@@ -108,6 +107,8 @@ void Session::idle_until(std::int64_t arrival_ns) {
 }
 
 void Session::finish(std::span<const MemoryEvent> now, std::span<const MemoryEvent> beside) {
+  // At once: an idle chip changes its clocks within milliseconds.
+  if (const probe::Nvml* nvml = probe::current_nvml()) gpu_ = nvml->state();
   store_.wait_beside();
   store_.finish(now, beside);
 }

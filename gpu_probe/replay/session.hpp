@@ -20,8 +20,9 @@ struct Interrupted : std::runtime_error {
 
 class Session final : public StepExecutor {
  public:
+  /// `stream`: one for all passes, so that none differs from another by where its graphs are launched.
   Session(probe::StepRunner& runner, KvStore& store, std::int64_t max_batch, probe::PrefillLoader loader,
-          std::uint64_t seed, bool keep_tokens);
+          std::uint64_t seed, bool keep_tokens, cudaStream_t stream);
 
   void start(std::int64_t first_arrival_ns) override;
   [[nodiscard]] StepTiming run(const IterationPlan& plan) override;
@@ -34,6 +35,7 @@ class Session final : public StepExecutor {
   /// With keep_tokens: a fingerprint of every logit that was sampled from, in order.
   [[nodiscard]] std::uint64_t logits() const { return logits_; }
   [[nodiscard]] DriverTotals driver() const;
+  [[nodiscard]] const probe::GpuState& gpu_at_end() const { return gpu_; }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -44,7 +46,7 @@ class Session final : public StepExecutor {
   probe::StepRunner& runner_;
   KvStore& store_;
   probe::PrefillLoader loader_;
-  probe::Stream stream_;
+  cudaStream_t stream_;
   probe::Event begun_, ended_;
   probe::PinnedBuffer sampled_;
   TokenBook tokens_;
@@ -54,6 +56,7 @@ class Session final : public StepExecutor {
   DriverWork at_start_, before_;
   std::uint64_t hurried_at_start_ = 0;
   Clock::time_point origin_;
+  probe::GpuState gpu_;
   Occupancy expected_;
   bool ran_ = false;
 };

@@ -45,7 +45,8 @@ class FakeSession final : public StepExecutor {
     const std::int64_t pool = config.kv.pool.count();
     if (config.manager.kind == "paged") {
       const std::int64_t block = config.manager.integer("block_size");
-      pool_.emplace(pool / (block * config.kv.bytes_per_token.count()), block, s.max_batch, s.max_model_len);
+      table_.resize(static_cast<std::size_t>(s.max_batch * BlockPool::row_length(block, s.max_model_len)));
+      pool_.emplace(pool / (block * config.kv.bytes_per_token.count()), block, s.max_batch, s.max_model_len, table_);
     }
     if (config.manager.kind == "vattention") {
       const std::int64_t page = vattention_page_tokens(config);
@@ -110,6 +111,7 @@ class FakeSession final : public StepExecutor {
 
   const RunConfig& config_;
   TokenBook tokens_;
+  std::vector<std::int32_t> table_;
   std::optional<BlockPool> pool_;
   std::optional<PageBook> book_;
 };
@@ -145,7 +147,8 @@ TEST(Replay, SmallCasesHaveOneScheduleWhateverTheManagerAndTheClock) {
 }
 
 TEST(BlockPool, FreedBlocksGoToTheEndOfTheQueueTailFirst) {
-  BlockPool pool(4, 16, 2, 64);
+  std::vector<std::int32_t> table(8);
+  BlockPool pool(4, 16, 2, 64, table);
   const PlannedRequest a{0, 0, 33, 0, 33, false, true};
   const std::vector<PlannedRequest> first = {a};
   pool.apply({0, 0, first, {}, {}, {}});  // ceil(33 / 16) = 3 blocks: 0, 1, 2
@@ -159,10 +162,14 @@ TEST(BlockPool, FreedBlocksGoToTheEndOfTheQueueTailFirst) {
   EXPECT_EQ(pool.table()[4], 3);
   EXPECT_EQ(pool.table()[5], 2);
   EXPECT_EQ(pool.table()[6], 1);
+  EXPECT_EQ(pool.first_row(), 1);  // what is sent: row 1, three columns
+  EXPECT_EQ(pool.rows(), 1);
+  EXPECT_EQ(pool.columns(), 3);
 }
 
 TEST(BlockPool, ANeedBeyondThePoolIsABugNotAWrongBlock) {
-  BlockPool pool(2, 16, 1, 64);
+  std::vector<std::int32_t> table(4);
+  BlockPool pool(2, 16, 1, 64, table);
   const std::vector<PlannedRequest> rows = {{0, 0, 33, 0, 33, false, true}};
   EXPECT_THROW(pool.apply({0, 0, rows, {}, {}, {}}), std::logic_error);
 }
