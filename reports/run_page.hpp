@@ -12,8 +12,8 @@ namespace stowage {
 
 [[nodiscard]] page::Page run_page(const ReportInput& input);
 
-/// Runs beyond this many have tables only; occupancy maps are larger.
-inline constexpr std::size_t max_charted = 12, max_mapped = 4;
+/// Runs beyond the first have tables only; occupancy maps are larger. Of runs beyond `max_shown` only the verdict speaks.
+inline constexpr std::size_t max_charted = 12, max_mapped = 4, max_shown = 48;
 
 namespace parts {
 /// The order in which the parts of the pool are stacked: what lives, what is lost, what can be had.

@@ -315,7 +315,7 @@ class Replica {
     ++metrics_.stalled_iterations;
   }
 
-  [[nodiscard]] bool wants_iterations() const { return hooks_.on_iteration || (tracer_ && tracer_->wants_iterations()); }
+  bool wants_iterations() const { return hooks_.on_iteration || (tracer_ && tracer_->wants_iterations()); }
   void sample_pool() {
     tracer_->begin_column(now_, blocked_);
     kv_.each_extent([&](const Extent& e) { tracer_->add(e, e.owner == no_sid ? 0 : table_.stored(e.owner) * bpt_); });
