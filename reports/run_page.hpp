@@ -12,7 +12,7 @@ namespace stowage {
 
 [[nodiscard]] page::Page run_page(const ReportInput& input);
 
-/// Runs beyond the first have tables only; occupancy maps are larger. Of runs beyond `max_shown` only the verdict speaks.
+/// Runs drawn as curves, as maps (larger), and shown at all: beyond `max_shown` only the verdict speaks of them.
 inline constexpr std::size_t max_charted = 12, max_mapped = 4, max_shown = 48;
 
 namespace parts {
