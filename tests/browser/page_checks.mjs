@@ -10,7 +10,7 @@ export const drawn = `new Promise((done, fail) => {
 
 // The charts that show neither a curve nor two marks.
 export const empty = `[...document.querySelectorAll(".chart")].filter(chart => {
-  const seen = (e, w, h) => { const box = e.getBBox(); return box.width > w && box.height >= h; };
+  const seen = (e, w, h) => { const box = e.getBoundingClientRect(); return box.width > w && box.height >= h; };
   const curves = [...chart.querySelectorAll("svg path")].filter(p => p.getAttribute("d").length > 40 && seen(p, 20, 0));
   const marks = [...chart.querySelectorAll("svg path, svg rect, svg image")].filter(p => {
     const fill = p.getAttribute("fill");
@@ -93,7 +93,7 @@ const target = kind => `(() => {
   if (!chart) return null;
   chart.scrollIntoView({block: "center", behavior: "instant"});
   const fills = {cloud: ["--m0", "--m1", "--m2", "--m3"], timeline: ["--p-decode", "--p-queue"], tornado: ["--m0", "--m1"]}["${kind}"];
-  let box = chart.getBoundingClientRect(), x = box.left + box.width * 0.55, y = box.top + Math.min(100, box.height / 3);
+  let box = chart.getBoundingClientRect(), x = box.left + box.width * ${kind === "heat" ? 0.85 : 0.55}, y = box.top + Math.min(100, box.height / 3);
   if (fills) {
     const wanted = fills.map(css);
     const mark = [...chart.querySelectorAll("svg path, svg rect")].filter(p => wanted.includes((p.getAttribute("fill") ?? "").toLowerCase()))
