@@ -85,7 +85,8 @@ class LogHistogram {
   [[nodiscard]] unsigned __int128 sum() const { return sum_; }
   struct Bucket { std::size_t index; std::uint64_t count; };
   /// The histogram that had these. Buckets beyond the last and counts that overflow are left out.
-  [[nodiscard]] static LogHistogram restored(const std::vector<Bucket>& filled, unsigned __int128 sum, std::int64_t max);
+  [[nodiscard]] static LogHistogram restored(const std::vector<Bucket>& filled, unsigned __int128 sum,
+                                             std::int64_t max);
 
   struct Point { double value; double cumulative; };  // cumulative in (0, 1]
   /// The distribution function, at most `points` points, last one at (max, 1).

@@ -88,7 +88,8 @@ class Parser {
     input(run, "SCENARIO", "scenario file (YAML)");
     add_set(run);
     run->add_option("-o,--output", options_.output,
-                    "Folder for report.html, summary.json, requests.csv, memory.csv, trace.perfetto.json and more")->type_name("DIR");
+                    "Folder for report.html, summary.json, requests.csv, memory.csv, trace.perfetto.json and more")
+        ->type_name("DIR");
     run->add_flag("--force", options_.force, "Replace the results that the folder holds");
     run->add_option("--format", format_, "text (default), json, csv or markdown")->type_name("FORMAT");
     run->add_option("--seed", seed_, "Seed of everything random; the same as --set seed=N")->type_name("N");

@@ -201,13 +201,25 @@ page::Section provenance(const ReportInput& input) {
 }
 }  // namespace
 
-page::Page run_page(const ReportInput& input) {
+page::Page run_page(const ReportInput& all) {
+  ReportInput shown;
+  const bool cut = all.runs.size() > max_shown;
+  if (cut) {
+    shown = all;
+    shown.runs.resize(max_shown);
+    if (!shown.folders.empty()) shown.folders.resize(max_shown);
+    shown.notes.push_back(
+        fmt::format("This page shows the first {} of {} runs; the verdict is of all. summary.json and the "
+                    "CSV files beside it have every one.",
+                    max_shown, text::count(all.runs.size())));
+  }
+  const ReportInput& input = cut ? shown : all;
   page::Page p{.kind = "run report", .title = input.title, .version = input.version};
   p.badges = {input.workload_name, "step costs: " + input.cost_source};
   p.evidence = evidence_name(input.evidence);
   p.evidence_words = words::evidence(input.evidence);
   p.evidence_measured = input.evidence == Evidence::measured || input.evidence == Evidence::scaled;
-  p.verdict = verdict(input);
+  p.verdict = verdict(all);
   p.series = parts::run_series(input);
   p.sections = {slo(input),
                 managers(input),

@@ -12,8 +12,8 @@ namespace stowage {
 
 [[nodiscard]] page::Page run_page(const ReportInput& input);
 
-/// Runs beyond this many have tables only; occupancy maps are larger.
-inline constexpr std::size_t max_charted = 12, max_mapped = 4;
+/// Runs drawn as curves, as maps (larger), and shown at all: beyond `max_shown` only the verdict speaks of them.
+inline constexpr std::size_t max_charted = 12, max_mapped = 4, max_shown = 32;
 
 namespace parts {
 /// The order in which the parts of the pool are stacked: what lives, what is lost, what can be had.

@@ -164,8 +164,13 @@ const stowageCharts = (() => {
     if (!seen.length) return undefined;
     return {symbol: "none", silent: true, lineStyle: {color: l.ink, type: "dotted", width: 1.4},
             label: {color: l.ink, fontSize: 11, formatter: p => p.name},
-            data: seen.map(m => m.x ? {name: m.text, xAxis: x.to(m.at)}
+            data: seen.map(m => m.x ? {name: m.text, xAxis: x.to(m.at), label: {align: side(x, m.at)}}
                                     : {name: m.text, yAxis: y.to(m.at), label: {position: "insideStartTop"}})};
+  }
+  // Labels over a line near the frame stay inside.
+  function side(x, at) {
+    const share = (x.to(at) - x.low) / (x.high - x.low);
+    return share > 0.85 ? "right" : share < 0.15 ? "left" : "center";
   }
   function shaded(d, l, x, y) {
     const bad = d.limits.filter(m => m.bad && (m.x ? x.to(m.at) < x.high : y.to(m.at) < y.high));

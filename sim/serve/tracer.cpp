@@ -5,6 +5,7 @@
 namespace stowage {
 namespace {
 constexpr std::int64_t first_interval_ns = 1'000'000;
+constexpr std::size_t max_spans = 1000;  // of a request preempted without end
 constexpr std::size_t rows = RunTrace::occupancy_rows;
 }  // namespace
 
@@ -17,6 +18,7 @@ Tracer::Tracer(const RunConfig& config, std::int64_t origin_ns)
 }
 
 void Tracer::begin(Life& life, Phase phase, std::int64_t from_ns, std::int64_t now) const {
+  if (life.spans.size() == max_spans) return;  // the last one goes on
   life.spans.push_back({phase, from_ns - origin_ns_, now - origin_ns_, 0});
   life.stall_before_ns = total_stall_ns_;
 }

@@ -1,14 +1,18 @@
 // Writes the report pages the browser looks at: make_pages FOLDER. Real runs of the simulator under real managers, so
-// that the curves look as they will; and the pages that go wrong first: one manager, nothing served, hostile names,
-// more managers than colours.
+// that the curves look as they will; the pages that go wrong first: one manager, nothing served, hostile names, more
+// managers than colours, a run cut off, series that are no numbers; a million requests; every figure of the page kit.
 #include <array>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 
 #include "base/rng.hpp"
+#include "reports/figures.hpp"
 #include "reports/html.hpp"
 #include "reports/json.hpp"
+#include "reports/run_page.hpp"
+#include "reports/saved.hpp"
 #include "reports/terminal.hpp"
 #include "sim/run_config.hpp"
 
@@ -116,15 +120,114 @@ ReportInput page(std::string title, const std::vector<ManagerSpec>& specs, std::
 
 void write(const std::filesystem::path& folder, const std::string& name, const ReportInput& input) {
   std::ofstream(folder / (name + ".html")) << to_html(input);
-  std::ofstream(folder / (name + ".json")) << to_json_text(input);
+  std::ofstream(folder / (name + ".json")) << run_page(input).summary_json;
   std::ofstream(folder / (name + ".txt")) << to_terminal(input);
 }
 
+/// Every figure of the kit on one page, as plan, sweep and validate will have them.
+page::Page kit() {
+  using namespace page;
+  Page p{.kind = "test report", .title = "Every figure", .version = "stowage 0.1.0"};
+  p.evidence = "measured";
+  p.evidence_measured = true;
+  p.verdict = {Tone::good, "PASS", "3 GPUs serve 20 requests/s.", {"The next cheaper layout misses ttft_p99."}};
+  p.series = {{"paged-16"}, {"vattention-2MiB"}};
+  p.summary_json = "{}";
+  const Axis rate{"offered requests/s", Unit::number, false, {}, {}}, delay{"p99 TTFT", Unit::seconds, true, {}, {}};
+  Pareto pareto_data{
+      "Cost against latency", "Each point is a layout.", {"USD/h", Unit::number, false, {}, {}}, delay, {}, {}};
+  CapacityCurve curve{"p99 TTFT against the rate", "The knee lies at 16 requests/s.", rate, delay, {}, {}, {}};
+  for (const std::string& m : {std::string("paged-16"), std::string("vattention-2MiB")}) {
+    Line line{.series = m};
+    for (int i = 1; i <= 20; ++i) {
+      const double t = 0.05 / (1.02 - i / 20.0) * (m == "paged-16" ? 1 : 1.3);
+      line.x.push_back(i);
+      line.y.push_back(t);
+      line.low.push_back(t * 0.9);
+      line.high.push_back(t * 1.15);
+      if (i % 4 == 0) {
+        pareto_data.candidates.push_back({"tensor " + std::to_string(i), m, "ships in vllm", i * 2.5, 3.0 / i, i > 4,
+                                          m == "paged-16", "--set cluster.tensor=" + std::to_string(i)});
+      }
+    }
+    curve.curves.push_back(std::move(line));
+  }
+  pareto_data.limits = {{0.5, "ttft_p99 limit", false, true}};
+  curve.limits = {{1.0, "ttft_p99 limit", false, true}};
+  curve.points = {{16, curve.curves[0].y[15], "knee"}, {14, curve.curves[0].y[13], "chosen"}};
+  Histogram stalls{"Stalls", "Most are short.", {"stall", Unit::seconds, true, {}, {}}, "iterations", {}};
+  stalls.series = {{"paged-16", "", {1e-4, 2e-4, 4e-4, 8e-4}, {10, 40, 5}}};
+  Tornado changes{{"p99 TTFT", Unit::seconds, false, {}, {}}, 0.8, {}};
+  changes.changes = {{"arrival rate", "20 % less", "20 % more", 0.3, 2.1, ""},
+                     {"GPU memory utilization and more words", "0.81", "0.99", 1.1, {}, ""},
+                     {"prefix-hit rate", "", "", {}, {}, "not modelled"}};
+  HeatMap map{"rate", "block size", "p99 TTFT, s", {"5", "10", "20"}, {"16", "32"}, {0.1, 0.2, 0.9, 0.15, NAN, 1.4}};
+  Timeline lives;
+  lives.lanes = {{Name("paged-16, p99", "paged-16"),
+                  {{"queue", 0, 1.2, 0},
+                   {"prefill", 1.2, 1.5, 0.1},
+                   {"decode", 1.5, 2.0, 0},
+                   {"preempted", 2.0, 2.6, 0},
+                   {"recompute", 2.6, 2.9, 0},
+                   {"decode", 2.9, 4.0, 0.2}}}};
+  p.sections = {
+      {"plan", "Plan", "What it costs.", {page::pareto(pareto_data), capacity_curve(curve)}},
+      {"more",
+       "More",
+       "The other figures.",
+       {Legend{{}, true}, Figures{{histogram(stalls), tornado("What moves p99 TTFT", "The rate does.", changes)}},
+        heat_map("Rate by block size", "Large blocks are slower.", map),
+        timeline("One request", "It was preempted once.", lives), Code{"Command", "stowage plan study.yaml"},
+        Notes{{"A note."}}}}};
+  return p;
+}
+
+void write_kit(const std::filesystem::path& folder) {
+  std::ofstream(folder / "kit.html") << page::to_html(kit());
+  std::ofstream(folder / "kit.json") << "{}";
+}
+
 void make(const std::filesystem::path& folder) {
+  write_kit(folder);
   const std::vector<ManagerSpec> three = {manager("reserve", {}), manager("paged", {}), manager("vattention", {})};
-  write(folder, "busy", page("Llama-3-8B on one H100, conversation traffic", three, 4000, 14));
+  ReportInput busy = page("Llama-3-8B on one H100, conversation traffic", three, 4000, 14);
+  Sensitivity what_if;
+  for (const RunResult& run : busy.runs)
+    what_if.base.push_back(WhatIf::Outcome{run.ttft_ns.quantile(0.99), run.requests_per_s()});
+  const auto times = [&](double f) {
+    WhatIf::Outcomes out = what_if.base;
+    for (auto& o : out) o->ttft_p99_ns *= f;
+    return out;
+  };
+  what_if.changes = {{"arrival rate", "20 % less", "20 % more", "--set a=1", "--set a=2", times(0.2), times(2.5), ""},
+                     {"block or page size", "half", "double", "", "", times(0.9), WhatIf::Outcomes(3), ""},
+                     {"prefix-hit rate", "", "", "", "", {}, {}, "not modelled"}};
+  busy.sensitivity = what_if;
+  write(folder, "busy", busy);
   write(folder, "calm", page("The same at a quarter of the load", three, 1500, 2));
   write(folder, "single", page("One manager", {three[1]}, 300, 8));
+
+  write(folder, "million", page("A million requests", {three[1], three[2]}, 1'000'000, 9));
+
+  ReportInput folders =
+      combine({{"out/a", page("One load", three, 800, 6)}, {"out/b", page("Another", three, 800, 12)}},
+              "stowage report out/a out/b -o both.html");
+  write(folder, "folders", folders);
+
+  ReportInput broken = page("Cut off, and not all are numbers", three, 300, 8);
+  broken.runs[0].unfinished = 40;
+  broken.runs[0].completed -= 40;
+  for (std::size_t i = 0; i < broken.runs[1].series.size(); i += 3) broken.runs[1].series[i].bytes.fill(std::nan(""));
+  broken.runs[1].batch_mean = std::nan("");
+  broken.runs[1].mean_fraction.fill(std::nan(""));
+  broken.runs[2].series.clear();
+  broken.runs[2].trace = nullptr;
+  write(folder, "broken", broken);
+
+  ReportInput crowd = page("A thousand runs", {three[1]}, 60, 8);
+  crowd.runs.assign(1000, crowd.runs[0]);
+  for (std::size_t i = 0; i < crowd.runs.size(); ++i) crowd.runs[i].name += " #" + std::to_string(i);
+  write(folder, "crowd", crowd);
 
   ReportInput nothing = page("Nothing fits", three, 300, 8, std::int64_t{2} << 30);
   for (RunResult& run : nothing.runs) {

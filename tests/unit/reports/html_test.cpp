@@ -18,6 +18,14 @@ std::string carried(const std::string& page, const std::string& id) {
 /// The page without the chart library and the data: what is ours, and what users wrote.
 std::string visible(const std::string& page) { return page.substr(0, page.find("<script")); }
 
+std::vector<nlohmann::json> of_kind(const nlohmann::json& data, const std::string& kind) {
+  std::vector<nlohmann::json> out;
+  for (const auto& figure : data["figures"]) {
+    if (figure["kind"] == kind) out.push_back(figure);
+  }
+  return out;
+}
+
 std::size_t count(const std::string& text, const std::string& what) {
   std::size_t n = 0;
   for (std::size_t i = text.find(what); i != std::string::npos; i = text.find(what, i + 1)) ++n;
@@ -32,20 +40,27 @@ TEST(Html, CarriesSummaryJsonToTheDigit) {
 
 TEST(Html, ChartDataFollowsTheRuns) {
   const auto data = nlohmann::json::parse(carried(to_html(sample_input()), "chart-data"));
-  EXPECT_EQ(data["names"], (nlohmann::json{"paged-16", "vattention-2MiB"}));
-  EXPECT_EQ(data["memory"][0]["start"].size(), 25U);
-  EXPECT_EQ(data["memory"][0]["live"][3], 512);   // MiB: 6.25 % of 8 GiB
-  EXPECT_EQ(data["memory"][0]["free"][3], 7616);  // 92.96875 % of 8 GiB
-  EXPECT_EQ(data["end_s"], 0.5);                  // the slower of the two: one axis for both
-  EXPECT_EQ(data["cdf"]["ttft"]["curves"][0]["x"].back(), 0.01);
-  EXPECT_EQ(data["cdf"]["ttft"]["curves"][0]["f"].back(), 1);
+  EXPECT_EQ(data["series"][0]["name"], "paged-16");
+  EXPECT_EQ(data["series"][1]["name"], "vattention-2MiB");
+  const auto stacks = of_kind(data, "stack");
+  ASSERT_EQ(stacks.size(), 2U);
+  EXPECT_EQ(stacks[0]["start"].size(), 25U);
+  EXPECT_EQ(stacks[0]["bands"][0]["values"][3], 536870000);   // live, 6.25 % of 8 GiB = 536,870,912 to five digits
+  EXPECT_EQ(stacks[0]["bands"][5]["values"][3], 7986000000);  // free, 92.96875 % of 8 GiB = 7,985,954,816
+  EXPECT_EQ(stacks[0]["axis_end"], 0.5);                      // the slower of the two: one axis for both
+  EXPECT_EQ(stacks[0]["end"], 0.25);
+  const auto plots = of_kind(data, "plot");  // the first is throughput against latency, the second TTFT
+  ASSERT_EQ(plots.size(), 6U);
+  EXPECT_EQ(plots[1]["lines"][0]["x"].back(), 0.01);
+  EXPECT_EQ(plots[1]["lines"][0]["y"].back(), 1);
 }
 
 TEST(Html, EveryPartIsThere) {
   const std::string page = visible(to_html(sample_input()));
-  for (const auto id : {"slo", "managers", "budget", "memory", "waste", "latency", "notes", "provenance"}) {
+  for (const auto id : {"slo", "managers", "budget", "pareto", "memory", "waste", "latency", "sensitivity", "notes",
+                        "provenance"}) {
     EXPECT_EQ(count(page, "<section id=\"" + std::string(id) + "\""), 1U) << id;
-    EXPECT_EQ(count(page, "href=\"#" + std::string(id) + "\""), id == std::string("managers") ? 2U : 1U) << id;
+    EXPECT_EQ(count(page, "href=\"#" + std::string(id) + "\""), 1U) << id;
   }
   EXPECT_NE(page.find("paged-16 meets the SLO"), std::string::npos);
   EXPECT_NE(page.find("maximum concurrency for 8,192"), std::string::npos);
@@ -84,7 +99,7 @@ TEST(Html, NamesCannotRun) {
   EXPECT_EQ(count(page, "</script"), count(to_html(plain), "</script"));
   EXPECT_EQ(count(page, "<img"), count(to_html(plain), "<img"));
   EXPECT_EQ(nlohmann::json::parse(carried(page, "summary.json"))["runs"][0]["name"], evil);
-  EXPECT_EQ(nlohmann::json::parse(carried(page, "chart-data"))["names"][0], evil);
+  EXPECT_EQ(nlohmann::json::parse(carried(page, "chart-data"))["series"][0]["name"], evil);
 }
 
 TEST(Html, StaysSmallAndWholeAtTheEdges) {

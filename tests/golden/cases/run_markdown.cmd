@@ -1,0 +1,1 @@
+stowage run inputs/four.yaml --format markdown
