@@ -17,3 +17,6 @@ stowage plan inputs/study.yaml --set prices.a100-40gb=
 echo "code $?"
 stowage plan inputs/study.yaml --vary workload.rate_scale=1,2
 echo "code $?"
+printf 'scenario: inputs/four.yaml\nspace: {cluster.tenser: [1, 2]}\nslo: {ttft_p99: 1s}\n' >typo.yaml
+stowage plan typo.yaml
+echo "code $?"
