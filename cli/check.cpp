@@ -12,12 +12,13 @@
 #include "cli/describe.hpp"
 #include "models/hardware/hardware.hpp"
 #include "models/llm/model.hpp"
+#include "planner/sweep.hpp"
 #include "reports/text.hpp"
 #include "scenario/scenario.hpp"
 
 namespace stowage::cli {
 namespace {
-enum class Kind : std::uint8_t { scenario, model, hardware };
+enum class Kind : std::uint8_t { scenario, model, hardware, study };
 
 /// Told by the keys that only one kind of file has; in doubt it is a scenario, whose reader says what is missing.
 Kind kind_of(const std::string& file) {
@@ -27,6 +28,7 @@ Kind kind_of(const std::string& file) {
   const auto has_any = [&](std::span<const std::string_view> keys) {
     return std::any_of(keys.begin(), keys.end(), [&](auto key) { return static_cast<bool>(root.get(key)); });
   };
+  if (root.get("scenario")) return Kind::study;
   static constexpr std::array<std::string_view, 3> of_scenarios = {"model", "workload", "managers"};
   static constexpr std::array<std::string_view, 3> of_models = {"layers", "hidden", "kv_heads"};
   static constexpr std::array<std::string_view, 4> of_hardware = {"memory_bandwidth", "bf16", "sms", "driver_memory"};
@@ -49,6 +51,12 @@ std::string checked(const std::string& file, const Options& options) {
       const HardwareSpec gpu = load_hardware(as_path(file));
       return fmt::format("{}: ok: hardware {}, {}", file, gpu.name,
                          text::bytes(static_cast<double>(gpu.memory.count())));
+    }
+    case Kind::study: {
+      const Study study = load_study(file, options.set, {}, {});
+      const Space space(study.axes);
+      (void)Sweep(study, "");  // resolves the first point
+      return fmt::format("{}: ok: study of {}", file, text::plural(space.size(), "point"));
     }
     case Kind::scenario: break;
   }

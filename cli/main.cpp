@@ -1,4 +1,5 @@
 // The only place that catches, prints results and errors, and decides the exit code.
+#include <malloc.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -83,6 +84,9 @@ cli::Outcome dispatch(const cli::Options& options) {
 
 int main(int argc, char** argv) {
   cli::install_signal_handlers();
+  // A plan or a sweep is many short runs: what one gives back the next takes, without asking the kernel for zeroed pages.
+  mallopt(M_MMAP_THRESHOLD, 1 << 25);
+  mallopt(M_TRIM_THRESHOLD, 1 << 28);
   try {
     return print_result(dispatch(cli::parse_command_line(argc, argv)));
   } catch (const InputError& error) {

@@ -2,9 +2,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <chrono>
+#include <algorithm>
 #include <filesystem>
-#include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -90,23 +90,27 @@ Outcome sweep_here(const Sweep& sweep, const Options& options) {
   std::vector<std::uint64_t> done;
   if (!options.output.empty()) {
     journal.emplace(options.output, sweep, shard);
-    done = journal->done();
-    // What other parts of the same sweep have done need not be done again.
-    if (shard.whole()) done = points_of_folder(options.output, sweep);
+    done = done_elsewhere(options.output, sweep, shard);
+    done.insert(done.end(), journal->done().begin(), journal->done().end());
+    std::sort(done.begin(), done.end());
   }
   const std::uint64_t left = points_left(sweep, shard, done);
   PointProgress progress(left, options.quiet);
   std::vector<std::string> records(journal ? 0 : sweep.space().size());
-  run_points(
-      sweep, shard, done, options.jobs,
-      [&](std::uint64_t point, std::string record) {
-        if (journal)
-          journal->append(record);
-        else
-          records[point] = std::move(record);
-        progress.one_done();
-      },
-      [] { check_interrupted(); });
+  const auto keep = [&](std::uint64_t point, std::string record) {
+    if (journal)
+      journal->append(record);
+    else
+      records[point] = std::move(record);
+    progress.one_done();
+  };
+  try {
+    run_points(sweep, shard, done, options.jobs, keep, [] { check_interrupted(); });
+  } catch (const Interrupted& interrupted) {
+    if (!journal) throw;
+    return {.code = 128 + interrupted.signal,
+            .complaints = {"stowage: interrupted; what is done is kept, and the same command goes on from there"}};
+  }
   if (!journal) return {.text = options.json ? json(sweep, records) : csv(sweep, records)};
   journal->sync();
   const std::string mended = journal->mended();

@@ -147,7 +147,7 @@ void parallel(const Sweep& sweep, const Options& options) {
 void run_engine(const Sweep& sweep, const Options& options) {
   if (options.engine == "slurm") return slurm(sweep, options);
   if (options.engine == "parallel") return parallel(sweep, options);
-  throw InputError({}, fmt::format("--engine: no '{}'{}; write local, slurm or parallel", options.engine,
+  throw InputError({}, fmt::format("--engine: no '{}'{} (known: local, slurm, parallel)", options.engine,
                                    did_you_mean(options.engine, engines)));
 }
 }  // namespace stowage::cli

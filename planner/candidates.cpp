@@ -22,7 +22,8 @@ constexpr std::size_t read_max = std::size_t{1} << 22;
 struct ResolvedPoint {
   std::shared_ptr<const Scenario> scenario;
   ConfigDocument document;
-  std::string reason;  // when there is no scenario
+  std::string reason;             // when there is no scenario
+  std::vector<Problem> problems;  // and that is because it is refused
 };
 
 Grounds grounds_of(const Scenario& s) {
@@ -54,6 +55,7 @@ std::vector<ResolvedPoint> resolve_all(const Study& study, const Space& space, i
         // What is wrong with every point is wrong with the study; one point may be a combination that cannot be.
         if (out.size() == 1) throw;
         out[i].reason = error.problems().front().str();
+        out[i].problems = error.problems();
       }
     });
   });
@@ -211,6 +213,8 @@ Workbench set_up(Study study, int jobs, const std::function<void()>& between) {
                        "a plan compares configurations under one workload; vary it with "
                        "'stowage sweep', or write a study for each");
   }
+  const auto refused = [](const ResolvedPoint& p) { return !p.problems.empty(); };
+  if (std::all_of(points.begin(), points.end(), refused)) throw InputError(points.front().problems);
   if (!workload)
     throw InfeasibleError(fmt::format("none of the {} points is possible; the first: {}", points.size(), first_reason));
   find_prices(bench);

@@ -22,7 +22,8 @@ std::string firmness_of(const Candidate& c, const Uncertainty& u) {
   if (c.grounds == Grounds::roofline) return "unproven (roofline)";
   if (u.draws == 0) return "not weighed (no draws)";
   const double sure = std::min(u.suffices, u.wins);
-  return sure >= firm_from ? "firm" : sure >= likely_from ? "likely" : "a coin flip";
+  const std::string word = sure >= firm_from ? "firm" : sure >= likely_from ? "likely" : "a coin flip";
+  return c.grounds == Grounds::linear ? word + " (given your coefficients)" : word;
 }
 
 /// Of one whole fleet at the demand.
@@ -62,7 +63,7 @@ std::vector<std::string> changes_of(const Plan& plan) {
   const double knee = bench.study.plan.knee;
   const double full = static_cast<double>(s.needed) * knee * w.capacity.rate_per_s;
   out.push_back(fmt::format("demand above {:.4g} requests/s ({:+.0f} %) needs {}", full,
-                            (full / bench.demand_per_s - 1) * 100, plural(s.needed + 1, "replica")));
+                            (full / bench.demand_per_s - 1) * 100, plural(s.replicas + 1, "replica")));
   if (bench.priced && bench.study.plan.objective == Objective::cost) {
     std::map<std::string, std::size_t> best;
     for (const std::size_t i : plan.found.ranking) best.emplace(bench.candidates[i].hardware, i);
@@ -155,6 +156,8 @@ void decide(Plan& plan, int jobs, const std::function<void()>& between) {
                        bench.priced ? fmt::format(", {} an hour", money(s.usd_per_hour)) : "", d.firmness);
   if (plan.uncertainty.draws > 0)
     d.text += fmt::format("; {} GPUs suffice in {} of draws", s.needed * w.gpus, percent(plan.uncertainty.suffices));
+  // The sizing is arithmetic, the fleet a simulation: where they part, the simulation is to be believed.
+  if (!d.checked->met) d.text += fmt::format("; but simulated at the demand it misses {}", d.checked->binding());
   d.text += ".";
   d.changes = changes_of(plan);
   for (const std::size_t i : plan.found.best_of_kind) {

@@ -226,11 +226,17 @@ Merged merge_journals(const std::string& folder, const Sweep& sweep) {
   return out;
 }
 
-std::vector<std::uint64_t> points_of_folder(const std::string& folder, const Sweep& sweep) {
-  const Merged merged = merge_journals(folder, sweep);
+std::vector<std::uint64_t> done_elsewhere(const std::string& folder, const Sweep& sweep, Shard shard) {
   std::vector<std::uint64_t> out;
-  for (std::uint64_t p = 0; p < merged.records.size(); ++p)
-    if (!merged.records[p].empty()) out.push_back(p);
+  const std::string same_cut = fmt::format("-of-{}", shard.count);
+  for (const auto& path : journals_in(folder)) {
+    if (path.string().ends_with(same_cut)) continue;
+    const JournalContent content = read_journal(path.string());
+    check_same_sweep(content.header, path.string(), sweep);
+    if (content.header.empty()) continue;
+    for (const auto& record : content.records) out.push_back(record_point(record));
+  }
+  std::sort(out.begin(), out.end());
   return out;
 }
 

@@ -66,8 +66,8 @@ struct Merged {
 };
 /// Throws InputError when there is no journal, or one of another sweep.
 [[nodiscard]] Merged merge_journals(const std::string& folder, const Sweep& sweep);
-/// The points that any journal of the folder holds, ascending.
-[[nodiscard]] std::vector<std::uint64_t> points_of_folder(const std::string& folder, const Sweep& sweep);
+/// The points that journals of other cuts of the sweep into parts hold, ascending: they need not be done again.
+[[nodiscard]] std::vector<std::uint64_t> done_elsewhere(const std::string& folder, const Sweep& sweep, Shard shard);
 /// "0, 7 to 12 and 40 more": the first few of a long list.
 [[nodiscard]] std::string ranges_text(const std::vector<std::uint64_t>& points);
 }  // namespace stowage

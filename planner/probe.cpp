@@ -126,6 +126,7 @@ void add_never_served(const RunResult& result, std::vector<Sample>& samples) {
 
 void finish(Probe& probe, std::span<const SloSet> slo, std::span<const Sample> samples, const RunResult& result) {
   probe.targets = check_plan_slo(slo, samples, result);
+  if (probe.cut_short) return;  // its medians would be of what had finished: of the quick ones
   probe.ttft_p50_ns = median(samples, LatencyKind::ttft);
   probe.tpot_p50_ns = median(samples, LatencyKind::tpot);
   probe.e2e_p50_ns = median(samples, LatencyKind::e2e);
