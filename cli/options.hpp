@@ -24,7 +24,7 @@ struct Options {
   int jobs = 0;                     // 0 = one a core
 
   // Of `calibrate`.
-  std::string report, hardware;
+  std::string report, hardware, engine_log;
 
   // Of `trace`.
   double rate_scale = 1;
