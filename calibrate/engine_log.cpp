@@ -3,233 +3,174 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
+#include <array>
 #include <cmath>
-#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
-#include <numeric>
 
-#include "base/error.hpp"
-#include "calibrate/validate_parts.hpp"
-#include "traces/file_bytes.hpp"
+#include "base/config.hpp"
+#include "calibrate/fit.hpp"
 
 namespace stowage {
 namespace {
-using Json = nlohmann::json;
+constexpr std::size_t requests_min = 20;
+constexpr std::size_t samples = 4096;  // of the log's whole time, for what ran beside a request
 
-std::int64_t ns(double seconds) { return std::llround(seconds * 1e9); }
+struct Logged {
+  double prompt = 0, output = 0, scheduled_s = 0, first_s = 0, last_s = 0;
+};
 
-/// "GPU KV cache size: 227,840 tokens"
-std::optional<std::int64_t> kv_cache_line(std::string_view text) {
-  constexpr std::string_view words = "GPU KV cache size: ";
-  const auto at = text.find(words);
-  if (at == std::string_view::npos) return std::nullopt;
-  std::int64_t tokens = 0;
-  for (const char c : text.substr(at + words.size())) {
-    if (c >= '0' && c <= '9' && tokens < std::int64_t{1} << 50)
-      tokens = tokens * 10 + (c - '0');
-    else if (c != ',')
-      break;
+/// Number under the first of these keys that is there.
+double number(const nlohmann::json& row, std::span<const std::string_view> names, const SourcePos& at,
+              Problems& problems) {
+  for (const auto name : names) {
+    const auto it = row.find(name);
+    if (it == row.end()) continue;
+    if (it->is_number() && std::isfinite(it->get<double>())) return it->get<double>();
+    problems.add(at, fmt::format("'{}' is not a number", name));
+    return 0;
   }
-  return tokens > 0 ? std::optional(tokens) : std::nullopt;
+  problems.add(at, fmt::format("no '{}'", names.front()));
+  return 0;
 }
 
-template <class T>
-std::vector<T> array(const Json& run, const char* key, const std::string& file) {
-  if (!run.contains(key) || !run.at(key).is_array() || run.at(key).empty())
-    throw InputError({file, 0, 0}, fmt::format("no '{}' of each request; run vllm bench serve with --save-result "
-                                               "--save-detailed",
-                                               key));
-  return run.at(key).get<std::vector<T>>();
-}
-
-void add_bench(const Json& run, const std::string& file, EngineLog& log) {
-  const auto inputs = array<std::int64_t>(run, "input_lens", file),
-             outputs = array<std::int64_t>(run, "output_lens", file);
-  const auto ttfts = array<double>(run, "ttfts", file), starts = array<double>(run, "start_times", file);
-  const auto itls = array<std::vector<double>>(run, "itls", file);
-  const std::size_t n = inputs.size();
-  if (outputs.size() != n || ttfts.size() != n || itls.size() != n || starts.size() != n)
-    throw InputError({file, 0, 0}, "its arrays are of different lengths; was the file cut off?");
-  const Json errors = run.value("errors", Json::array());
-  log.duration_s += run.value("duration", 0.0);
-  log.model = run.value("model_id", log.model);
-  std::vector<std::size_t> order(n);
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return starts[a] < starts[b]; });
-  const double first = starts[order.front()];
-  for (const std::size_t i : order) {
-    const bool bad = i < errors.size() && errors[i].is_string() && !errors[i].get<std::string>().empty();
-    if (bad || inputs[i] < 1 || outputs[i] < 1) {
-      ++log.failed;
+std::vector<Logged> read(std::string_view text, const std::string& path) {
+  constexpr std::array<std::string_view, 4> prompts = {"input_toks", "prompt_tokens", "input_tokens",
+                                                       "num_prompt_tokens"};
+  constexpr std::array<std::string_view, 4> outputs = {"output_toks", "completion_tokens", "output_tokens",
+                                                       "num_generation_tokens"};
+  constexpr std::array<std::string_view, 2> scheduled = {"scheduled_ts", "first_scheduled_time"};
+  constexpr std::array<std::string_view, 2> firsts = {"first_token_ts", "first_token_time"};
+  constexpr std::array<std::string_view, 2> lasts = {"last_token_ts", "last_token_time"};
+  std::vector<Logged> out;
+  Problems problems;
+  int line = 0;
+  for (std::size_t at = 0; at < text.size() && problems.list().size() < 10;) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    const std::string_view row_text = text.substr(at, end - at);
+    at = end + 1;
+    const SourcePos place{path, ++line, 1};
+    if (row_text.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    const auto row = nlohmann::json::parse(row_text, nullptr, false);
+    if (!row.is_object()) {
+      problems.add(place, "not a JSON object; an engine's log has one request a line");
       continue;
     }
-    RequestRecord r;
-    r.id = log.requests.size();
-    r.arrival_ns = r.first_scheduled_ns = ns(starts[i] - first);
-    r.prompt_tokens = static_cast<std::int32_t>(inputs[i]);
-    r.output_tokens = static_cast<std::int32_t>(outputs[i]);
-    r.first_token_ns = r.arrival_ns + ns(ttfts[i]);
-    std::vector<std::int64_t> gaps;
-    for (const double gap : itls[i]) gaps.push_back(ns(gap));
-    r.finished_ns = std::accumulate(gaps.begin(), gaps.end(), r.first_token_ns);
-    log.requests.push_back(r);
-    log.gaps_ns.push_back(std::move(gaps));
+    const Logged r{number(row, prompts, place, problems), number(row, outputs, place, problems),
+                   number(row, scheduled, place, problems), number(row, firsts, place, problems),
+                   number(row, lasts, place, problems)};
+    if (r.prompt < 0 || r.output < 0 || r.first_s < r.scheduled_s || r.last_s < r.first_s)
+      problems.add(place, "negative tokens, or times out of order (scheduled, first token, last token)");
+    out.push_back(r);
   }
-}
-
-/// One object, or one a line (--append-result).
-std::vector<Json> objects(std::string_view text, const std::string& file) {
-  std::vector<Json> out;
-  try {
-    out.push_back(Json::parse(text));
-    return out;
-  } catch (const Json::exception&) { out.clear(); }
-  int line = 0;
-  while (!text.empty()) {
-    ++line;
-    const auto end = text.find('\n');
-    const std::string_view row = text.substr(0, end);
-    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-    if (std::all_of(row.begin(), row.end(), [](unsigned char c) { return std::isspace(c) != 0; })) continue;
-    try {
-      out.push_back(Json::parse(row));
-    } catch (const Json::exception& e) {
-      throw InputError({file, line, 0}, fmt::format("{}; is this what vllm bench serve wrote?", e.what()));
-    }
-  }
+  problems.throw_if_any();
   return out;
 }
 
-class Requests final : public Workload {
+/// Decoding requests, their tokens and prompt tokens a second over the log's time.
+class Beside {
  public:
-  explicit Requests(const std::vector<RequestRecord>& records) {
-    for (const RequestRecord& r : records) rows_.push_back({r.arrival_ns, r.prompt_tokens, r.output_tokens, r.id});
-  }
-  [[nodiscard]] std::unique_ptr<RequestStream> open() const override {
-    struct Stream final : RequestStream {
-      explicit Stream(const std::vector<Request>& all) : rows(all) {}
-      std::size_t read(std::span<Request> out) override {
-        const std::size_t n = std::min(out.size(), rows.size() - at);
-        std::copy_n(rows.begin() + static_cast<std::ptrdiff_t>(at), n, out.begin());
-        at += n;
-        return n;
+  explicit Beside(const std::vector<Logged>& log) {
+    start_ = log.front().scheduled_s;
+    double end = start_;
+    for (const auto& r : log) {
+      start_ = std::min(start_, r.scheduled_s);
+      end = std::max(end, r.last_s);
+    }
+    step_ = std::max(1e-9, (end - start_) / static_cast<double>(samples));
+    batch_.resize(samples);
+    tokens_.resize(samples);
+    prompt_.resize(samples);
+    for (const auto& r : log) {
+      for (std::size_t i = index(r.first_s); i < samples && time(i) < r.last_s; ++i) {
+        if (time(i) < r.first_s) continue;
+        batch_[i] += 1;
+        tokens_[i] += r.prompt + r.output * (time(i) - r.first_s) / std::max(1e-9, r.last_s - r.first_s);
       }
-      const std::vector<Request>& rows;
-      std::size_t at = 0;
-    };
-    return std::make_unique<Stream>(rows_);
+      const std::size_t from = index(r.scheduled_s), to = std::max(from, index(r.first_s));
+      for (std::size_t i = from; i <= to && i < samples; ++i)
+        prompt_[i] += r.prompt / static_cast<double>(to - from + 1);
+    }
+  }
+  struct Mean {
+    double batch = 0, tokens = 0, prompt_sum = 0;
+  };
+  [[nodiscard]] Mean over(double from_s, double to_s) const {
+    Mean m;
+    const std::size_t from = index(from_s), to = std::max(from, index(to_s));
+    double count = 0;
+    for (std::size_t i = from; i <= to && i < samples; ++i, count += 1) {
+      m.batch += batch_[i];
+      m.tokens += tokens_[i];
+      m.prompt_sum += prompt_[i];
+    }
+    m.batch = std::max(1.0, m.batch / count);
+    m.tokens /= count;
+    return m;
   }
 
  private:
-  std::vector<Request> rows_;
+  [[nodiscard]] std::size_t index(double s) const {
+    return std::min(samples - 1, static_cast<std::size_t>(std::max(0.0, (s - start_) / step_)));
+  }
+  [[nodiscard]] double time(std::size_t i) const { return start_ + (static_cast<double>(i) + 0.5) * step_; }
+  double start_ = 0, step_ = 1;
+  std::vector<double> batch_, tokens_, prompt_;
 };
-
-/// The client sees no iterations; gaps between its tokens stand for them in the distribution of TBT.
-void compare_gaps(const EngineLog& log, const RunResult& result, ManagerValidation& out) {
-  std::vector<double> gaps;
-  for (const auto& request : log.gaps_ns)
-    for (const std::int64_t gap : request) gaps.push_back(static_cast<double>(gap) / 1e9);
-  if (gaps.empty()) return;
-  const double mean = std::accumulate(gaps.begin(), gaps.end(), 0.0) / static_cast<double>(gaps.size());
-  out.numbers.push_back({"tbt_s.mean", mean, result.tbt_ns.mean() / 1e9, false});
-  out.numbers.push_back({"tbt_s.p50", validation::nearest_rank(gaps, 0.5), result.tbt_ns.quantile(0.5) / 1e9, false});
-  out.numbers.push_back({"tbt_s.p95", validation::nearest_rank(gaps, 0.95), result.tbt_ns.quantile(0.95) / 1e9, false});
-  out.numbers.push_back({"tbt_s.p99", validation::nearest_rank(gaps, 0.99), result.tbt_ns.quantile(0.99) / 1e9, false});
-}
 }  // namespace
 
-EngineLog read_engine_log(const std::vector<std::string>& paths) {
-  EngineLog log;
-  for (const std::string& path : paths) {
-    log.files.push_back(path);
-    if (!std::filesystem::exists(path)) throw InputError({path, 0, 0}, "no such file; check the path");
-    const FileBytes bytes(path);
-    const std::string_view text = bytes.view();
-    if (const auto tokens = kv_cache_line(text)) {
-      log.kv_tokens = tokens;
-      continue;
-    }
-    const auto start = text.find_first_not_of(" \t\r\n");
-    if (start == std::string_view::npos || text[start] != '{')
-      throw InputError({path, 0, 0},
-                       "neither a vllm bench serve result (JSON) nor a log with 'GPU KV cache size: … tokens'");
-    if (!log.requests.empty())
-      throw InputError({path, 0, 0}, "one benchmark result at a time: two did not run at once");
-    const auto runs = objects(text, path);
-    if (runs.size() != 1)
-      throw InputError({path, 0, 0}, fmt::format("{} results in one file; keep the one to compare", runs.size()));
-    try {
-      add_bench(runs.front(), path, log);
-    } catch (const Json::exception& e) {
-      throw InputError({path, 0, 0}, fmt::format("{}; is this what vllm bench serve wrote?", e.what()));
+EngineLogFit fit_engine_log(std::string_view text, const std::string& path) {
+  const auto log = read(text, path);
+  std::vector<Equation> all;
+  if (!log.empty()) {
+    const Beside beside(log);
+    for (const auto& r : log) {
+      if (r.output < 2 || r.last_s <= r.first_s) continue;  // one token takes no step of its own
+      const auto mean = beside.over(r.first_s, r.last_s);
+      const double steps = r.output - 1;
+      all.push_back({{steps, mean.prompt_sum, steps * mean.batch, steps * mean.tokens}, (r.last_s - r.first_s) * 1e9});
     }
   }
-  if (log.requests.empty())
-    throw InputError({paths.empty() ? "" : paths.front(), 0, 0},
-                     "no finished request to compare; give the JSON of vllm bench serve");
-  return log;
+  if (all.size() < requests_min)
+    throw InputError({path, 0, 0},
+                     fmt::format("{} requests with two tokens and more; {} at least are needed, better some "
+                                 "hundred under changing load",
+                                 all.size(), requests_min));
+  std::vector<Equation> half;
+  for (std::size_t i = 0; i < all.size(); i += 2) half.push_back(all[i]);
+  const auto c = fit_nonnegative(half, 0.05);
+  EngineLogFit fit;
+  fit.linear = {c[0], c[1], c[2], c[3]};
+  std::array<std::vector<double>, 2> residuals;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    double predicted = 0;
+    for (std::size_t t = 0; t < c.size(); ++t) predicted += c[t] * all[i].terms[t];
+    residuals[i % 2].push_back(predicted / all[i].value - 1);
+  }
+  const std::string how = "time from a request's first to its last token, ";
+  fit.fitted = error_of("requests_fitted", residuals[0], how + "the half that was fitted");
+  fit.held_back = error_of("requests_held_back", residuals[1], how + "the half that was held back");
+  return fit;
 }
 
-Validation validate_engine(const EngineLog& log, const std::string& path, const ValidateOptions& options) {
-  std::vector<std::string> sets;
-  if (!options.profile.empty()) sets.push_back("cost={source: profile, profile: '" + options.profile + "'}");
-  if (log.kv_tokens) sets.push_back(fmt::format("memory={{kv_tokens: {}}}", *log.kv_tokens));
-  sets.push_back("workload={requests: [{prompt: 1, output: 1}]}");
-  sets.insert(sets.end(), options.sets.begin(), options.sets.end());
-  Scenario s = load_scenario(path, sets);
-  Validation out;
-  out.measured_path = log.files.front();
-  out.scenario_name = s.name;
-  out.gpu = fmt::format("an engine of the user's ({})", log.model.empty() ? "model not named" : log.model);
-  out.driver = "unknown";
-  out.date = "date unknown";
-  out.offline = false;
-  out.cost =
-      s.cost_used == CostSource::profile
-          ? fmt::format("profile {}: {}", s.profile->name, s.profile->summary())
-          : fmt::format("{} of {}", cost_source_names.at(static_cast<std::size_t>(s.cost_used)), s.hardware.name);
-  out.notes = s.notes;
-  if (log.failed > 0) out.notes.push_back(fmt::format("failed requests of the log, left out: {}", log.failed));
-  if (log.kv_tokens) {
-    std::vector<std::string> own = options.sets;
-    const Scenario budget = load_scenario(path, own);
-    out.notes.push_back(
-        fmt::format("the engine's KV cache: {} tokens; the scenario's own memory gives {} ({:+.2f} %)", *log.kv_tokens,
-                    budget.pool_tokens,
-                    100.0 * (static_cast<double>(budget.pool_tokens) / static_cast<double>(*log.kv_tokens) - 1)));
-  }
-  const auto workload = std::make_shared<Requests>(log.requests);
-  const auto last =
-      std::max_element(log.requests.begin(), log.requests.end(),
-                       [](const RequestRecord& a, const RequestRecord& b) { return a.finished_ns < b.finished_ns; });
-  std::int64_t tokens = 0;
-  for (const RequestRecord& r : log.requests) tokens += r.output_tokens;
-  for (RunConfig& run : s.runs) {
-    run.workload = workload;
-    const validation::Prediction prediction(s, run);
-    const RunResult& r = prediction.result();
-    ManagerValidation v;
-    v.name = run.manager.name;
-    v.state = "engine";
-    v.passes = 1;
-    const double makespan = static_cast<double>(last->finished_ns) / 1e9;
-    v.numbers.push_back(
-        {"requests.completed", static_cast<double>(log.requests.size()), static_cast<double>(r.completed), false});
-    v.numbers.push_back({"makespan_s", makespan, static_cast<double>(r.makespan_ns) / 1e9, false});
-    v.numbers.push_back(
-        {"throughput.output_tokens_per_s", static_cast<double>(tokens) / makespan, r.output_tokens_per_s(), false});
-    compare_gaps(log, r, v);
-    v.latencies = validation::pair_latencies(log.requests, prediction.requests());
-    // A client does not see when its request was first scheduled.
-    std::erase_if(v.latencies, [](const PairedLatency& l) { return l.name == "queue"; });
-    out.counters_equal = false;
-    if (std::abs(v.find("makespan_s")->error()) > std::abs(out.makespan_error))
-      out.makespan_error = v.find("makespan_s")->error();
-    const double throughput = v.find("throughput.output_tokens_per_s")->error();
-    if (std::abs(throughput) > std::abs(out.throughput_error)) out.throughput_error = throughput;
-    out.managers.push_back(std::move(v));
-  }
-  return out;
+EngineLogFit load_engine_log(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) throw InputError({path, 0, 0}, "cannot be read; give an engine's log of requests, one JSON object a line");
+  return fit_engine_log(std::string((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>()), path);
+}
+
+std::string engine_log_yaml(const EngineLogFit& fit, const std::string& path) {
+  const auto error = [](const PartError& e) {
+    return fmt::format("{:.1f} % off, bias {:+.1f} %, p95 {:.1f} %, {} requests", 100 * e.mape, 100 * e.bias,
+                       100 * e.p95, e.points);
+  };
+  const auto time = [](double ns) { return format_duration(std::round(ns * 1e3) / 1e3); };
+  return fmt::format(
+      "# Fitted by `stowage calibrate --engine-log` to {}. Coarse: good for that engine, model and GPU only.\n"
+      "# Time from first to last token: {} (fitted);\n#   {} (held back).\n"
+      "cost: {{source: linear, base: {}, per_prefill_token: {}, per_decode_seq: {}, per_kv_token: {}}}\n",
+      path, error(fit.fitted), error(fit.held_back), time(fit.linear.base_ns), time(fit.linear.per_prefill_token_ns),
+      time(fit.linear.per_decode_seq_ns), time(fit.linear.per_kv_token_ns));
 }
 }  // namespace stowage

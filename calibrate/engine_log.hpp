@@ -1,32 +1,26 @@
 #pragma once
-// A serving engine's own record of a pilot against the simulator: so that users see the error on their machine and
-// their traffic before they trust a plan. Reads
-//   - the result of `vllm bench serve --save-result --save-detailed` (vllm/benchmarks/serve.py): lengths, start times,
-//     time to first token and gaps of each request; also several objects in one file (--append-result);
-//   - the engine's start-up log, for "GPU KV cache size: 227,840 tokens" (vllm/v1/core/kv_cache_utils.py).
-#include <cstdint>
-#include <optional>
+// Coarse step prices from a serving engine's own log of per-request times, for users who cannot run gpu_probe.
 #include <string>
-#include <vector>
+#include <string_view>
 
-#include "calibrate/validate.hpp"
+#include "models/cost/profile.hpp"
 
 namespace stowage {
 
-struct EngineLog {
-  std::vector<std::string> files;
-  std::vector<RequestRecord> requests;             // by start; arrival_ns from the first; first_scheduled_ns unknown
-  std::vector<std::vector<std::int64_t>> gaps_ns;  // of the same requests
-  std::uint64_t failed = 0;                        // left out
-  double duration_s = 0;
-  std::optional<std::int64_t> kv_tokens;
-  std::string model;  // as the client named it
+/// A step takes base + per_prefill_token x P + per_decode_seq x B + per_kv_token x S (docs/cli.md, cost: linear).
+struct EngineLogFit {
+  StepCost::Linear linear;
+  PartError fitted, held_back;  // of a request's time from its first to its last token; every second request each
 };
 
-/// Reads one or more files of either kind. Throws InputError for what is missing or damaged.
-[[nodiscard]] EngineLog read_engine_log(const std::vector<std::string>& paths);
+/// Reads JSON lines, one request each: prompt and output tokens (input_toks and output_toks, prompt_tokens and
+/// completion_tokens, …) and the seconds at which it was scheduled, gave its first and its last token (scheduled_ts,
+/// first_token_ts, last_token_ts). Between first and last token a request takes one step a token; what ran beside it
+/// follows from the other requests' times. Throws InputError with file:line for what cannot be read, and when there
+/// are too few requests.
+[[nodiscard]] EngineLogFit fit_engine_log(std::string_view text, const std::string& path);
+[[nodiscard]] EngineLogFit load_engine_log(const std::string& path);
 
-/// The log's requests as the workload of the scenario at `path`, and, unless `sets` gives a pool, the engine's own
-/// pool. One comparison a manager of the scenario.
-[[nodiscard]] Validation validate_engine(const EngineLog& log, const std::string& path, const ValidateOptions& options);
+/// The `cost:` section of a scenario, with where it comes from and how far it errs.
+[[nodiscard]] std::string engine_log_yaml(const EngineLogFit& fit, const std::string& path);
 }  // namespace stowage

@@ -91,6 +91,26 @@ std::vector<Point> points_of(const ProbeFile& probe, const std::string& loader, 
   return points;
 }
 
+/// What a launch of one or several chunks adds up to, as StepCost::ns has it.
+struct Launch {
+  double fixed = 0, work = 0, alone = 0, slack = 0;
+  [[nodiscard]] double ns(double unfilled) const { return fixed + std::max(alone, work + unfilled * slack); }
+};
+
+/// The share that errs least over all launches; a single chunk does not depend on it.
+double best_unfilled(const std::vector<Launch>& launches, const std::vector<FitPoint>& points) {
+  double best = 0.5, least = -1;
+  for (int percent = 0; percent <= 100; percent += 5) {
+    double error = 0;
+    for (std::size_t i = 0; i < launches.size(); ++i)
+      error += std::abs(launches[i].ns(percent / 100.0) / points[i].measured_ns - 1);
+    if (least >= 0 && error >= least) continue;
+    least = error;
+    best = percent / 100.0;
+  }
+  return best;
+}
+
 std::vector<double> grid_of(double from, double to) {
   std::vector<double> out;
   for (double x = from; x <= to; x *= 2) out.push_back(x);
@@ -130,6 +150,7 @@ void add_blocks(const ProbeFile& probe, Profile& profile, const PrefillPrices& b
 PartFit fit_prefill(const ProbeFile& probe, const LaunchCosts& launch, const StepClock& clock, Profile& profile) {
   PartFit fit;
   std::vector<double> residuals;
+  std::vector<Launch> launches;
   constexpr std::size_t none = static_cast<std::size_t>(-1);
   for (const auto& [loader, block] : {std::pair<std::string, std::int64_t>{"tensor", 0}, {"gather", 16}}) {
     const auto points = points_of(probe, loader, block, launch, clock, profile);
@@ -145,23 +166,32 @@ PartFit fit_prefill(const ProbeFile& probe, const LaunchCosts& launch, const Ste
     for (const double q : prices.new_tokens)
       for (const double kv : prices.kv_tokens) prices.correction.push_back(smooth(points, ratio, q, kv, none));
     for (std::size_t i = 0; i < points.size(); ++i) {
-      // Several chunks in one launch overlap: no less than the longest alone, no less than all work over all SMs.
-      double work = 0, alone = 0, tokens = 0;
+      Launch launched;
+      double tokens = 0;
       std::string label;
       for (const auto& chunk : points[i].chunks) {
         const Point one = counted(chunk, profile);
         const double factor = smooth(points, ratio, one.q(), one.kv(), i);
-        work += (fitted[1] * one.work_tiles + fitted[2] * one.work_items) * factor;
-        alone = std::max(alone, model(one) * factor);
+        const double work = (fitted[1] * one.work_tiles + fitted[2] * one.work_items) * factor;
+        const double alone = model(one) * factor - fitted[0];
+        launched.work += work;
+        launched.alone = std::max(launched.alone, alone);
+        launched.slack = std::max(launched.slack, alone - work);
         tokens += one.q();
         label += fmt::format("{}{}@{}", label.empty() ? "" : ",", chunk.first, chunk.second);
       }
-      fit.points.push_back({loader + " " + label, loader + (points[i].single() ? "" : ", several chunks"), tokens,
-                            points[i].ns, std::max(alone, fitted[0] + work)});
-      residuals.push_back(fit.points.back().residual());
+      launched.fixed = fitted[0];
+      launches.push_back(launched);
+      fit.points.push_back(
+          {loader + " " + label, loader + (points[i].single() ? "" : ", several chunks"), tokens, points[i].ns, 0});
     }
     profile.prefill.push_back(prices);
     if (loader == "tensor") add_blocks(probe, profile, prices);
+  }
+  profile.prefill_unfilled = best_unfilled(launches, fit.points);
+  for (std::size_t i = 0; i < launches.size(); ++i) {
+    fit.points[i].predicted_ns = launches[i].ns(profile.prefill_unfilled);
+    residuals.push_back(fit.points[i].residual());
   }
   fit.error = error_of("prefill", residuals, "prefill attention, contiguous and gathered, left out one at a time");
   return fit;

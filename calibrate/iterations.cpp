@@ -11,6 +11,9 @@
 
 namespace stowage::detail {
 namespace {
+/// Longer eager steps are moved more by the clock between two timings than by the host.
+constexpr std::int64_t eager_rows_max = 128;
+
 std::string keys_of(const ProbeFigure& f) { return f.str().substr(f.name.size()); }
 
 StepShape shape_of(const StepCost& cost, const IterationPoint& p) {
@@ -107,11 +110,16 @@ void fit_host(const ProbeFile& probe, Profile& profile) {
   for (const ProbeFigure* f : probe.find("iteration", "iteration_wall")) {
     const auto it = gpu.find(keys_of(*f));
     if (it == gpu.end()) continue;
-    (f->text("kind") == "decode" ? graph : eager).push_back(std::max(0.0, f->median - it->second) * 1e3);
+    const double host = (f->median - it->second) * 1e3;
+    const std::int64_t rows = f->integer("decodes") + f->integer("chunk_tokens");
+    if (f->text("kind") == "decode")
+      graph.push_back(host);
+    else if (rows <= eager_rows_max)
+      eager.push_back(host);
   }
   if (graph.empty()) missing(probe, "iteration", "iteration_wall");
-  profile.host_graph_ns = median_of(graph);
-  profile.host_eager_ns = eager.empty() ? profile.host_graph_ns : median_of(eager);
+  profile.host_graph_ns = std::max(0.0, median_of(graph));
+  profile.host_eager_ns = std::max(profile.host_graph_ns, median_of(eager));
 }
 
 void predict(const ModelSpec& model, const HardwareSpec& hardware, const Profile& profile,

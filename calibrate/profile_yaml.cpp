@@ -63,8 +63,8 @@ std::string grid(const std::vector<double>& values, std::size_t columns, bool ti
 std::string prefill_yaml(const Profile& p) {
   std::string out = fmt::format(
       "prefill:  # one layer: tiles of query rows against 128-token tiles of context\n"
-      "  query_rows: {}\n  loaders:\n",
-      p.prefill_query_rows);
+      "  query_rows: {}\n  unfilled: {}\n  loaders:\n",
+      p.prefill_query_rows, share(p.prefill_unfilled));
   for (const auto& l : p.prefill) {
     out += fmt::format("    - loader: {}\n      block_tokens: {}\n      fixed: {}\n      tile: {}\n      item: {}\n",
                        l.loader, l.block_tokens, time_text(l.fixed_ns), time_text(l.tile_ns), time_text(l.item_ns));

@@ -1,5 +1,6 @@
 // stowage calibrate PROBE.json… -o profile.yaml
 #include "calibrate/calibrate.hpp"
+#include "calibrate/engine_log.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -49,6 +50,15 @@ std::string error_table(const Profile& profile) {
 Outcome calibrate_command(const Options& options) {
   refuse_existing(options.output, options.force);
   refuse_existing(options.report, options.force);
+  if (!options.engine_log.empty()) {
+    if (!options.inputs.empty() || !options.report.empty())
+      throw InputError({}, "--engine-log stands alone: no probe files and no --report beside it");
+    const std::string yaml = engine_log_yaml(load_engine_log(options.engine_log), options.engine_log);
+    if (!options.output.empty()) write_file(options.output, yaml);
+    return {.text = options.output.empty() ? yaml : fmt::format("written: {}\n", options.output)};
+  }
+  if (!options.report.empty() && options.output.empty())
+    throw InputError({}, "--report goes with -o PROFILE: give a file for the profile too");
   std::vector<ProbeFile> probes;
   for (const auto& path : options.inputs) probes.push_back(load_probe(path));
   const Calibration result = calibrate(probes, {options.hardware, options.command_line, 1});

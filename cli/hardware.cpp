@@ -4,19 +4,31 @@
 
 #include "cli/commands.hpp"
 #include "cli/table.hpp"
+#include "models/cost/profile.hpp"
 #include "models/hardware/hardware.hpp"
 #include "reports/text.hpp"
 
 namespace stowage::cli {
 namespace {
+nlohmann::ordered_json parts_json(const std::optional<Profile>& profile) {
+  auto parts = nlohmann::ordered_json::object();
+  if (!profile) return parts;
+  for (const auto& e : profile->errors)
+    parts[e.part] = {{"mape", e.mape}, {"bias", e.bias}, {"p95", e.p95}, {"points", e.points}, {"how", e.how}};
+  return parts;
+}
+
 nlohmann::ordered_json as_json(const HardwareSpec& gpu) {
+  const auto profile = shipped_profile(gpu.name);
   nlohmann::ordered_json sources = nlohmann::ordered_json::object();
   for (const auto& [key, source] : gpu.sources) sources[key] = source;
   return {{"name", gpu.name},
           {"title", gpu.title},
-          {"calibrated", false},  // a description from spec sheets; profiles are what calibration writes
-          {"date", nullptr},
-          {"parts", nlohmann::ordered_json::object()},
+          {"calibrated", profile.has_value()},
+          {"evidence", profile ? nlohmann::ordered_json(profile_evidence_name(profile->evidence)) : nullptr},
+          {"date", profile ? nlohmann::ordered_json(profile->date) : nullptr},
+          {"source", profile ? nlohmann::ordered_json(profile->source) : nullptr},
+          {"parts", parts_json(profile)},
           {"memory_bytes", gpu.memory.count()},
           {"driver_memory_bytes", gpu.driver_memory.count()},
           {"memory_bytes_per_s", gpu.memory_bytes_per_s},
@@ -39,7 +51,18 @@ std::string giga(double per_s) {
   return per_s > 0 ? fmt::format("{:.4g} GB/s", per_s / 1e9) : std::string("none");
 }
 
+/// What the profile knows, and how well.
+std::string profile_table(const Profile& profile) {
+  std::vector<std::vector<std::string>> rows = {{"part", "points", "MAPE", "bias", "p95", "how it was judged"}};
+  const auto percent = [](double share) { return fmt::format("{:.2f} %", 100 * share); };
+  for (const auto& e : profile.errors)
+    rows.push_back({e.part, fmt::format("{}", e.points), percent(e.mape), fmt::format("{:+.2f} %", 100 * e.bias),
+                    percent(e.p95), e.how});
+  return "\n" + table(rows);
+}
+
 std::string as_text(const HardwareSpec& gpu) {
+  const auto profile = shipped_profile(gpu.name);
   const auto source = [&](std::string value, const std::string& key) {
     const std::string from = gpu.source_of(key);
     return from.empty() ? value : value + "   [" + from + "]";
@@ -47,7 +70,8 @@ std::string as_text(const HardwareSpec& gpu) {
   return facts({
       {"name", gpu.name},
       {"GPU", gpu.title},
-      {"calibrated", "no: numbers of the spec sheet, step times by roofline"},
+      {"calibrated", profile ? "yes: " + profile->summary() + (profile->source.empty() ? "" : "   [" + profile->source + "]")
+                             : "no: numbers of the spec sheet, step times by roofline"},
       {"memory", source(text::bytes(static_cast<double>(gpu.memory.count())), "memory")},
       {"seen by the driver", source(text::bytes(static_cast<double>(gpu.driver_memory.count())), "driver_memory")},
       {"memory bandwidth", source(tera(gpu.memory_bytes_per_s, "B"), "memory_bandwidth")},
@@ -63,7 +87,7 @@ std::string as_text(const HardwareSpec& gpu) {
                                                     text::duration(gpu.vmm.set_access_ns),
                                                     text::duration(gpu.vmm.unmap_ns),
                                                     text::duration(gpu.vmm.release_ns)), "vmm")},
-  });
+  }) + (profile ? profile_table(*profile) : "");
 }
 }  // namespace
 

@@ -27,7 +27,7 @@ struct Options {
   int jobs = 0;                     // 0 = one a core
 
   // Of `calibrate`.
-  std::string report, hardware;
+  std::string report, hardware, engine_log;
   // Of `validate`; `report` too.
   std::string profile, scenario;
   std::vector<std::string> engine_logs;

@@ -8,7 +8,7 @@
 #include <fstream>
 
 #include "base/error.hpp"
-#include "calibrate/engine_log.hpp"
+#include "calibrate/validate_engine.hpp"
 #include "cli/commands.hpp"
 
 namespace stowage::cli {

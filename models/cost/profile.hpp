@@ -111,6 +111,7 @@ struct Profile {
   std::vector<GemmTable> gemm;
   DecodePrices decode;
   std::int64_t prefill_query_rows = 128;
+  double prefill_unfilled = 0.5;  // of what one chunk leaves idle, when several run in a launch (PrefillTiles)
   std::vector<PrefillPrices> prefill;
   std::vector<AllReducePrices> all_reduce;
   std::optional<VmmPrice> vmm_create, vmm_map, vmm_set_access, vmm_unmap;

@@ -98,6 +98,7 @@ PrefillTiles prefill_tiles(const ModelSpec& model, const Profile& p, const Profi
   PrefillTiles out;
   out.tile_tokens = p.prefill_tile_tokens(heads, kv_heads);
   out.fixed_ns = layers * (p.prefill_fixed_ns(target.layout) + std::max(0.0, p.eager_kernel_ns - p.graph_kernel_ns));
+  out.unfilled = p.prefill_unfilled;
   out.knots = 14;  // to 1 Mi tokens
   const std::int64_t rows = (target.max_batched_tokens + out.tile_tokens - 1) / out.tile_tokens;
   out.chunks.assign(static_cast<std::size_t>(rows + 1) * out.knots, {});

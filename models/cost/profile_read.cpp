@@ -285,6 +285,7 @@ class Reader {
     if (!map) return;
     MapReader in(map, problems_);
     p.prefill_query_rows = in.integer("query_rows", 1, 100'000, 128);
+    p.prefill_unfilled = in.number("unfilled", 0, 1, 0.5);
     for (const auto& entry : items(in.node("loaders", true))) {
       MapReader loader(entry, problems_);
       PrefillPrices l;

@@ -75,7 +75,8 @@ double StepCost::ns(const StepShape& shape) const {
     line.lead = 0;
     ns += line.ns(shape.decode_kv_tokens) + table_->mixed_decode_ns;
   }
-  return ns + table_->tiles.fixed_ns + std::max(shape.prefill_attention_ns, shape.prefill_alone_ns);
+  return ns + table_->tiles.fixed_ns +
+         std::max(shape.prefill_alone_ns, shape.prefill_attention_ns + table_->tiles.unfilled * shape.prefill_slack_ns);
 }
 
 double StepCost::least_step_ns() const {

@@ -6,7 +6,8 @@
 //   table:   dense[P + B] + decode attention (B, S), when B > 0  + attention of the prefill chunks
 //
 // Decode attention is the greater of two lines in S, or, measured, a table by B of lines between knots of S. Chunks
-// add up; where a table says how long a chunk takes alone on the GPU, a step takes no less than its longest one.
+// add up; where a table says how long a chunk takes alone, a step takes no less than its longest one, nor than all work
+// and the share of what one leaves idle that others do not fill.
 // With P prefill tokens, B decoding requests and S the sum of their stored KV tokens before the step.
 #include <algorithm>
 #include <bit>
@@ -25,6 +26,7 @@ struct StepShape {
   std::int64_t decode_kv_tokens = 0; // S
   double prefill_attention_ns = 0;   // sum over the step's chunks of PrefillChunk::work_ns, in scheduling order
   double prefill_alone_ns = 0;       // greatest PrefillChunk::alone_ns of them
+  double prefill_slack_ns = 0;       // greatest alone_ns - work_ns of them: what a chunk leaves idle
 };
 
 /// One chunk's attention, all layers: its share of the whole GPU's work, and what it takes when it runs alone. A long
@@ -90,6 +92,7 @@ struct PrefillAttention {
 struct PrefillTiles {
   std::int64_t tile_tokens = 0;  // 0 = PrefillAttention decides
   double fixed_ns = 0;           // once a step with any chunk
+  double unfilled = 0;           // share of a chunk's idle time that further chunks do not fill
   std::size_t knots = 0;
   std::vector<PrefillChunk> chunks;  // row-major [tiles, from 0][knots]
   static constexpr std::int64_t first_knot = 256;
@@ -127,6 +130,7 @@ class StepCost {
     const PrefillChunk c = chunk(q, stored);
     shape.prefill_attention_ns += c.work_ns;
     shape.prefill_alone_ns = std::max(shape.prefill_alone_ns, c.alone_ns);
+    shape.prefill_slack_ns = std::max(shape.prefill_slack_ns, c.alone_ns - c.work_ns);
   }
   [[nodiscard]] PrefillChunk chunk(std::int64_t q, std::int64_t stored) const;
   /// The attention of a chunk that is the only one of its step.
