@@ -49,6 +49,8 @@ double LinkCost::stage_ns(const Stage& stage, Collective kind, double bytes) con
 }
 
 double LinkCost::ns(Collective kind, double bytes) const {
+  if (kind == Collective::all_to_all)  // what goes to other hosts goes over each GPU's own card, nothing is merged
+    return stage_ns(within_, kind, bytes / between_.gpus) + stage_ns(between_, kind, bytes);
   return stage_ns(within_, kind, bytes) + stage_ns(between_, kind, bytes / within_.gpus);
 }
 

@@ -31,8 +31,8 @@ class LinkCost {
   [[nodiscard]] int gpus() const { return gpus_; }
   /// ns for a message of `bytes` a GPU: what is reduced; what each GPU holds after gathering; what each sends away.
   ///   on the wire: all-reduce 2 (n - 1) / n, all-gather and all-to-all (n - 1) / n of it (a ring; pairwise).
-  ///   over h hosts of g GPUs: within the host as above, then the same over h hosts with 1 / g of the bytes on each
-  ///   GPU's own share of the network (NCCL's rails).
+  ///   over h hosts of g GPUs: within the host as above, then over h hosts with 1 / g of the bytes on each GPU's own
+  ///   share of the network (NCCL's rails); all-to-all: 1 / h of the bytes within, (h - 1) / h over the network.
   [[nodiscard]] double ns(Collective kind, double bytes) const;
   /// From a GPU to the next of the group.
   [[nodiscard]] double send_ns(double bytes) const;

@@ -65,6 +65,8 @@ TEST(Collectives, ByHand) {
   // Two hosts: 8 within, then 2 with an eighth of the bytes over 50 GB/s: 2 x 1 / 2 x 125 MB / 37.5 GB/s = 3.33 ms.
   EXPECT_NEAR(sixteen.ns(Collective::all_reduce, 1e9), eight.ns(Collective::all_reduce, 1e9) + 25'000 + 1e9 / 8 / 37.5,
               1);
+  // All-to-all: half of 1 GB stays in the host, 7 / 8 of that over NVLink: 1,296.3 us; half crosses: 13,333.3 us.
+  EXPECT_NEAR(sixteen.ns(Collective::all_to_all, 1e9) / 1e3, 25 + 1296.296 + 25 + 13333.333, 0.01);
   EXPECT_EQ(sixteen.text(), "NVLink, network between hosts");
   EXPECT_EQ(LinkCost(load_hardware("l4"), 2).text(), "PCIe");
   EXPECT_NEAR(two.send_ns(337.5e3), 5'000 + 1'000, 1e-6);  // 337,500 B / 337.5 GB/s
