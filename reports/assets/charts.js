@@ -167,6 +167,8 @@ const stowageCharts = (() => {
             data: seen.map(m => m.x ? {name: m.text, xAxis: x.to(m.at), label: {align: side(x, m.at)}}
                                     : {name: m.text, yAxis: y.to(m.at), label: {position: "insideStartTop"}})};
   }
+  // Two lines at most beside a row; the table has the whole name.
+  const short = name => name.length > 30 ? name.slice(0, 18) + "…" + name.slice(-11) : name;
   // Labels over a line near the frame stay inside.
   function side(x, at) {
     const share = (x.to(at) - x.low) / (x.high - x.low);
@@ -321,7 +323,7 @@ const stowageCharts = (() => {
     option.grid = {left, right: 24, top: 8, bottom: 46};
     option.xAxis = {...x.option, nameGap: 28};
     option.yAxis = {...axis(l), type: "category", inverse: true, data: d.rows.map(r => r.what), splitLine: {show: false}, axisTick: {show: false},
-      axisLabel: {color: l.ink, width: left - 14, overflow: "break", interval: 0, lineHeight: 14}};
+      axisLabel: {color: l.ink, width: left - 14, overflow: "break", interval: 0, lineHeight: 14, formatter: short}};
     const sides = [{k: "low", c: css("--m0")}, {k: "high", c: css("--m1")}];
     option.series = sides.map(({k, c}) => ({
       name: k, type: "custom", data: d.rows.map((r, i) => r[k] === null ? null : [d.base, i, r[k]]).filter(Boolean), encode: {x: [0, 2], y: 1},
@@ -348,7 +350,7 @@ const stowageCharts = (() => {
     option.grid = {left, right: 24, top: 8, bottom: 46};
     option.xAxis = {...x.option, nameGap: 28};
     option.yAxis = {...axis(l), type: "category", inverse: true, data: d.lanes.map(r => r.name), splitLine: {show: false}, axisTick: {show: false},
-      axisLabel: {color: l.ink, width: left - 14, overflow: "break", interval: 0, lineHeight: 14}};
+      axisLabel: {color: l.ink, width: left - 14, overflow: "break", interval: 0, lineHeight: 14, formatter: short}};
     const spans = d.lanes.flatMap((lane, i) => lane.spans.map((s, k) => [s.from, i, s.to, k]));
     option.series = [{type: "custom", data: spans, encode: {x: [0, 2], y: 1}, clip: true, renderItem: (params, api) => {
       const s = d.lanes[api.value(1)].spans[api.value(3)];
