@@ -105,7 +105,9 @@ Prepared prepare(const ReplayOptions& options, const std::string& folder) {
   problems.throw_if_any();
   if (options.layers > 0 && options.layers < p.model_layers) {
     std::filesystem::create_directories(folder);
-    const std::string path = fmt::format("{}/model-{}-layers.yaml", folder, options.layers);
+    // Relative, so that the resolved scenario names it by its place beside measured.json, wherever that is moved.
+    const std::string path =
+        std::filesystem::proximate(fmt::format("{}/model-{}-layers.yaml", folder, options.layers)).string();
     probe::write_file(path, model_yaml(p.scenario.model, options.layers));
     sets.push_back("model=" + path);
     p.scenario = load_scenario(options.scenario, sets, options.seed);

@@ -1,6 +1,8 @@
 // The replay's books without a GPU: what the real managers would do, done by fakes that check every step.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <filesystem>
 #include <map>
 #include <set>
 
@@ -144,6 +146,52 @@ TEST(Replay, SmallCasesHaveOneScheduleWhateverTheManagerAndTheClock) {
       EXPECT_EQ(sequences, first->second);
     }
   }
+}
+
+TEST(Setup, AShrunkModelLiesBesideTheResultAndIsFoundThere) {
+  const auto folder = std::filesystem::temp_directory_path() / ("stowage-replay-test-" + std::to_string(::getpid()));
+  ReplayOptions options;
+  options.scenario = STOWAGE_SOURCE_DIR "/calibrate/validation/smoke.yaml";
+  options.layers = 4;
+  options.managers = {"paged"};
+  const Prepared p = prepare(options, folder.string());
+  EXPECT_EQ(p.shape.layers, 4);
+  EXPECT_EQ(p.scenario.model.layers, 4);
+  EXPECT_EQ(p.scenario.runs.size(), 2U);  // of the kind asked for
+  EXPECT_EQ(p.requests, 12U);
+  const std::string yaml = resolved_yaml(p.scenario, folder.string());
+  EXPECT_NE(yaml.find("model: model-4-layers.yaml\n"), std::string::npos) << yaml;
+  EXPECT_EQ(parse_scenario(yaml, (folder / "measured.json").string()).model.layers, 4);
+  std::filesystem::remove_all(folder);
+}
+
+TEST(Setup, WhatCannotBeRunForRealIsSaid) {
+  const auto why = [](const std::vector<std::string>& sets) {
+    ReplayOptions options;
+    options.scenario = STOWAGE_SOURCE_DIR "/calibrate/validation/smoke.yaml";
+    options.sets = sets;
+    try {
+      static_cast<void>(prepare(options, "unused"));
+    } catch (const std::exception& e) { return std::string(e.what()); }
+    return std::string("no error");
+  };
+  EXPECT_EQ(why({}), "no error");
+  EXPECT_NE(why({"model=opt-13b"}).find("has no real counterpart"), std::string::npos) << why({"model=opt-13b"});
+  EXPECT_NE(why({"cluster.tensor=2"}).find("one replica on one GPU"), std::string::npos);
+  EXPECT_NE(why({"managers=[{kind: vattention, page: 64KiB}]"}).find("granularity"), std::string::npos);
+  EXPECT_NE(why({"managers=[{kind: paged, block_size: 8}]"}).find("no attention kernel"), std::string::npos);
+}
+
+TEST(Setup, APoolThatWasGivenIsNeverCut) {
+  ReplayOptions options;
+  options.scenario = STOWAGE_SOURCE_DIR "/calibrate/validation/smoke.yaml";
+  Prepared p = prepare(options, "unused");
+  std::vector<std::string> notes;
+  EXPECT_THROW(fit_pool(p, Bytes{512 << 20}, notes), InfeasibleError);
+  p.pool_given = false;
+  fit_pool(p, Bytes{512 << 20}, notes);  // 4,096 tokens of 128 KiB
+  EXPECT_EQ(p.scenario.runs.front().kv.pool, Bytes{512 << 20});
+  EXPECT_EQ(notes.size(), 1U);
 }
 
 TEST(BlockPool, FreedBlocksGoToTheEndOfTheQueueTailFirst) {
