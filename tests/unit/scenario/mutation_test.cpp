@@ -51,7 +51,8 @@ std::vector<std::string> seeds() {
   // Most mutations start from a text with every key spelled out, so that values are hit, not comments.
   const std::size_t n = out.size();
   for (const auto& entry : fs::directory_iterator(STOWAGE_SOURCE_DIR "/scenarios"))
-    for (std::size_t i = 0; i < n && entry.is_regular_file(); ++i) out.push_back(resolved_yaml(load_scenario(entry.path().string())));
+    for (std::size_t i = 0; i < n && entry.is_regular_file(); ++i)
+      out.push_back(resolved_yaml(load_scenario(entry.path().string())));
   return out;
 }
 
