@@ -84,7 +84,7 @@ cli::Outcome dispatch(const cli::Options& options) {
 
 int main(int argc, char** argv) {
   cli::install_signal_handlers();
-  // A plan or a sweep is many short runs: what one gives back the next takes, without asking the kernel for zeroed pages.
+  // A plan or a sweep is many short runs: what one gives back the next takes, without asking the kernel for pages.
   mallopt(M_MMAP_THRESHOLD, 1 << 25);
   mallopt(M_TRIM_THRESHOLD, 1 << 28);
   try {

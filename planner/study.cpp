@@ -52,7 +52,8 @@ void read_plan(MapReader& in, PlanSpec& plan, Problems& problems) {
   plan.objective = static_cast<Objective>(in.choice("objective", objective_names, 0));
   const std::size_t before = problems.list().size();
   plan.demand_per_s = optional_key(in, "demand", [&] { return in.rate_per_s("demand"); });
-  if (plan.demand_per_s && !(*plan.demand_per_s > 0) && problems.list().size() == before) in.problem("demand", "'demand' must be more than 0");
+  if (plan.demand_per_s && !(*plan.demand_per_s > 0) && problems.list().size() == before)
+    in.problem("demand", "'demand' must be more than 0");
   plan.window_ns = optional_key(in, "window", [&] { return in.duration_ns("window"); });
   if (plan.window_ns && !(*plan.window_ns >= 1e9)) in.problem("window", "'window' must be at least 1s");
   if (plan.window_ns && plan.demand_per_s)

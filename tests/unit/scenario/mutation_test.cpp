@@ -42,6 +42,7 @@ std::vector<std::string> seeds() {
   std::vector<std::string> out;
   for (const char* folder : {"/scenarios", "/tests/unit/scenario/bad"})
     for (const auto& entry : fs::directory_iterator(std::string(STOWAGE_SOURCE_DIR) + folder)) {
+      if (!entry.is_regular_file()) continue;  // studies and papers
       std::ostringstream text;
       text << std::ifstream(entry.path()).rdbuf();
       out.push_back(text.str());
@@ -50,7 +51,8 @@ std::vector<std::string> seeds() {
   // Most mutations start from a text with every key spelled out, so that values are hit, not comments.
   const std::size_t n = out.size();
   for (const auto& entry : fs::directory_iterator(STOWAGE_SOURCE_DIR "/scenarios"))
-    for (std::size_t i = 0; i < n; ++i) out.push_back(resolved_yaml(load_scenario(entry.path().string())));
+    for (std::size_t i = 0; i < n && entry.is_regular_file(); ++i)
+      out.push_back(resolved_yaml(load_scenario(entry.path().string())));
   return out;
 }
 
