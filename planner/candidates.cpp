@@ -30,8 +30,10 @@ Grounds grounds_of(const Scenario& s) {
   switch (s.cost_used) {
     case CostSource::linear:
       return Grounds::linear;
-    case CostSource::profile:
-      return Grounds::measured;
+    case CostSource::profile: {
+      const bool own = s.profile->evidence == ProfileEvidence::measured && s.profile->name == s.hardware.name;
+      return own && s.profile_gaps.empty() ? Grounds::measured : Grounds::scaled;
+    }
     case CostSource::roofline:
       break;
   }

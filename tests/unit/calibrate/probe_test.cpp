@@ -45,7 +45,8 @@ TEST(Probe, ReadsAFigureAndIgnoresWhatItDoesNotKnow) {
 }
 
 TEST(Probe, RefusesTornFilesWithThePlace) {
-  const std::string whole = with(R"({"name": "map", "keys": {}, "unit": "us", "n": 1, "median": 2, "p5": 2, "p95": 2})");
+  const std::string figure = R"({"name": "map", "keys": {}, "unit": "us", "n": 1, "median": 2, "p5": 2, "p95": 2})";
+  const std::string whole = with(figure);
   EXPECT_EQ(refused(whole.substr(0, whole.size() - 3)).substr(0, 9), "p.json:2:");
   EXPECT_NE(refused(whole.substr(0, whole.size() - 3)).find("torn"), std::string::npos);
   EXPECT_NE(refused("schema: 1").find("p.json:1:1: error: not JSON"), std::string::npos);

@@ -149,16 +149,39 @@ TEST(Scenario, costs) {
   EXPECT_EQ(roofline.runs[0].cost.kind(), StepCost::Kind::table);
   EXPECT_EQ(roofline.runs[0].cost.table().dense_ns.size(), 8193U);
   const auto profile = load(minimal);
-  EXPECT_EQ(profile.cost_used, CostSource::roofline);
-  ASSERT_EQ(profile.notes.size(), 1U);
-  EXPECT_EQ(profile.notes[0],
-            "h100-sxm-80gb has no calibrated profile: steps are priced by its spec sheet (roofline, "
+  EXPECT_EQ(profile.cost_used, CostSource::profile);
+  EXPECT_TRUE(profile.notes.empty());
+  const auto without = load(minimal, {"hardware=l40s"});
+  EXPECT_EQ(without.cost_used, CostSource::roofline);
+  ASSERT_EQ(without.notes.size(), 1U);
+  EXPECT_EQ(without.notes[0],
+            "l40s has no calibrated profile: steps are priced by its spec sheet (roofline, "
             "uncalibrated)");
 }
 
+TEST(Scenario, each_memory_layout_has_kernels_of_its_own) {
+  const auto s = load(minimal, {"managers=[{kind: reserve}, {kind: paged}, {kind: paged, block_size: 16}, "
+                                "{kind: vattention}]"});
+  const auto price = [&](std::size_t i) { return s.runs[i].cost.ns({0, 64, 64 * 2000, 0}); };
+  EXPECT_LT(price(0), price(1));  // block tables cost the kernel a little
+  EXPECT_EQ(price(1), price(2));
+  EXPECT_LT(price(3), price(1));  // contiguous addresses over mapped pages
+}
+
+TEST(Scenario, shapes_that_nobody_measured_are_said_to_be_scaled) {
+  const auto s = load(minimal, {"model=qwen3-8b"});
+  EXPECT_EQ(s.cost_used, CostSource::profile);
+  EXPECT_FALSE(s.profile_gaps.empty());
+  EXPECT_FALSE(s.notes.empty());
+}
+
 TEST(Scenario, vmm_prices_follow_the_page_and_can_be_given) {
-  const auto s = load(minimal, {"managers=[{kind: vattention}, {kind: vattention, page: 64KiB}, {kind: paged}]"});
+  const std::string three = "managers=[{kind: vattention}, {kind: vattention, page: 64KiB}, {kind: paged}]";
+  const auto s = load(minimal, {three, "cost.source=roofline"});
   EXPECT_EQ(s.runs[0].vmm.set_access_ns, 28000);
+  const auto profiled = load(minimal, {three});
+  EXPECT_EQ(profiled.runs[0].vmm.set_access_ns, profiled.profile->vmm_set_access->call_ns);
+  EXPECT_EQ(profiled.runs[1].vmm.map_ns, 8000);  // no stock driver maps 64 KiB: as published
   EXPECT_EQ(s.runs[1].vmm.map_ns, 8000);
   EXPECT_EQ(s.runs[1].vmm.set_access_ns, 0);
   EXPECT_EQ(s.runs[2].vmm.map_ns, 0);
