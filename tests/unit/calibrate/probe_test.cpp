@@ -1,20 +1,12 @@
 // Probe files: what is read, and what is refused.
 #include <gtest/gtest.h>
 
-#include <fstream>
-#include <iterator>
-
 #include "calibrate/calibrate.hpp"
 #include "calibrate/engine_log.hpp"
 
 namespace stowage {
 namespace {
 const std::string measurements = std::string(STOWAGE_SOURCE_DIR) + "/calibrate/measurements/";
-
-std::string file_text(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  return std::string((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-}
 
 std::string refused(std::string_view text) {
   try {
