@@ -99,7 +99,8 @@ void add_candidates(Workbench& bench, std::uint64_t point, const ResolvedPoint& 
   }
   const Scenario& s = *resolved.scenario;
   if (s.cluster.replicas > 1 || !s.cluster.groups.empty())
-    throw InputError({bench.study.file}, "a plan counts the replicas itself; leave out cluster.replicas and cluster.groups");
+    throw InputError({bench.study.file},
+                     "a plan counts the replicas itself; leave out cluster.replicas and cluster.groups");
   for (std::size_t run = 0; run < s.runs.size(); ++run) {
     Candidate c;
     c.point = point;

@@ -75,7 +75,7 @@ TEST(Scenario, pipelines_are_pooled_and_priced) {
   EXPECT_EQ(two.budget.kv_bytes_per_token.count(), 40'960);
   EXPECT_GT(two.pool_tokens, 2 * one.pool_tokens);
   // A long prompt, cut into micro-batches, takes little more than half as long. Decoding does not: each micro-batch
-  // reads all weights of its stage, so that 128 requests take two readings of half the layers; a lone one gains nothing.
+  // reads all weights of its stage, so that 128 requests read half the layers twice; a lone one gains nothing.
   const auto prompt_ns = [](const Scenario& s) {
     const StepCost& cost = s.runs.front().cost;
     StepShape shape{8192, 0, 0};
