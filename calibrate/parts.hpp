@@ -33,8 +33,11 @@ void fit_elementwise(const ProbeFile& probe, Profile& profile);
 [[nodiscard]] PartFit fit_dense(const ProbeFile& probe, const ModelSpec& model, const HardwareSpec& hardware,
                                 const std::vector<GemmTable>& raw, Profile& profile);
 [[nodiscard]] PartFit fit_decode(const ProbeFile& probe, const LaunchCosts& launch, Profile& profile);
+/// `kernels`: loader and block size of those to price; the first is taken where a layout has none of its own.
 [[nodiscard]] PartFit fit_prefill(const ProbeFile& probe, const LaunchCosts& launch, const StepClock& clock,
-                                  Profile& profile);
+                                  Profile& profile,
+                                  const std::vector<std::pair<std::string, std::int64_t>>& kernels = {{"tensor", 0},
+                                                                                                      {"gather", 16}});
 /// Nothing when no probe timed two GPUs.
 [[nodiscard]] std::optional<PartFit> fit_all_reduce(std::span<const ProbeFile> probes, Profile& profile);
 [[nodiscard]] std::optional<PartFit> fit_vmm(std::span<const ProbeFile> probes, Profile& profile);

@@ -29,6 +29,7 @@ nlohmann::ordered_json as_json(const HardwareSpec& gpu) {
           {"date", profile ? nlohmann::ordered_json(profile->date) : nullptr},
           {"source", profile ? nlohmann::ordered_json(profile->source) : nullptr},
           {"parts", parts_json(profile)},
+          {"gaps", profile ? profile->gaps : std::vector<std::string>{}},
           {"memory_bytes", gpu.memory.count()},
           {"driver_memory_bytes", gpu.driver_memory.count()},
           {"memory_bytes_per_s", gpu.memory_bytes_per_s},
@@ -58,7 +59,9 @@ std::string profile_table(const Profile& profile) {
   for (const auto& e : profile.errors)
     rows.push_back({e.part, fmt::format("{}", e.points), percent(e.mape), fmt::format("{:+.2f} %", 100 * e.bias),
                     percent(e.p95), e.how});
-  return "\n" + table(rows);
+  std::string out = "\n" + table(rows);
+  for (const auto& gap : profile.gaps) out += "note: " + gap + "\n";
+  return out;
 }
 
 std::string as_text(const HardwareSpec& gpu) {

@@ -116,6 +116,7 @@ struct Profile {
   std::vector<AllReducePrices> all_reduce;
   std::optional<VmmPrice> vmm_create, vmm_map, vmm_set_access, vmm_unmap;
   std::vector<PartError> errors;
+  std::vector<std::string> gaps;  // what was not measured and how it is priced instead, whatever the model
   /// Draws of a factor a part ("gemm", "decode", …): sampling noise, residuals and the spread between machines.
   struct Draws {
     std::string part;

@@ -117,11 +117,11 @@ class Reader {
     constexpr std::array<std::string_view, 3> evidences = {"measured", "published", "engine-log"};
     p.evidence = static_cast<ProfileEvidence>(in.choice("evidence", evidences));
     p.sms = in.integer("sms", 1, 100'000);
-    read_launch(in.node("launch", true), p);
+    read_launch(in.node("launch"), p);
     read_elementwise(in.node("elementwise", true), p);
     read_chain(in.node("chain"), p);
     read_power(in.node("power"), p);
-    read_host(in.node("host", true), p);
+    read_host(in.node("host"), p);
     for (const auto& entry : items(in.node("gemm", true))) p.gemm.push_back(read_gemm(entry));
     p.decode = read_decode(in.node("decode", true));
     read_prefill(in.node("prefill", true), p);
@@ -129,6 +129,7 @@ class Reader {
     read_vmm(in.node("vmm"), p);
     read_errors(in.node("errors"), p);
     read_draws(in.node("draws"), p);
+    read_gaps(in.node("gaps"), p);
     in.finish();
     return p;
   }
@@ -346,6 +347,14 @@ class Reader {
       p.errors.push_back(std::move(e));
     }
     in.finish();
+  }
+  void read_gaps(const ConfigNode& list, Profile& p) {
+    for (const auto& item : items(list)) {
+      if (item.kind() == ConfigNode::Kind::scalar)
+        p.gaps.emplace_back(item.text());
+      else
+        problems_.add(item.at(), fmt::format("'{}' must be a sentence", item.path()));
+    }
   }
   void read_draws(const ConfigNode& map, Profile& p) {
     if (!map) return;
