@@ -83,10 +83,10 @@ class Beside {
     tokens_.resize(samples);
     prompt_.resize(samples);
     for (const auto& r : log) {
-      for (std::size_t i = index(r.first_s); i < samples && time(i) < r.last_s; ++i) {
-        if (time(i) < r.first_s) continue;
+      for (std::size_t i = index(r.first_s); i < samples && at_s(i) < r.last_s; ++i) {
+        if (at_s(i) < r.first_s) continue;
         batch_[i] += 1;
-        tokens_[i] += r.prompt + r.output * (time(i) - r.first_s) / std::max(1e-9, r.last_s - r.first_s);
+        tokens_[i] += r.prompt + r.output * (at_s(i) - r.first_s) / std::max(1e-9, r.last_s - r.first_s);
       }
       const std::size_t from = index(r.scheduled_s), to = std::max(from, index(r.first_s));
       for (std::size_t i = from; i <= to && i < samples; ++i)
@@ -114,7 +114,7 @@ class Beside {
   [[nodiscard]] std::size_t index(double s) const {
     return std::min(samples - 1, static_cast<std::size_t>(std::max(0.0, (s - start_) / step_)));
   }
-  [[nodiscard]] double time(std::size_t i) const { return start_ + (static_cast<double>(i) + 0.5) * step_; }
+  [[nodiscard]] double at_s(std::size_t i) const { return start_ + (static_cast<double>(i) + 0.5) * step_; }
   double start_ = 0, step_ = 1;
   std::vector<double> batch_, tokens_, prompt_;
 };
@@ -165,12 +165,13 @@ std::string engine_log_yaml(const EngineLogFit& fit, const std::string& path) {
     return fmt::format("{:.1f} % off, bias {:+.1f} %, p95 {:.1f} %, {} requests", 100 * e.mape, 100 * e.bias,
                        100 * e.p95, e.points);
   };
-  const auto time = [](double ns) { return format_duration(std::round(ns * 1e3) / 1e3); };
+  const auto four_digits = [](double ns) { return format_duration(*parse_number(fmt::format("{:.4g}", ns))); };
   return fmt::format(
       "# Fitted by `stowage calibrate --engine-log` to {}. Coarse: good for that engine, model and GPU only.\n"
       "# Time from first to last token: {} (fitted);\n#   {} (held back).\n"
       "cost: {{source: linear, base: {}, per_prefill_token: {}, per_decode_seq: {}, per_kv_token: {}}}\n",
-      path, error(fit.fitted), error(fit.held_back), time(fit.linear.base_ns), time(fit.linear.per_prefill_token_ns),
-      time(fit.linear.per_decode_seq_ns), time(fit.linear.per_kv_token_ns));
+      path, error(fit.fitted), error(fit.held_back), four_digits(fit.linear.base_ns),
+      four_digits(fit.linear.per_prefill_token_ns), four_digits(fit.linear.per_decode_seq_ns),
+      four_digits(fit.linear.per_kv_token_ns));
 }
 }  // namespace stowage

@@ -14,10 +14,13 @@ constexpr double width = 720, height = 230, left = 56, right = 12, top = 10, bot
 constexpr std::array<std::string_view, 8> colours = {"#2f6fde", "#d9653b", "#2c9c69", "#a45bd0",
                                                      "#c7a017", "#3aa6b9", "#d04a7f", "#7a7f87"};
 constexpr std::string_view style =
-    R"(:root{color-scheme:light dark;--ink:#1d2127;--soft:#5d6673;--line:#d9dde3;--page:#fff}
+    R"(:root{color-scheme:light dark;--ink:#1d2127;--soft:#5d6673;--line:#d9dde3;
+--page:#fff}
 @media (prefers-color-scheme:dark){:root{--ink:#e6e9ee;--soft:#9aa4b2;--line:#3a414b;--page:#15181d}}
-body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--page);max-width:60rem;margin:2rem auto;padding:0 1rem}
-table{border-collapse:collapse;margin:.5rem 0 1rem}td,th{padding:.2rem .8rem .2rem 0;text-align:right;border-bottom:1px solid var(--line)}
+body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--page);
+max-width:60rem;margin:2rem auto;padding:0 1rem}
+table{border-collapse:collapse;margin:.5rem 0 1rem}td,th{padding:.2rem .8rem .2rem 0;text-align:right;
+border-bottom:1px solid var(--line)}
 td:first-child,th:first-child,td:last-child,th:last-child{text-align:left}th{color:var(--soft);font-weight:600}
 svg{width:100%;height:auto}svg text{font:11px system-ui,sans-serif;fill:var(--soft)}svg line{stroke:var(--line)}
 .soft{color:var(--soft)}.key{display:inline-block;width:.7em;height:.7em;border-radius:50%;margin:0 .3em 0 .9em})";

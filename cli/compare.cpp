@@ -72,6 +72,12 @@ Result load(const std::string& given) {
                                                      : fmt::format("'{}' cannot be compared; only results of "
                                                                    "'stowage run' can",
                                                                    text::printable(schema)));
+  const auto whole = [](const Json& run) {
+    return run.is_object() && run.contains("name") && run.contains("requests");
+  };
+  if (!out.json.contains("scenario") || !out.json["scenario"].is_object() ||
+      !std::all_of(out.json["runs"].begin(), out.json["runs"].end(), whole))
+    throw InputError({path.string()}, "a damaged result: its scenario or a run's figures are missing");
   return out;
 }
 

@@ -52,6 +52,10 @@ std::string giga(double per_s) {
   return per_s > 0 ? fmt::format("{:.4g} GB/s", per_s / 1e9) : std::string("none");
 }
 
+std::string source_line(const Profile& profile) {
+  return "yes: " + profile.summary() + (profile.source.empty() ? "" : "   [" + profile.source + "]");
+}
+
 /// What the profile knows, and how well.
 std::string profile_table(const Profile& profile) {
   std::vector<std::vector<std::string>> rows = {{"part", "points", "MAPE", "bias", "p95", "how it was judged"}};
@@ -73,7 +77,7 @@ std::string as_text(const HardwareSpec& gpu) {
   return facts({
       {"name", gpu.name},
       {"GPU", gpu.title},
-      {"calibrated", profile ? "yes: " + profile->summary() + (profile->source.empty() ? "" : "   [" + profile->source + "]")
+      {"calibrated", profile ? source_line(*profile)
                              : "no: numbers of the spec sheet, step times by roofline"},
       {"memory", source(text::bytes(static_cast<double>(gpu.memory.count())), "memory")},
       {"seen by the driver", source(text::bytes(static_cast<double>(gpu.driver_memory.count())), "driver_memory")},

@@ -13,6 +13,7 @@
 #include "base/config.hpp"
 #include "base/error.hpp"
 #include "cli/about.hpp"
+#include "cli/setting_lists.hpp"
 
 namespace stowage::cli {
 namespace {
@@ -187,41 +188,20 @@ class Parser {
     add_set(check);
   }
 
-  struct Setting {
-    const char *name, *value, *about;
-  };
   /// Options kept as written; the subcommand reads them.
-  void add_settings(CLI::App* app, std::initializer_list<Setting> list) {
+  void add_settings(CLI::App* app, std::span<const Setting> list) {
     for (const Setting& s : list)
       app->add_option_function<std::string>(
              fmt::format("--{}", s.name), [this, name = s.name](const std::string& v) { options_.settings[name] = v; },
              s.about)->type_name(s.value);
   }
   void add_layout(CLI::App* app) {
-    add_settings(app, {{"tensor", "N", "GPUs that share every layer (default: 1)"},
-                       {"pipeline", "N", "Stages of layers (default: 1)"},
-                       {"expert", "N", "GPUs that whole experts are spread over: tensor x data"},
-                       {"data", "N", "Replicas that share the experts (default: 1)"}});
+    add_settings(app, layout_settings());
   }
 
   void add_fit() {
     auto* fit = app_.add_subcommand("fit", "What fits: memory budget, sequences by manager, waste; no simulation");
-    add_settings(fit, {{"model", "NAME", "Zoo name, YAML file or config.json"},
-                       {"hardware", "NAME", "GPU of the list, or YAML file"},
-                       {"scenario", "FILE", "Take model, hardware, layout, memory and workload of a scenario"},
-                       {"trace", "FILE", "Requests whose lengths count (default: 1,024, 4,096, --max-model-len)"},
-                       {"engine", "NAME", "Memory as this release takes it: vllm-0.15 ... vllm-0.24"},
-                       {"from-vllm-log", "FILE", "The pool as vLLM's own start-up log tells it"},
-                       {"max-model-len", "N", "Longest request (default: 8192)"},
-                       {"max-batch", "N", "Requests at once (default: 256, or the engine's)"},
-                       {"max-batched-tokens", "N", "Tokens of a step (default: 8192, or the engine's)"},
-                       {"utilization", "X", "Share of the GPU's memory (default: 0.9, or the engine's)"},
-                       {"kv-dtype", "TYPE", "bfloat16, float16 or float8 (default: the model's)"},
-                       {"device", "SIZE", "GPU memory as the driver reports it"},
-                       {"weights", "SIZE", "Of one GPU; the engine's own figure instead of ours"},
-                       {"activations", "SIZE", "The same: peak of a forward pass"},
-                       {"overhead", "SIZE", "The same: non-torch memory"},
-                       {"graphs", "SIZE", "The same: set aside for CUDA graphs"}});
+    add_settings(fit, fit_settings());
     add_layout(fit);
     add_format(fit);
   }
@@ -258,10 +238,7 @@ class Parser {
               "The operators of a step with their prices; dot = for Graphviz")
           ->type_name("[FORM]")->expected(0, 1)->default_str("text");
       add_layout(show);
-      add_settings(show, {{"hardware", "NAME", "GPU that prices the graph (default: h100-sxm-80gb)"},
-                          {"decode", "N", "Decoding requests of the step (default: 64)"},
-                          {"prefill", "N", "Prompt tokens of the step (default: 0)"},
-                          {"context", "N", "Tokens stored of each request (default: 1024)"}});
+      add_settings(show, graph_settings());
     }
     add_format(group->add_subcommand("list", "One line each"));
   }

@@ -30,8 +30,10 @@ Grounds grounds_of(const Scenario& s) {
   switch (s.cost_used) {
     case CostSource::linear:
       return Grounds::linear;
-    case CostSource::profile:
-      return Grounds::measured;
+    case CostSource::profile: {
+      const bool own = s.profile->evidence == ProfileEvidence::measured && s.profile->name == s.hardware.name;
+      return own && s.profile_gaps.empty() ? Grounds::measured : Grounds::scaled;
+    }
     case CostSource::roofline:
       break;
   }
@@ -96,6 +98,9 @@ void add_candidates(Workbench& bench, std::uint64_t point, const ResolvedPoint& 
     return;
   }
   const Scenario& s = *resolved.scenario;
+  if (s.cluster.replicas > 1 || !s.cluster.groups.empty())
+    throw InputError({bench.study.file},
+                     "a plan counts the replicas itself; leave out cluster.replicas and cluster.groups");
   for (std::size_t run = 0; run < s.runs.size(); ++run) {
     Candidate c;
     c.point = point;

@@ -23,6 +23,8 @@ std::string firmness_of(const Candidate& c, const Uncertainty& u) {
   if (u.draws == 0) return "not weighed (no draws)";
   const double sure = std::min(u.suffices, u.wins);
   const std::string word = sure >= firm_from ? "firm" : sure >= likely_from ? "likely" : "a coin flip";
+  // Prices stretched to a shape or a GPU that nobody measured carry an error that no draw knows.
+  if (c.grounds == Grounds::scaled) return (word == "firm" ? "likely" : word) + " (scaled prices)";
   return c.grounds == Grounds::linear ? word + " (given your coefficients)" : word;
 }
 

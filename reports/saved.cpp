@@ -222,7 +222,7 @@ ReportInput input_of(const Json& j) {
     out.cards.push_back(std::move(card));
   }
   out.cost_source = j.at("cost_source");
-  out.evidence = static_cast<Evidence>(std::clamp(j.at("evidence").get<int>(), 0, 3));
+  out.evidence = static_cast<Evidence>(std::clamp(j.at("evidence").get<int>(), 0, static_cast<int>(Evidence::linear)));
   if (j.contains("sensitivity")) out.sensitivity = sensitivity(j.at("sensitivity"));
   out.notes = j.at("notes").get<std::vector<std::string>>();
   return out;

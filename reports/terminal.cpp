@@ -262,7 +262,7 @@ std::string to_terminal(const ReportInput& input, const TerminalOptions& options
   page.wrapped(input.title, 1);
   if (!input.ledger.empty())
     page.wrapped("workload: " + input.workload_name + ": " + short_paths(input.ledger), 2, Paint::dim);
-  page.wrapped("cost: " + input.cost_source + " [" + std::string(evidence_name(input.evidence)) + "]", 1, Paint::dim);
+  page.wrapped("cost [" + std::string(evidence_name(input.evidence)) + "]: " + input.cost_source, 1, Paint::dim);
   if (!input.kv_line.empty()) page.wrapped(input.kv_line, 1, Paint::dim);
   page.blank();
   if (!input.runs.empty()) input.runs.size() <= 4 ? side_by_side(page, input) : one_a_line(page, input);

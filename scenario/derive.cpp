@@ -74,26 +74,29 @@ void note_layout(Scenario& s) {
   const ModelSpec& m = s.model;
   const std::int64_t gpus = s.cluster.tensor * s.cluster.pipeline * s.cluster.data;
   if (gpus > 1 && s.cost_used == CostSource::roofline)
-    s.notes.push_back(fmt::format(
-        "collectives are {}", RooflinePrices(s.hardware, s.cluster.layout()).link_source()));
+    s.notes.push_back(fmt::format("collectives are {}", RooflinePrices(s.hardware, s.cluster.layout()).link_source()));
   if (s.cluster.tensor > s.hardware.node_gpus)
     s.notes.push_back(fmt::format("tensor {} spans more than the {} GPUs of one host: collectives cross the network",
                                   s.cluster.tensor, s.hardware.node_gpus));
   if (s.cluster.pipeline > 1 && m.layers % s.cluster.pipeline != 0)
-    s.notes.push_back(fmt::format("{} layers do not divide into {} stages: pool and bytes are counted as if every stage "
-                                  "had the {} layers of the one that decides, and step prices are at most so much high",
-                                  m.layers, s.cluster.pipeline, s.kv.layers));
+    s.notes.push_back(
+        fmt::format("{} layers do not divide into {} stages: pool and bytes are counted as if every stage "
+                    "had the {} layers of the one that decides, and step prices are at most so much high",
+                    m.layers, s.cluster.pipeline, s.kv.layers));
   if (s.cluster.data > 1)
-    s.notes.push_back(fmt::format("each replica is one of {} that share the experts; the others are taken to carry as "
-                                  "many tokens at every step",
-                                  s.cluster.data));
+    s.notes.push_back(
+        fmt::format("each replica is one of {} that share the experts; the others are taken to carry as "
+                    "many tokens at every step",
+                    s.cluster.data));
   if (m.window > 0)
-    s.notes.push_back(fmt::format("managers keep every token of every layer, though {} of {} layers see only {} tokens; "
-                                  "their attention is priced never too low",
-                                  m.window_layers, m.layers, m.window));
+    s.notes.push_back(
+        fmt::format("managers keep every token of every layer, though {} of {} layers see only {} tokens; "
+                    "their attention is priced never too low",
+                    m.window_layers, m.layers, m.window));
   if (m.latent())
-    s.notes.push_back("latent attention keeps one tensor a layer; managers that map pages take it for two of half the "
-                      "width");
+    s.notes.push_back(
+        "latent attention keeps one tensor a layer; managers that map pages take it for two of half the "
+        "width");
   if (m.moe() && s.cost_used == CostSource::roofline)
     s.notes.push_back("tokens are taken to choose experts evenly and independently");
 }
@@ -149,8 +152,7 @@ FleetConfig fleet_of(const Scenario& s, const RunConfig& run, const ManagerSpec&
   FleetConfig fleet{s.cluster.router, s.seed, {}};
   for (std::size_t i = 0; i < s.cluster.groups.size(); ++i) {
     const GroupSpec& g = s.cluster.groups[i];
-    fleet.groups.push_back(
-        {g.name(), g.replicas, g.weight, g.kv, prices[i].steps(manager), prices[i].vmm(manager)});
+    fleet.groups.push_back({g.name(), g.replicas, g.weight, g.kv, prices[i].steps(manager), prices[i].vmm(manager)});
   }
   if (s.cluster.groups.empty() && s.cluster.replicas > 1)
     fleet.groups.push_back({s.hardware.name, s.cluster.replicas, 1, run.kv, run.cost, run.vmm});

@@ -58,7 +58,8 @@ void read_profile(const ConfigNode& node, Scenario& s, Context& context) {
   } else {
     const SourcePos at = node.get("profile").at();
     found = collect(context.problems, at, "'cost.profile': ", [&] {
-      return context.cache.profiles.get(s.cost.profile, [&] { return std::optional(load_profile(s.cost.profile, at)); });
+      return context.cache.profiles.get(s.cost.profile,
+                                        [&] { return std::optional(load_profile(s.cost.profile, at)); });
     });
   }
   if (found && *found) s.profile = std::shared_ptr<const Profile>(found, &**found);
@@ -81,9 +82,10 @@ Prices::Prices(Scenario& s, ScenarioCache& cache) : s_(s), cache_(cache) {
   }
   s.cost_used = CostSource::roofline;
   if (s.cost.source == CostSource::profile && s.profile)
-    s.notes.push_back(fmt::format("the profile of {} has no prices for {}: steps are priced by the spec sheet (roofline, "
-                                  "uncalibrated)",
-                                  s.hardware.name, beyond));
+    s.notes.push_back(
+        fmt::format("the profile of {} has no prices for {}: steps are priced by the spec sheet (roofline, "
+                    "uncalibrated)",
+                    s.hardware.name, beyond));
   else if (s.cost.source == CostSource::profile)
     s.notes.push_back(
         fmt::format("{} has no calibrated profile: steps are priced by its spec sheet (roofline, "
@@ -111,9 +113,9 @@ StepCost Prices::steps(const ManagerSpec& manager) {
     if (profile) return profile_steps(s_, kv, *s_.profile);
     RooflineEfficiency efficiency;
     if (s_.host) efficiency.step_ns = 0;
-    return with_host(compile_roofline(s_.model, s_.hardware, layout, limits.max_batched_tokens, limits.max_model_len,
-                                      efficiency),
-                     host, s_.model.layers);
+    return with_host(
+        compile_roofline(s_.model, s_.hardware, layout, limits.max_batched_tokens, limits.max_model_len, efficiency),
+        host, s_.model.layers);
   });
 }
 

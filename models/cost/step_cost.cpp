@@ -94,7 +94,7 @@ PrefillChunk StepCost::chunk(std::int64_t q, std::int64_t stored) const {
     STOWAGE_ASSERT((n + 1) * tiles.knots <= tiles.chunks.size());
     const auto below = static_cast<std::size_t>(std::bit_width(static_cast<std::uint64_t>(stored) >> 8));
     const std::size_t i = std::min(below, tiles.knots - 2);
-    const double low = static_cast<double>(PrefillTiles::knot(i)), high = static_cast<double>(PrefillTiles::knot(i + 1));
+    const auto low = static_cast<double>(PrefillTiles::knot(i)), high = static_cast<double>(PrefillTiles::knot(i + 1));
     const double f = (static_cast<double>(stored) - low) / (high - low);
     const PrefillChunk& a = tiles.chunks[n * tiles.knots + i];
     const PrefillChunk& b = tiles.chunks[n * tiles.knots + i + 1];

@@ -168,7 +168,7 @@ const stowageCharts = (() => {
                                     : {name: m.text, yAxis: y.to(m.at), label: {position: "insideStartTop"}})};
   }
   // Two lines at most beside a row; the table has the whole name.
-  const short = name => name.length > 30 ? name.slice(0, 18) + "…" + name.slice(-11) : name;
+  const short = most => name => name.length > most ? name.slice(0, most - 12) + "…" + name.slice(-11) : name;
   // Labels over a line near the frame stay inside.
   function side(x, at) {
     const share = (x.to(at) - x.low) / (x.high - x.low);
@@ -323,7 +323,7 @@ const stowageCharts = (() => {
     option.grid = {left, right: 24, top: 8, bottom: 46};
     option.xAxis = {...x.option, nameGap: 28};
     option.yAxis = {...axis(l), type: "category", inverse: true, data: d.rows.map(r => r.what), splitLine: {show: false}, axisTick: {show: false},
-      axisLabel: {color: l.ink, width: left - 14, overflow: "break", interval: 0, lineHeight: 14, formatter: short}};
+      axisLabel: {color: l.ink, width: left - 14, overflow: "break", interval: 0, lineHeight: 14, formatter: short(30)}};
     const sides = [{k: "low", c: css("--m0")}, {k: "high", c: css("--m1")}];
     option.series = sides.map(({k, c}) => ({
       name: k, type: "custom", data: d.rows.map((r, i) => r[k] === null ? null : [d.base, i, r[k]]).filter(Boolean), encode: {x: [0, 2], y: 1},
@@ -350,7 +350,7 @@ const stowageCharts = (() => {
     option.grid = {left, right: 24, top: 8, bottom: 46};
     option.xAxis = {...x.option, nameGap: 28};
     option.yAxis = {...axis(l), type: "category", inverse: true, data: d.lanes.map(r => r.name), splitLine: {show: false}, axisTick: {show: false},
-      axisLabel: {color: l.ink, width: left - 14, overflow: "break", interval: 0, lineHeight: 14, formatter: short}};
+      axisLabel: {color: l.ink, width: left - 14, overflow: "break", interval: 0, lineHeight: 14, formatter: short(narrow ? 17 : 30)}};
     const spans = d.lanes.flatMap((lane, i) => lane.spans.map((s, k) => [s.from, i, s.to, k]));
     option.series = [{type: "custom", data: spans, encode: {x: [0, 2], y: 1}, clip: true, renderItem: (params, api) => {
       const s = d.lanes[api.value(1)].spans[api.value(3)];

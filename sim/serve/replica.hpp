@@ -95,7 +95,8 @@ class Replica {
       }
       catch_up_idle();
       const std::int64_t quiet_until = kv_.quiet_until();
-      if (chunks_.empty() && quiet_until >= table_.iteration() && !step_by_step_ && !traces_iterations()) run_decodes(quiet_until);
+      const bool quiet = chunks_.empty() && quiet_until >= table_.iteration();
+      if (quiet && !step_by_step_ && !traces_iterations()) run_decodes(quiet_until);
       else run_iteration();
       in_flight_ = true;
     }
@@ -112,18 +113,7 @@ class Replica {
   /// A time before which outstanding() stands still and wanted_bytes() does not fall, unless something is delivered;
   /// `step_ns` = no step is shorter. While nobody can be admitted, nobody ends and memory is plenty, the batch stays as
   /// it is, contexts only grow, and so does the price of a step.
-  [[nodiscard]] std::int64_t steady_until(std::int64_t step_ns, bool wanted_too) const {
-    const bool may_admit = !waiting_.empty() || arrivals_.next_ns() != Arrivals::none || partial_ != no_sid;
-    if (may_admit || finish_at_.min_key() < table_.iteration()) return now_;
-    if (finish_at_.empty()) return Arrivals::none;  // idle
-    const std::int64_t left = finish_at_.min_key() - table_.iteration() + 1;
-    const std::int64_t most_held =
-        kv_.rounding_bytes() + kv_.occupancy().held + decoders_ * (left * bpt_ + kv_.unit_bytes());
-    if (most_held <= config_.kv.pool.count())
-      step_ns = std::max(step_ns, static_cast<std::int64_t>(config_.cost.decode_line(decoders_).ns(decode_kv_)));
-    else if (wanted_too) return now_;  // preemption, and pages taken back from running requests, are possible
-    return now_ + left * step_ns;
-  }
+  [[nodiscard]] std::int64_t steady_until(std::int64_t step_ns, bool wanted_too) const;
   [[nodiscard]] std::size_t inbox() const { return arrivals_.pushed(); }
   [[nodiscard]] std::uint64_t completed() const { return metrics_.completed(); }
 

@@ -58,6 +58,21 @@ void Replica<Kv>::decode_stretch(std::int64_t quiet_until) {
 }
 
 template <KvPolicy Kv>
+std::int64_t Replica<Kv>::steady_until(std::int64_t step_ns, bool wanted_too) const {
+  const bool may_admit = !waiting_.empty() || arrivals_.next_ns() != Arrivals::none || partial_ != no_sid;
+  if (may_admit || finish_at_.min_key() < table_.iteration()) return now_;
+  if (finish_at_.empty()) return Arrivals::none;  // idle
+  const std::int64_t left = finish_at_.min_key() - table_.iteration() + 1;
+  const std::int64_t most_held =
+      kv_.rounding_bytes() + kv_.occupancy().held + decoders_ * (left * bpt_ + kv_.unit_bytes());
+  if (most_held <= config_.kv.pool.count())
+    step_ns = std::max(step_ns, static_cast<std::int64_t>(config_.cost.decode_line(decoders_).ns(decode_kv_)));
+  else if (wanted_too)
+    return now_;  // preemption, and pages taken back from running requests, are possible
+  return now_ + left * step_ns;
+}
+
+template <KvPolicy Kv>
 void Replica<Kv>::sample_pool() {
   tracer_->begin_column(now_, blocked_);
   kv_.each_extent([&](const Extent& e) { tracer_->add(e, e.owner == no_sid ? 0 : table_.stored(e.owner) * bpt_); });

@@ -1,2 +1,2 @@
 stowage run inputs/four.yaml -o out >/dev/null
-head -c 300 out/trace.perfetto.json
+head -3 out/trace.perfetto.json

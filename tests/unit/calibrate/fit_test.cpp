@@ -40,9 +40,9 @@ TEST(Monotone, LeavesARisingSequenceAsItIs) {
 }
 
 TEST(Monotone, AWildValueDoesNotDragItsNeighboursAlong) {
-  // 288 among 128, 158, 199, 205: the pool of 288, 158, 199, 205 has its median, weighted by 1 / v, at 199:
-  // 1/158 + 1/199 = 0.01135 is the first sum past half of 1/158 + 1/199 + 1/205 + 1/288 = 0.01970.
-  EXPECT_EQ(monotone(std::vector<double>{128, 288, 158, 199, 205}), (std::vector<double>{128, 199, 199, 199, 199}));
+  // 288 before 158: their pool's median, weighted by 1 / v, is 158, for 1/158 is more than half of 1/158 + 1/288. The
+  // pool lies below 199 then, which stays as it is.
+  EXPECT_EQ(monotone(std::vector<double>{128, 288, 158, 199, 205}), (std::vector<double>{128, 158, 158, 199, 205}));
 }
 
 TEST(Error, MeanBiasAndPercentile) {

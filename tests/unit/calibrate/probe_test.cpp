@@ -1,20 +1,12 @@
 // Probe files: what is read, and what is refused.
 #include <gtest/gtest.h>
 
-#include <fstream>
-#include <iterator>
-
 #include "calibrate/calibrate.hpp"
 #include "calibrate/engine_log.hpp"
 
 namespace stowage {
 namespace {
 const std::string measurements = std::string(STOWAGE_SOURCE_DIR) + "/calibrate/measurements/";
-
-std::string file_text(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  return std::string((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-}
 
 std::string refused(std::string_view text) {
   try {
@@ -45,7 +37,8 @@ TEST(Probe, ReadsAFigureAndIgnoresWhatItDoesNotKnow) {
 }
 
 TEST(Probe, RefusesTornFilesWithThePlace) {
-  const std::string whole = with(R"({"name": "map", "keys": {}, "unit": "us", "n": 1, "median": 2, "p5": 2, "p95": 2})");
+  const std::string figure = R"({"name": "map", "keys": {}, "unit": "us", "n": 1, "median": 2, "p5": 2, "p95": 2})";
+  const std::string whole = with(figure);
   EXPECT_EQ(refused(whole.substr(0, whole.size() - 3)).substr(0, 9), "p.json:2:");
   EXPECT_NE(refused(whole.substr(0, whole.size() - 3)).find("torn"), std::string::npos);
   EXPECT_NE(refused("schema: 1").find("p.json:1:1: error: not JSON"), std::string::npos);
@@ -104,13 +97,13 @@ TEST(Calibrate, RefusesProbesThatDoNotBelongTogether) {
 }
 
 TEST(EngineLog, FindsThePricesOfAMadeUpEngine) {
-  // Requests of 11 tokens, one after the other with no overlap: ten steps of 1 request each. Every step takes
-  // 5 ms + 1 us a stored token on average, so a request with p prompt tokens decodes 10 x (5 ms + (p + 5.5) us).
+  // Requests of 101 tokens, one after the other with no overlap: 100 steps of 1 request each. Every step takes
+  // 5 ms + 1 us a stored token on average, so a request with p prompt tokens decodes 100 x (5 ms + (p + 50.5) us).
   std::string log;
   double now = 0;
   for (int i = 0; i < 60; ++i) {
-    const double prompt = 100 + 400 * (i % 7), took = 10 * (5e-3 + (prompt + 5.5) * 1e-6);
-    log += "{\"input_toks\": " + std::to_string(prompt) + ", \"output_toks\": 11, \"scheduled_ts\": " +
+    const double prompt = 100 + 400 * (i % 7), took = 100 * (5e-3 + (prompt + 50.5) * 1e-6);
+    log += "{\"input_toks\": " + std::to_string(prompt) + ", \"output_toks\": 101, \"scheduled_ts\": " +
            std::to_string(now) + ", \"first_token_ts\": " + std::to_string(now + 0.01) +
            ", \"last_token_ts\": " + std::to_string(now + 0.01 + took) + "}\n";
     now += 0.02 + took;

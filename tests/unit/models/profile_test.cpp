@@ -110,7 +110,8 @@ TEST(Profile, RefusesNonsenseWithItsPlace) {
 
 TEST(Profile, PaddedRows) {
   // vLLM's capture sizes: 1, 2, 4, then multiples of 8 to 256; multiples of 64 above.
-  for (const auto& [tokens, rows] : {std::pair{1, 1}, {2, 2}, {3, 4}, {5, 8}, {9, 16}, {256, 256}, {257, 320}, {321, 384}})
+  constexpr std::pair<int, int> cases[] = {{1, 1}, {2, 2}, {3, 4}, {5, 8}, {9, 16}, {256, 256}, {257, 320}, {321, 384}};
+  for (const auto& [tokens, rows] : cases)
     EXPECT_EQ(padded_rows(tokens), rows) << tokens;
 }
 

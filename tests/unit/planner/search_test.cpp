@@ -90,7 +90,8 @@ TEST(Plan, SameBytesForAnyJobsAndAgain) {
 
 TEST(Plan, RooflineIsNeverFirm) {
   const TempFolder folder;
-  const Plan plan = make_plan(testing::study_of(folder, random_study(4), {"search.draws=3"}), 2, nothing);
+  const Plan plan = make_plan(
+      testing::study_of(folder, random_study(4), {"search.draws=3", "cost={source: roofline}"}), 2, nothing);
   ASSERT_TRUE(plan.decision.feasible);
   EXPECT_EQ(plan.decision.firmness, "unproven (roofline)");
   EXPECT_NE(plan.decision.text.find("unproven"), std::string::npos);

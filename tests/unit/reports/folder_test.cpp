@@ -52,7 +52,8 @@ TEST_F(Folder, WritesEverythingOrNothing) {
     EXPECT_FALSE(fs::exists(root_ / "a/b/report.html")) << "not before commit";
     folder.commit();
   }
-  EXPECT_EQ(names(root_ / "a/b"), (Names{"memory.csv", "report.html", "resolved.yaml", "summary.json"}));
+  EXPECT_EQ(names(root_ / "a/b"), (Names{"memory.csv", "report.html", "report.json", "resolved.yaml", "summary.json",
+                                          "trace.perfetto.json"}));
   EXPECT_EQ(read(root_ / "a/b/resolved.yaml"), "schema: 1\nname: Four requests\n");
   {
     ResultFolder folder(root_ / "c/d/", false);

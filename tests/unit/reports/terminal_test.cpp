@@ -32,7 +32,7 @@ paged-16 serves most: 16 requests/s, 2 times vattention-2MiB (8).
 p99 TTFT is lowest under paged-16 (10 ms) and highest under vattention-2MiB (20 ms).
 
 Four requests
-cost: linear, coefficients of the scenario [linear]
+cost [linear]: linear, coefficients of the scenario
 KV cache 65,536 tokens; maximum concurrency for 8,192 tokens per request: 8.00x
 
                                         paged-16       vattention-2MiB

@@ -71,7 +71,8 @@ TEST(Host, is_added_to_every_step) {
   EXPECT_EQ(cost.ns({0, 5, 9'000, 0}), cost.decode_line(5).ns(9'000));
 
   // A roofline's own 300 us are the host's part: they go when it is given.
-  const auto bare = load({}), given = load({"host={per_step: 300us, per_seq: 3us}"});
+  const std::string roofline = "cost={source: roofline}";
+  const auto bare = load({roofline}), given = load({roofline, "host={per_step: 300us, per_seq: 3us}"});
   const StepShape mixed{400, 5, 9'000, bare.runs[0].cost.chunk_ns(400, 0)};
   StepShape same = mixed;
   same.prefill_attention_ns = given.runs[0].cost.chunk_ns(400, 0);
