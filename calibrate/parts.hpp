@@ -51,6 +51,10 @@ void fit_host(const ProbeFile& probe, Profile& profile);
 void predict(const ModelSpec& model, const HardwareSpec& hardware, const Profile& profile,
              std::span<IterationPoint> points);
 
+/// Factors of a part: the mean of resampled residuals (points are few and noisy) times the spread between machines, a
+/// relative standard deviation.
+[[nodiscard]] Profile::Draws draws_of(const std::string& part, const std::vector<double>& residuals, double spread,
+                                      std::uint64_t seed);
 /// Where a fit had too little.
 [[noreturn]] void missing(const ProbeFile& probe, const std::string& part, const std::string& what);
 }  // namespace stowage::detail

@@ -123,8 +123,8 @@ std::string profile_yaml(const Profile& p) {
         "power:  # prefill attention under the power limit, by rows of the step\n  rows: {}\n  slowdown: {}\n",
         counts(p.slowdown_rows, 9), ratios(p.slowdown, 13));
   if (p.host_graph_ns > 0 || p.host_eager_ns > 0)
-    out +=
-      fmt::format("host: {{graph_step: {}, eager_step: {}}}\n", time_text(p.host_graph_ns), time_text(p.host_eager_ns));
+    out += fmt::format("host: {{graph_step: {}, eager_step: {}}}\n", time_text(p.host_graph_ns),
+                       time_text(p.host_eager_ns));
   if (!p.errors.empty()) {
     out += "errors:  # relative\n";
     for (const auto& e : p.errors)

@@ -16,33 +16,43 @@ namespace stowage::detail {
 namespace {
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 15> dense_columns = {
-    "time_stats.input_layernorm.median",
-    "time_stats.attn_pre_proj.median",
-    "time_stats.attn_rope.median",
-    "time_stats.attn_post_proj.median",
-    "time_stats.mlp_up_proj.median",
-    "time_stats.mlp_act.median",
-    "time_stats.mlp_down_proj.median",
-    "time_stats.add.median",
-    "n_head",
-    "n_kv_head",
-    "n_embd",
-    "n_expanded_embd",
-    "use_gated_mlp",
-    "num_tokens",
-    "num_tensor_parallel_workers"};
-constexpr std::array<std::string_view, 11> attention_columns = {
-    "time_stats.attn_decode.median", "time_stats.attn_prefill.median", "n_embd",     "n_q_head",           "n_kv_head",
-    "block_size",                    "num_tensor_parallel_workers",    "batch_size", "prefill_chunk_size", "kv_cache_size",
-    "is_prefill"};
+constexpr std::string_view dense_mark = "time_stats.mlp_";
+constexpr double cell_max = 1e12;  // larger is no time in ms, size or count
+constexpr std::size_t problems_max = 10;
+
+constexpr std::array<std::string_view, 15> dense_columns = {"time_stats.input_layernorm.median",
+                                                            "time_stats.attn_pre_proj.median",
+                                                            "time_stats.attn_rope.median",
+                                                            "time_stats.attn_post_proj.median",
+                                                            "time_stats.mlp_up_proj.median",
+                                                            "time_stats.mlp_act.median",
+                                                            "time_stats.mlp_down_proj.median",
+                                                            "time_stats.add.median",
+                                                            "n_head",
+                                                            "n_kv_head",
+                                                            "n_embd",
+                                                            "n_expanded_embd",
+                                                            "use_gated_mlp",
+                                                            "num_tokens",
+                                                            "num_tensor_parallel_workers"};
+constexpr std::array<std::string_view, 11> attention_columns = {"time_stats.attn_decode.median",
+                                                                "time_stats.attn_prefill.median",
+                                                                "n_embd",
+                                                                "n_q_head",
+                                                                "n_kv_head",
+                                                                "block_size",
+                                                                "num_tensor_parallel_workers",
+                                                                "batch_size",
+                                                                "prefill_chunk_size",
+                                                                "kv_cache_size",
+                                                                "is_prefill"};
 constexpr std::array<std::string_view, 4> reduce_columns = {"time_stats.all_reduce.median", "num_workers", "size",
                                                             "devices_per_node"};
 
 std::vector<std::string_view> split(std::string_view line) {
   if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
   std::vector<std::string_view> cells;
-  for (std::size_t at = 0;; ) {
+  for (std::size_t at = 0;;) {
     const std::size_t end = line.find(',', at);
     cells.push_back(line.substr(at, end == std::string_view::npos ? end : end - at));
     if (end == std::string_view::npos) return cells;
@@ -55,7 +65,7 @@ std::optional<double> cell_value(std::string_view cell) {
   if (cell == "True") return 1.0;
   if (cell == "False") return 0.0;
   const auto value = parse_number(cell);
-  return value && std::isfinite(*value) && *value >= 0 ? value : std::nullopt;
+  return value && *value >= 0 && *value <= cell_max ? value : std::nullopt;
 }
 
 /// A path's parts below the folder, "__" taken for a separator too.
@@ -97,7 +107,7 @@ VidurTable read_vidur(std::string_view text, const std::string& path, std::span<
   }
   problems.throw_if_any();
   int line = 1;
-  for (std::size_t begin = header_end + 1; begin < text.size() && problems.list().size() < 10;) {
+  for (std::size_t begin = header_end + 1; begin < text.size() && problems.list().size() < problems_max;) {
     const std::size_t end = std::min(text.find('\n', begin), text.size());
     const std::string_view row_text = text.substr(begin, end - begin);
     begin = end + 1;
@@ -105,7 +115,8 @@ VidurTable read_vidur(std::string_view text, const std::string& path, std::span<
     if (row_text.find_first_not_of(" \t\r") == std::string_view::npos) continue;
     const auto cells = split(row_text);
     if (cells.size() != header.size()) {
-      problems.add({path, line, 1}, fmt::format("{} cells, the header has {}: a torn row", cells.size(), header.size()));
+      problems.add({path, line, 1},
+                   fmt::format("{} cells, the header has {}: a torn row", cells.size(), header.size()));
       continue;
     }
     std::vector<double> row;
@@ -113,7 +124,7 @@ VidurTable read_vidur(std::string_view text, const std::string& path, std::span<
       const auto value = cell_value(cells[at[i]]);
       if (!value)
         problems.add({path, line, static_cast<int>(cells[at[i]].data() - row_text.data()) + 1},
-                     fmt::format("{}: '{}' is not a number of at least 0", columns[i], shown(cells[at[i]])));
+                     fmt::format("{}: '{}' is not a number from 0 to 1e12", columns[i], shown(cells[at[i]])));
       row.push_back(value.value_or(0));
     }
     table.rows.push_back(std::move(row));
@@ -122,11 +133,13 @@ VidurTable read_vidur(std::string_view text, const std::string& path, std::span<
   return table;
 }
 
-bool names_gpu(const std::string& folder, std::string_view gpu) {
+bool has_dense_table(const std::string& folder, std::string_view gpu) {
   const auto files = csv_files(folder);
-  return std::any_of(files.begin(), files.end(), [&](const fs::path& f) {
-    const auto parts = parts_of(f.lexically_relative(folder));
-    return has_part(parts, gpu);
+  return std::any_of(files.begin(), files.end(), [&](const fs::path& file) {
+    std::string header;
+    std::ifstream in(file, std::ios::binary);
+    return has_part(parts_of(file.lexically_relative(folder)), gpu) && std::getline(in, header) &&
+           header.find(dense_mark) != std::string::npos;
   });
 }
 
@@ -142,7 +155,7 @@ VidurFiles load_vidur(const std::string& folder, std::string_view gpu) {
     const std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
     const std::string_view header = std::string_view(text).substr(0, text.find('\n'));
     const auto has = [&](std::string_view start) { return header.find(start) != std::string_view::npos; };
-    if (compute && has("time_stats.mlp_"))
+    if (compute && has(dense_mark))
       out.dense.push_back(read_vidur(text, file.string(), dense_columns));
     else if (compute && (has("time_stats.attn_decode.") || has("time_stats.attn_prefill.")))
       out.attention.push_back(read_vidur(text, file.string(), attention_columns));

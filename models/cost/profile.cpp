@@ -247,6 +247,8 @@ Profile Profile::drawn(std::size_t i) const {
     };
     if (d.part == "gemm")
       for (auto& table : p.gemm) scale(table.rows.ns);
+    if (d.part == "elementwise")
+      for (auto* kernel : {&p.norm, &p.rotate, &p.activate, &p.sample}) scale(kernel->ns);
     if (d.part == "decode") scale(p.decode.ns);
     if (d.part == "prefill")
       for (auto& loader : p.prefill) {
