@@ -93,9 +93,9 @@ std::string vmm_yaml(const Profile& p) {
 std::string profile_yaml(const Profile& p) {
   std::string out;
   if (!p.command.empty()) out += fmt::format("# Written by: {}\n", p.command);
-  out +=
-      "# Prices are GPU time of kernels in a CUDA graph; docs/accuracy.md says how they are fitted and how far they "
-      "err.\n";
+  out += fmt::format("# Prices are {}; docs/accuracy.md says how they are fitted and how far they err.\n",
+                     p.evidence == ProfileEvidence::published ? "times of single kernels, as others published them"
+                                                              : "GPU time of kernels in a CUDA graph");
   out += fmt::format("schema: stowage.profile/1\nname: {}\ngpu: {}\nevidence: {}\ndate: {}\n", p.name, quoted(p.gpu),
                      profile_evidence_name(p.evidence), quoted(p.date));
   if (!p.source.empty()) out += fmt::format("source: {}\n", quoted(p.source));

@@ -20,6 +20,7 @@ using Samples = std::map<double, std::vector<double>>;  // bytes -> times, ns
 constexpr double element = 2;  // bytes: all were measured in 16 bits
 constexpr double ms = 1e6;
 constexpr double spread = 0.1;  // of a part, between machines, kernels and dates: taken, the tables hold one machine
+constexpr double scaled_spread = 0.25;  // of attention that another GPU was timed on: taken, as for spec sheets
 constexpr std::size_t plotted_max = 600;
 
 struct Known {
@@ -146,9 +147,19 @@ void fit_reduce(const std::vector<VidurTable>& tables, Calibration& out) {
   out.parts.push_back(std::move(fit));
 }
 
+/// The tables' paths below the folder.
+std::string listed(const std::string& folder, const std::vector<VidurTable>& tables) {
+  std::string out;
+  for (const auto& t : tables) out += ", " + std::filesystem::path(t.path).lexically_relative(folder).generic_string();
+  return out;
+}
+
 void fit_attention(const std::string& folder, const Known& target, const HardwareSpec& gpu,
-                   const detail::VidurFiles& files, Calibration& out) {
-  if (!files.attention.empty()) return detail::fit_vidur_attention(files.attention, out);
+                   const detail::VidurFiles& files, std::uint64_t seed, Calibration& out) {
+  if (!files.attention.empty()) {
+    out.profile.source += listed(folder, files.attention);
+    return detail::fit_vidur_attention(files.attention, out);
+  }
   const Known& other = known.front();
   const detail::VidurFiles others = detail::load_vidur(folder, other.gpu);
   if (others.attention.empty())
@@ -158,20 +169,13 @@ void fit_attention(const std::string& folder, const Known& target, const Hardwar
   Calibration from;
   from.profile.sms = from_gpu.sms;
   detail::fit_vidur_attention(others.attention, from);
-  out.profile.gaps.insert(out.profile.gaps.end(), from.profile.gaps.begin(), from.profile.gaps.end());
+  out.profile.source += listed(folder, others.attention);
   detail::scale_attention(from.profile, from_gpu, gpu, out.profile);
+  for (const auto& gap : from.profile.gaps) out.profile.gaps.push_back(fmt::format("{}: {}", from_gpu.name, gap));
+  for (const char* part : {"decode", "prefill"})
+    out.profile.draws.push_back(detail::draws_of(part, {}, scaled_spread, seed));
 }
 
-std::string source_of(const std::string& folder, const detail::VidurFiles& files) {
-  std::string list;
-  for (const auto* tables : {&files.dense, &files.attention, &files.all_reduce})
-    for (const auto& t : *tables)
-      list += (list.empty() ? "" : ", ") + std::filesystem::path(t.path).lexically_relative(folder).generic_string();
-  return fmt::format(
-      "profiling tables of Vidur (Agrawal et al., MLSys 2024; github.com/microsoft/vidur, MIT licence), "
-      "which carry no date, driver or clocks: {}",
-      list);
-}
 }  // namespace
 
 PriceTable detail::binned_table(const Samples& points, const std::string& series, PartFit& fit) {
@@ -207,7 +211,10 @@ Calibration calibrate_vidur(const std::string& folder, const CalibrateOptions& o
   p.date = "2024";  // of the paper
   p.evidence = ProfileEvidence::published;
   p.command = options.command;
-  p.source = source_of(folder, files);
+  p.source =
+      "profiling tables of Vidur (Agrawal et al., MLSys 2024; github.com/microsoft/vidur, MIT licence), which carry no "
+      "date, driver or clocks" +
+      listed(folder, files.dense) + listed(folder, files.all_reduce);
   p.sms = gpu.sms;
   p.host_graph_ns = p.host_eager_ns = RooflineEfficiency{}.step_ns;
   p.gaps = {
@@ -218,7 +225,7 @@ Calibration calibrate_vidur(const std::string& folder, const CalibrateOptions& o
       "the output head, sampling and writing K and V were not timed: priced by the nearest products and by bytes",
       "calls of the driver's virtual memory were not timed: those of the hardware's description are used"};
   fit_layers(files.dense, out);
-  fit_attention(folder, target, gpu, files, out);
+  fit_attention(folder, target, gpu, files, options.seed, out);
   fit_reduce(files.all_reduce, out);
   for (auto& fit : out.parts) {
     p.errors.push_back(fit.error);

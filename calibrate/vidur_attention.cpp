@@ -56,19 +56,24 @@ std::pair<Shape, Rows> rows_of(const std::vector<VidurTable>& tables) {
                            [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); });
 }
 
-/// Row of a batch on the table's grid. Longer than was measured: as the nearest larger batch grows that reaches so far.
+/// Row of a batch on the table's grid. Longer than was measured: as it grew itself, or as the nearest larger batch
+/// grows that reaches so far, whichever is more, and never faster than the fastest cell measured.
 std::vector<double> on_grid(const std::map<double, PriceTable>& measured, double batch,
                             const std::vector<double>& grid) {
   const PriceTable& own = measured.at(batch);
+  double fastest = 0;  // tokens a ns
+  for (const auto& [other, table] : measured)
+    for (std::size_t i = 0; i < table.x.size(); ++i) fastest = std::max(fastest, table.x[i] / table.ns[i]);
+  const auto as_others = [&](double tokens) {
+    for (auto next = measured.upper_bound(batch); next != measured.end(); ++next)
+      if (next->second.x.back() >= tokens && next->second.x.front() <= own.x.back())
+        return own.ns.back() * next->second.at(tokens) / next->second.at(own.x.back());
+    return 0.0;
+  };
   std::vector<double> out;
   for (const double tokens : grid) {
     double ns = own.at(tokens);
-    if (tokens > own.x.back())
-      for (auto next = measured.upper_bound(batch); next != measured.end(); ++next)
-        if (next->second.x.back() >= tokens && next->second.x.front() <= own.x.back()) {
-          ns = own.ns.back() * next->second.at(tokens) / next->second.at(own.x.back());
-          break;
-        }
+    if (tokens > own.x.back()) ns = std::max({ns, as_others(tokens), tokens / fastest});
     out.push_back(out.empty() ? ns : std::max(ns, out.back()));
   }
   return out;
@@ -171,6 +176,13 @@ void fit_vidur_attention(const std::vector<VidurTable>& tables, Calibration& out
   const auto [shape, rows] = rows_of(tables);
   out.parts.push_back(fit_decode_table(shape, rows, out.profile));
   out.parts.push_back(fit_chunks(shape, rows, out.profile));
+  double stored = 0, context = 0;
+  for (const auto& [batch, row] : rows.decode) stored = std::max(stored, row.rbegin()->first);
+  for (const auto& [chunk, times] : rows.prefill) context = std::max(context, chunk.first + chunk.second);
+  out.profile.gaps.push_back(
+      fmt::format("attention was timed to {:.0f} requests of {:.0f} tokens decoding and prompts "
+                  "of {:.0f}: what is longer is extrapolated",
+                  rows.decode.rbegin()->first, stored, context));
 }
 
 void scale_attention(const Profile& from, const HardwareSpec& from_gpu, const HardwareSpec& to_gpu, Profile& to) {

@@ -60,10 +60,10 @@ Outcome calibrate_command(const Options& options) {
   }
   if (!options.report.empty() && options.output.empty())
     throw InputError({}, "--report goes with -o PROFILE: give a file for the profile too");
+  if (!options.vidur.empty() && !options.inputs.empty())
+    throw InputError({}, "--vidur stands alone: a profile is of probe files or of Vidur's tables");
   std::vector<ProbeFile> probes;
   for (const auto& path : options.inputs) probes.push_back(load_probe(path));
-  if (!options.vidur.empty() && !probes.empty())
-    throw InputError({}, "--vidur stands alone: a profile is of probe files or of Vidur's tables");
   const CalibrateOptions how{options.hardware, options.command_line, 1};
   const Calibration result = options.vidur.empty() ? calibrate(probes, how) : calibrate_vidur(options.vidur, how);
   const std::string yaml = profile_yaml(result.profile);

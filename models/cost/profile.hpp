@@ -24,7 +24,8 @@ namespace stowage {
 enum class ProfileEvidence : std::uint8_t { measured, published, engine_log };
 [[nodiscard]] std::string_view profile_evidence_name(ProfileEvidence evidence);
 
-/// Piecewise-linear and non-decreasing: x ascending, first value held below, last slope continued above.
+/// Piecewise-linear and non-decreasing: x ascending, first value held below, the slope of the last factor of two
+/// continued above.
 struct PriceTable {
   std::vector<double> x, ns;
   [[nodiscard]] double at(double value) const;
