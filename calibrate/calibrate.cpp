@@ -65,21 +65,6 @@ double machine_spread(std::span<const ProbeFile> probes, std::string_view part, 
   return std::abs(mean);
 }
 
-/// Factors a part: the mean of resampled residuals (points are few and noisy) times the spread between machines.
-Profile::Draws draws_of(const std::string& part, const std::vector<double>& residuals, double spread,
-                        std::uint64_t seed) {
-  Profile::Draws d{part, {}};
-  Rng rng(seed, "calibrate." + part);
-  for (std::size_t i = 0; i < draw_count; ++i) {
-    double mean = 0;
-    for (std::size_t j = 0; j < residuals.size(); ++j)
-      mean += residuals[rng.below(residuals.size())] / static_cast<double>(residuals.size());
-    // A prediction too high by r is mended by 1 / (1 + r).
-    d.factor.push_back(std::max(0.05, std::exp(spread * rng.normal()) / (1 + mean)));
-  }
-  return d;
-}
-
 std::vector<double> residuals_of(const PartFit& fit) {
   std::vector<double> out;
   for (const auto& p : fit.points) out.push_back(p.residual());
@@ -106,6 +91,20 @@ PartError iteration_error(const std::string& kind, std::span<const IterationPoin
                                   : "whole iterations predicted from the parts; nothing was fitted to them");
 }
 }  // namespace
+
+Profile::Draws detail::draws_of(const std::string& part, const std::vector<double>& residuals, double spread,
+                                std::uint64_t seed) {
+  Profile::Draws d{part, {}};
+  Rng rng(seed, "calibrate." + part);
+  for (std::size_t i = 0; i < draw_count; ++i) {
+    double mean = 0;
+    for (std::size_t j = 0; j < residuals.size(); ++j)
+      mean += residuals[rng.below(residuals.size())] / static_cast<double>(residuals.size());
+    // A prediction too high by r is mended by 1 / (1 + r).
+    d.factor.push_back(std::max(0.05, std::exp(spread * rng.normal()) / (1 + mean)));
+  }
+  return d;
+}
 
 Calibration calibrate(std::span<const ProbeFile> probes, const CalibrateOptions& options) {
   STOWAGE_ASSERT(!probes.empty());
@@ -158,7 +157,7 @@ Calibration calibrate(std::span<const ProbeFile> probes, const CalibrateOptions&
     const auto it = compared.find(fit.error.part);
     const double spread = it != compared.end() ? machine_spread(probes, it->second.first, it->second.second)
                                                : (p.vmm_set_access ? p.vmm_set_access->spread : 0.0);
-    p.draws.push_back(draws_of(fit.error.part, residuals_of(fit), spread, options.seed));
+    p.draws.push_back(detail::draws_of(fit.error.part, residuals_of(fit), spread, options.seed));
   }
   return out;
 }

@@ -147,12 +147,13 @@ void add_blocks(const ProbeFile& probe, Profile& profile, const PrefillPrices& b
 }
 }  // namespace
 
-PartFit fit_prefill(const ProbeFile& probe, const LaunchCosts& launch, const StepClock& clock, Profile& profile) {
+PartFit fit_prefill(const ProbeFile& probe, const LaunchCosts& launch, const StepClock& clock, Profile& profile,
+                    const std::vector<std::pair<std::string, std::int64_t>>& kernels) {
   PartFit fit;
   std::vector<double> residuals;
   std::vector<Launch> launches;
   constexpr std::size_t none = static_cast<std::size_t>(-1);
-  for (const auto& [loader, block] : {std::pair<std::string, std::int64_t>{"tensor", 0}, {"gather", 16}}) {
+  for (const auto& [loader, block] : kernels) {
     const auto points = points_of(probe, loader, block, launch, clock, profile);
     if (points.size() < 4) missing(probe, "attention", "prefill by " + loader);
     std::vector<Equation> equations;

@@ -33,8 +33,11 @@ void fit_elementwise(const ProbeFile& probe, Profile& profile);
 [[nodiscard]] PartFit fit_dense(const ProbeFile& probe, const ModelSpec& model, const HardwareSpec& hardware,
                                 const std::vector<GemmTable>& raw, Profile& profile);
 [[nodiscard]] PartFit fit_decode(const ProbeFile& probe, const LaunchCosts& launch, Profile& profile);
+/// `kernels`: loader and block size of those to price; the first is taken where a layout has none of its own.
 [[nodiscard]] PartFit fit_prefill(const ProbeFile& probe, const LaunchCosts& launch, const StepClock& clock,
-                                  Profile& profile);
+                                  Profile& profile,
+                                  const std::vector<std::pair<std::string, std::int64_t>>& kernels = {{"tensor", 0},
+                                                                                                      {"gather", 16}});
 /// Nothing when no probe timed two GPUs.
 [[nodiscard]] std::optional<PartFit> fit_all_reduce(std::span<const ProbeFile> probes, Profile& profile);
 [[nodiscard]] std::optional<PartFit> fit_vmm(std::span<const ProbeFile> probes, Profile& profile);
@@ -48,6 +51,10 @@ void fit_host(const ProbeFile& probe, Profile& profile);
 void predict(const ModelSpec& model, const HardwareSpec& hardware, const Profile& profile,
              std::span<IterationPoint> points);
 
+/// Factors of a part: the mean of resampled residuals (points are few and noisy) times the spread between machines, a
+/// relative standard deviation.
+[[nodiscard]] Profile::Draws draws_of(const std::string& part, const std::vector<double>& residuals, double spread,
+                                      std::uint64_t seed);
 /// Where a fit had too little.
 [[noreturn]] void missing(const ProbeFile& probe, const std::string& part, const std::string& what);
 }  // namespace stowage::detail

@@ -93,16 +93,21 @@ std::string vmm_yaml(const Profile& p) {
 std::string profile_yaml(const Profile& p) {
   std::string out;
   if (!p.command.empty()) out += fmt::format("# Written by: {}\n", p.command);
-  out +=
-      "# Prices are GPU time of kernels in a CUDA graph; docs/accuracy.md says how they are fitted and how far they "
-      "err.\n";
+  out += fmt::format("# Prices are {}; docs/accuracy.md says how they are fitted and how far they err.\n",
+                     p.evidence == ProfileEvidence::published ? "times of single kernels, as others published them"
+                                                              : "GPU time of kernels in a CUDA graph");
   out += fmt::format("schema: stowage.profile/1\nname: {}\ngpu: {}\nevidence: {}\ndate: {}\n", p.name, quoted(p.gpu),
                      profile_evidence_name(p.evidence), quoted(p.date));
   if (!p.source.empty()) out += fmt::format("source: {}\n", quoted(p.source));
   if (!p.command.empty()) out += fmt::format("command: {}\n", quoted(p.command));
   out += fmt::format("sms: {}\n", p.sms);
-  out += fmt::format("launch: {{graph_kernel: {}, eager_kernel: {}}}\n", time_text(p.graph_kernel_ns),
-                     time_text(p.eager_kernel_ns));
+  if (p.eager_kernel_ns > 0)
+    out += fmt::format("launch: {{graph_kernel: {}, eager_kernel: {}}}\n", time_text(p.graph_kernel_ns),
+                       time_text(p.eager_kernel_ns));
+  if (!p.gaps.empty()) {
+    out += "gaps:  # not measured\n";
+    for (const auto& gap : p.gaps) out += fmt::format("  - {}\n", quoted(gap));
+  }
   out += "elementwise:  # kernels that only move bytes, by bytes read and written\n";
   for (const auto& [name, kernel] :
        {std::pair{"norm", &p.norm}, {"rotate", &p.rotate}, {"activate", &p.activate}, {"sample", &p.sample}})
@@ -117,8 +122,9 @@ std::string profile_yaml(const Profile& p) {
     out += fmt::format(
         "power:  # prefill attention under the power limit, by rows of the step\n  rows: {}\n  slowdown: {}\n",
         counts(p.slowdown_rows, 9), ratios(p.slowdown, 13));
-  out +=
-      fmt::format("host: {{graph_step: {}, eager_step: {}}}\n", time_text(p.host_graph_ns), time_text(p.host_eager_ns));
+  if (p.host_graph_ns > 0 || p.host_eager_ns > 0)
+    out += fmt::format("host: {{graph_step: {}, eager_step: {}}}\n", time_text(p.host_graph_ns),
+                       time_text(p.host_eager_ns));
   if (!p.errors.empty()) {
     out += "errors:  # relative\n";
     for (const auto& e : p.errors)

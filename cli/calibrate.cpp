@@ -1,6 +1,7 @@
 // stowage calibrate PROBE.json… -o profile.yaml
 #include "calibrate/calibrate.hpp"
 #include "calibrate/engine_log.hpp"
+#include "calibrate/vidur.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -51,17 +52,20 @@ Outcome calibrate_command(const Options& options) {
   refuse_existing(options.output, options.force);
   refuse_existing(options.report, options.force);
   if (!options.engine_log.empty()) {
-    if (!options.inputs.empty() || !options.report.empty())
-      throw InputError({}, "--engine-log stands alone: no probe files and no --report beside it");
+    if (!options.inputs.empty() || !options.report.empty() || !options.vidur.empty())
+      throw InputError({}, "--engine-log stands alone: no probe files, no --vidur and no --report beside it");
     const std::string yaml = engine_log_yaml(load_engine_log(options.engine_log), options.engine_log);
     if (!options.output.empty()) write_file(options.output, yaml);
     return {.text = options.output.empty() ? yaml : fmt::format("written: {}\n", options.output)};
   }
   if (!options.report.empty() && options.output.empty())
     throw InputError({}, "--report goes with -o PROFILE: give a file for the profile too");
+  if (!options.vidur.empty() && !options.inputs.empty())
+    throw InputError({}, "--vidur stands alone: a profile is of probe files or of Vidur's tables");
   std::vector<ProbeFile> probes;
   for (const auto& path : options.inputs) probes.push_back(load_probe(path));
-  const Calibration result = calibrate(probes, {options.hardware, options.command_line, 1});
+  const CalibrateOptions how{options.hardware, options.command_line, 1};
+  const Calibration result = options.vidur.empty() ? calibrate(probes, how) : calibrate_vidur(options.vidur, how);
   const std::string yaml = profile_yaml(result.profile);
   if (options.output.empty()) return {.text = yaml};
   write_file(options.output, yaml);

@@ -124,7 +124,9 @@ std::string cost_source(const Scenario& scenario) {
   }
   const Profile& p = *scenario.profile;
   std::string out = fmt::format("profile {}, {}", p.name, p.summary());
-  if (!scenario.profile_gaps.empty() || p.name != scenario.hardware.name)
+  if (p.evidence == ProfileEvidence::published)
+    out += "; single kernels, by others: the error of whole steps is not known";
+  else if (!scenario.profile_gaps.empty() || p.name != scenario.hardware.name)
     out += "; scaled to what it was not measured on, with an error nobody knows";
   else if (const PartError* e = p.error_of("iteration"))
     out += fmt::format("; whole iterations {:.1f} % off, bias {:+.1f} %", 100 * e->mape, 100 * e->bias);

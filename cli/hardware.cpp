@@ -5,6 +5,7 @@
 #include "cli/commands.hpp"
 #include "cli/table.hpp"
 #include "models/cost/profile.hpp"
+#include "models/cost/vmm.hpp"
 #include "models/hardware/hardware.hpp"
 #include "reports/text.hpp"
 
@@ -18,10 +19,17 @@ nlohmann::ordered_json parts_json(const std::optional<Profile>& profile) {
   return parts;
 }
 
+/// The driver's calls on one page as runs price them: by the profile where it timed them.
+VmmCost calls_of(const HardwareSpec& gpu, const std::optional<Profile>& profile) {
+  const VmmCost own = vmm_cost(gpu, Bytes{2 << 20});
+  return profile ? vmm_cost(*profile, own) : own;
+}
+
 nlohmann::ordered_json as_json(const HardwareSpec& gpu) {
   const auto profile = shipped_profile(gpu.name);
+  const VmmCost calls = calls_of(gpu, profile);
   nlohmann::ordered_json sources = nlohmann::ordered_json::object();
-  for (const auto& [key, source] : gpu.sources) sources[key] = source;
+  for (const auto& [key, source] : gpu.sources) sources[key] = key == "vmm" ? calls.source : source;
   return {{"name", gpu.name},
           {"title", gpu.title},
           {"calibrated", profile.has_value()},
@@ -29,6 +37,7 @@ nlohmann::ordered_json as_json(const HardwareSpec& gpu) {
           {"date", profile ? nlohmann::ordered_json(profile->date) : nullptr},
           {"source", profile ? nlohmann::ordered_json(profile->source) : nullptr},
           {"parts", parts_json(profile)},
+          {"gaps", profile ? profile->gaps : std::vector<std::string>{}},
           {"memory_bytes", gpu.memory.count()},
           {"driver_memory_bytes", gpu.driver_memory.count()},
           {"memory_bytes_per_s", gpu.memory_bytes_per_s},
@@ -40,8 +49,8 @@ nlohmann::ordered_json as_json(const HardwareSpec& gpu) {
           {"pcie_bytes_per_s", gpu.pcie_bytes_per_s},
           {"network_bytes_per_s", gpu.network_bytes_per_s},
           {"node_gpus", gpu.node_gpus},
-          {"vmm_s", {{"create", gpu.vmm.create_ns / 1e9}, {"map", gpu.vmm.map_ns / 1e9},
-                     {"set_access", gpu.vmm.set_access_ns / 1e9}, {"unmap", gpu.vmm.unmap_ns / 1e9},
+          {"vmm_s", {{"create", calls.create_ns / 1e9}, {"map", calls.map_ns / 1e9},
+                     {"set_access", calls.set_access_ns / 1e9}, {"unmap", calls.unmap_ns / 1e9},
                      {"release", gpu.vmm.release_ns / 1e9}}},
           {"sources", sources}};
 }
@@ -52,7 +61,7 @@ std::string giga(double per_s) {
 }
 
 std::string source_line(const Profile& profile) {
-  return "yes: " + profile.summary() + (profile.source.empty() ? "" : "   [" + profile.source + "]");
+  return (profile.evidence == ProfileEvidence::published ? "by others: " : "yes: ") + profile.summary() + (profile.source.empty() ? "" : "   [" + profile.source + "]");
 }
 
 /// What the profile knows, and how well.
@@ -62,7 +71,18 @@ std::string profile_table(const Profile& profile) {
   for (const auto& e : profile.errors)
     rows.push_back({e.part, fmt::format("{}", e.points), percent(e.mape), fmt::format("{:+.2f} %", 100 * e.bias),
                     percent(e.p95), e.how});
-  return "\n" + table(rows);
+  std::string out = "\n" + table(rows);
+  for (const auto& gap : profile.gaps) out += "note: " + gap + "\n";
+  return out;
+}
+
+std::string vmm_line(const HardwareSpec& gpu, const VmmCost& calls) {
+  std::string source = calls.source;
+  const std::string own = gpu.source_of("vmm");
+  if (own != source && !own.empty()) source += "; release: " + own;
+  return fmt::format("create {}, map {}, set-access {}, unmap {}, release {}   [{}]", text::duration(calls.create_ns),
+                     text::duration(calls.map_ns), text::duration(calls.set_access_ns), text::duration(calls.unmap_ns),
+                     text::duration(gpu.vmm.release_ns), source);
 }
 
 std::string as_text(const HardwareSpec& gpu) {
@@ -86,11 +106,7 @@ std::string as_text(const HardwareSpec& gpu) {
       {"PCIe", source(giga(gpu.pcie_bytes_per_s), "pcie")},
       {"network, a GPU", source(giga(gpu.network_bytes_per_s), "network")},
       {"GPUs in a server", fmt::format("{}", gpu.node_gpus)},
-      {"VMM calls, a 2 MiB page", source(fmt::format("create {}, map {}, set-access {}, unmap {}, release {}",
-                                                    text::duration(gpu.vmm.create_ns), text::duration(gpu.vmm.map_ns),
-                                                    text::duration(gpu.vmm.set_access_ns),
-                                                    text::duration(gpu.vmm.unmap_ns),
-                                                    text::duration(gpu.vmm.release_ns)), "vmm")},
+      {"VMM calls, a 2 MiB page", vmm_line(gpu, calls_of(gpu, profile))},
   }) + (profile ? profile_table(*profile) : "");
 }
 }  // namespace

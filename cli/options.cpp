@@ -110,6 +110,8 @@ class Parser {
     calibrate->add_option("--report", options_.report, "HTML page with error tables and plots")->type_name("FILE");
     calibrate->add_option("--engine-log", options_.engine_log, "Fit coarse prices to an engine's request log instead")
         ->type_name("FILE");
+    calibrate->add_option("--vidur", options_.vidur, "Read the profiling tables that Vidur publishes instead")
+        ->type_name("DIR");
     calibrate->add_option("--hardware", options_.hardware, "Zoo name (default: by the GPU's name)")->type_name("NAME");
     calibrate->add_flag("--force", options_.force, "Replace the files");
   }
@@ -322,7 +324,7 @@ class Parser {
     if (options_.command.empty()) throw InputError({}, "no command given; see 'stowage --help'");
     for (const auto& [app, name, at_most] : needed_) {
       if (app != command) continue;
-      if (options_.inputs.empty() && options_.engine_log.empty()) {
+      if (options_.inputs.empty() && options_.engine_log.empty() && options_.vidur.empty()) {
         throw InputError({}, fmt::format("{} is missing; write: {} {}", name, spoken_command(), name));
       }
       if (options_.inputs.size() > at_most) {

@@ -27,7 +27,7 @@ struct Options {
   int jobs = 0;                     // 0 = one a core
 
   // Of `calibrate`.
-  std::string report, hardware, engine_log;
+  std::string report, hardware, engine_log, vidur;
   // Of `validate`; `report` too.
   std::string profile, scenario;
   std::vector<std::string> engine_logs;

@@ -31,6 +31,7 @@ Grounds grounds_of(const Scenario& s) {
     case CostSource::linear:
       return Grounds::linear;
     case CostSource::profile: {
+      if (s.profile->evidence == ProfileEvidence::published) return Grounds::published;
       const bool own = s.profile->evidence == ProfileEvidence::measured && s.profile->name == s.hardware.name;
       return own && s.profile_gaps.empty() ? Grounds::measured : Grounds::scaled;
     }

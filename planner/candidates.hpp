@@ -15,8 +15,9 @@
 namespace stowage {
 
 /// How well a candidate's step prices are known. `linear` ones are the user's own word.
-enum class Grounds : std::uint8_t { measured, scaled, roofline, linear };
-inline constexpr std::array<std::string_view, 4> grounds_names = {"measured", "scaled", "roofline", "linear"};
+enum class Grounds : std::uint8_t { measured, scaled, published, roofline, linear };
+inline constexpr std::array<std::string_view, 5> grounds_names = {"measured", "scaled", "published", "roofline",
+                                                                 "linear"};
 
 /// What became of a candidate.
 enum class Fate : std::uint8_t {

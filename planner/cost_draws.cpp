@@ -43,6 +43,8 @@ std::string draws_text(Grounds grounds) {
       return "spec-sheet efficiencies and fixed costs, each within 25 % (a stated prior: nothing was measured)";
     case Grounds::linear:
       return "your coefficients as given, without an error of their own";
+    case Grounds::published:
+      return "the profile's own draws: 10 % a part (a stated prior: one machine was published, and no whole step)";
     case Grounds::measured:
     case Grounds::scaled:
       break;

@@ -25,6 +25,7 @@ std::string firmness_of(const Candidate& c, const Uncertainty& u) {
   const std::string word = sure >= firm_from ? "firm" : sure >= likely_from ? "likely" : "a coin flip";
   // Prices stretched to a shape or a GPU that nobody measured carry an error that no draw knows.
   if (c.grounds == Grounds::scaled) return (word == "firm" ? "likely" : word) + " (scaled prices)";
+  if (c.grounds == Grounds::published) return (word == "firm" ? "likely" : word) + " (prices published by others)";
   return c.grounds == Grounds::linear ? word + " (given your coefficients)" : word;
 }
 

@@ -20,20 +20,6 @@ KvLayout layout_of(const ManagerSpec& manager) {
   return layout;
 }
 
-VmmCost profiled(const Profile& p, VmmCost cost) {
-  const auto take = [](const std::optional<VmmPrice>& price, double& ns) {
-    if (price) ns = price->call_ns;
-  };
-  if (!p.vmm_map || !p.vmm_set_access) return cost;
-  take(p.vmm_create, cost.create_ns);
-  take(p.vmm_map, cost.map_ns);
-  take(p.vmm_set_access, cost.set_access_ns);
-  take(p.vmm_unmap, cost.unmap_ns);
-  cost.source = p.summary();
-  if (p.vmm_set_access->spread > 0)
-    cost.source += fmt::format("; machines and runs differ by {:.0f} %", 100 * p.vmm_set_access->spread);
-  return cost;
-}
 /// What a profile of dense layers on the GPUs of one host cannot price, or "".
 std::string beyond_profile(const ModelSpec& m, const Layout& layout) {
   if (m.moe()) return "experts";
@@ -124,7 +110,7 @@ VmmCost Prices::vmm(const ManagerSpec& manager) const {
   if (page == manager.params.end()) return {};
   const Bytes bytes{std::get<std::int64_t>(page->second)};
   VmmCost cost = vmm_cost(s_.hardware, bytes);
-  if (s_.cost_used == CostSource::profile && bytes >= stock_page) cost = profiled(*s_.profile, std::move(cost));
+  if (s_.cost_used == CostSource::profile && bytes >= stock_page) cost = vmm_cost(*s_.profile, std::move(cost));
   std::string given;
   const auto override_with = [&](const std::optional<double>& value, double& price, std::string_view name) {
     if (!value) return;

@@ -95,6 +95,12 @@ std::string_view profile_evidence_name(ProfileEvidence evidence) {
 double PriceTable::at(double value) const {
   if (x.size() < 2) return ns.empty() ? 0.0 : ns.front();
   if (value <= x.front()) return ns.front();
+  if (value > x.back()) {
+    // Not the last segment's: where sizes lie close, that is noise, and a flat end would make all beyond it free.
+    const auto half = std::upper_bound(x.begin(), x.end() - 1, x.back() / 2) - x.begin();
+    const auto from = static_cast<std::size_t>(std::max<std::ptrdiff_t>(0, half - 1));
+    return ns.back() + (ns.back() - ns[from]) / (x.back() - x[from]) * (value - x.back());
+  }
   const auto [i, f] = cell(x, value);
   return ns[i] + (ns[i + 1] - ns[i]) * f;
 }
@@ -247,6 +253,8 @@ Profile Profile::drawn(std::size_t i) const {
     };
     if (d.part == "gemm")
       for (auto& table : p.gemm) scale(table.rows.ns);
+    if (d.part == "elementwise")
+      for (auto* kernel : {&p.norm, &p.rotate, &p.activate, &p.sample}) scale(kernel->ns);
     if (d.part == "decode") scale(p.decode.ns);
     if (d.part == "prefill")
       for (auto& loader : p.prefill) {

@@ -24,7 +24,8 @@ namespace stowage {
 enum class ProfileEvidence : std::uint8_t { measured, published, engine_log };
 [[nodiscard]] std::string_view profile_evidence_name(ProfileEvidence evidence);
 
-/// Piecewise-linear and non-decreasing: x ascending, first value held below, last slope continued above.
+/// Piecewise-linear and non-decreasing: x ascending, first value held below, the slope of the last factor of two
+/// continued above.
 struct PriceTable {
   std::vector<double> x, ns;
   [[nodiscard]] double at(double value) const;
@@ -126,6 +127,7 @@ struct Profile {
   std::vector<AllReducePrices> all_reduce;
   std::optional<VmmPrice> vmm_create, vmm_map, vmm_set_access, vmm_unmap;
   std::vector<PartError> errors;
+  std::vector<std::string> gaps;  // what was not measured and how it is priced instead, whatever the model
   /// Draws of a factor a part ("gemm", "decode", …): sampling noise, residuals and the spread between machines.
   struct Draws {
     std::string part;

@@ -156,7 +156,7 @@ StepCost compile_profile(const ModelSpec& model, const HardwareSpec& hardware, c
 }
 
 std::vector<std::string> profile_gaps(const ModelSpec& model, const Profile& profile, int tensor) {
-  std::vector<std::string> gaps;
+  std::vector<std::string> gaps = profile.gaps;
   const std::int64_t t = tensor, q = model.heads / t * model.head_dim;
   const std::int64_t kv = model.kv_heads_per_gpu(tensor) * model.head_dim, mlp = model.intermediate / t;
   const std::int64_t up = (model.mlp == Mlp::gated ? 2 : 1) * mlp;

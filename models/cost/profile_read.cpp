@@ -9,6 +9,7 @@
 #include "base/config.hpp"
 #include "base/embedded.hpp"
 #include "models/cost/profile.hpp"
+#include "models/cost/profile_lists.hpp"
 
 namespace stowage {
 std::span<const EmbeddedFile> embedded_profiles();  // calibrate/profiles/*.yaml, put there by the build
@@ -16,87 +17,9 @@ std::span<const EmbeddedFile> embedded_profiles();  // calibrate/profiles/*.yaml
 namespace {
 constexpr std::int64_t count_max = std::int64_t{1} << 40;
 constexpr double factor_max = 100;
-constexpr std::size_t entries_max = 100'000;  // of one list: more is no profile
 
+using detail::Lists;
 using Values = std::vector<double>;
-
-/// Lists of scalars, checked one by one.
-class Lists {
- public:
-  explicit Lists(Problems& problems) : problems_(problems) {}
-
-  Values durations(const ConfigNode& list) const {
-    return read(list, "a duration; write a number and a unit, as 30us", parse_duration_ns);
-  }
-  Values sizes(const ConfigNode& list) const {
-    return read(list, "a size; write a number and a unit, as 2MiB", [](std::string_view text) -> std::optional<double> {
-      const auto bytes = parse_bytes(text);
-      return bytes ? std::optional(static_cast<double>(bytes->count())) : std::nullopt;
-    });
-  }
-  Values counts(const ConfigNode& list) const {
-    return read(list, "a whole number", [](std::string_view text) -> std::optional<double> {
-      const auto count = parse_integer(text);
-      return count ? std::optional(static_cast<double>(*count)) : std::nullopt;
-    });
-  }
-  Values ratios(const ConfigNode& list) const { return read(list, "a number", parse_number); }
-
-  /// Greater than zero, each greater than the one before.
-  void ascending(const ConfigNode& list, const Values& values, double low = 0) const {
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      if (i == 0 ? values[0] < low : values[i] <= values[i - 1]) {
-        add(list, i,
-            fmt::format("'{}': must ascend{}", list[i].path(), low > 0 ? fmt::format(" from {} up", low) : ""));
-        return;
-      }
-    }
-  }
-  /// A price never falls as its size grows.
-  void never_falling(const ConfigNode& list, const Values& values) const {
-    for (std::size_t i = 1; i < values.size(); ++i) {
-      if (values[i] >= values[i - 1]) continue;
-      add(list, i,
-          fmt::format("'{}': {} is less than the {} before it; a larger size cannot take less time", list[i].path(),
-                      format_duration(values[i]), format_duration(values[i - 1])));
-      return;
-    }
-  }
-  void positive(const ConfigNode& list, const Values& values, double high) const {
-    for (std::size_t i = 0; i < values.size(); ++i)
-      if (!(values[i] > 0 && values[i] <= high))
-        add(list, i, fmt::format("'{}': must be greater than 0 and at most {}", list[i].path(), high));
-  }
-  void same_length(const ConfigNode& list, std::size_t found, std::size_t wanted) const {
-    if (list.kind() == ConfigNode::Kind::list && found != wanted)
-      problems_.add(list.at(), fmt::format("'{}' has {} entries, its grid has {}", list.path(), found, wanted));
-  }
-
- private:
-  template <class Parse>
-  Values read(const ConfigNode& list, std::string_view what, Parse parse) const {
-    Values values;
-    if (!list) return values;  // reported as missing by the map's reader
-    if (list.kind() != ConfigNode::Kind::list || list.size() == 0 || list.size() > entries_max) {
-      problems_.add(list.at(), fmt::format("'{}' must be a list [a, b, …]", list.path()));
-      return values;
-    }
-    for (std::size_t i = 0; i < list.size(); ++i) {
-      const ConfigNode item = list[i];
-      const bool scalar = item.kind() == ConfigNode::Kind::scalar;
-      const std::optional<double> value = scalar ? parse(item.text()) : std::nullopt;
-      if (!value || !std::isfinite(*value) || *value < 0)
-        problems_.add(item.at(), fmt::format("'{}': '{}' is not {} of at least 0", item.path(),
-                                             scalar ? shown(item.text()) : "a list or map", what));
-      values.push_back(value.value_or(0));
-    }
-    return values;
-  }
-  void add(const ConfigNode& list, std::size_t i, std::string message) const {
-    problems_.add(list[i].at(), std::move(message));
-  }
-  Problems& problems_;
-};
 
 class Reader {
  public:
@@ -117,11 +40,12 @@ class Reader {
     constexpr std::array<std::string_view, 3> evidences = {"measured", "published", "engine-log"};
     p.evidence = static_cast<ProfileEvidence>(in.choice("evidence", evidences));
     p.sms = in.integer("sms", 1, 100'000);
-    read_launch(in.node("launch", true), p);
+    const bool whole = p.evidence == ProfileEvidence::measured;  // others' tables may lack it, and say so in `gaps`
+    read_launch(in.node("launch", whole), p);
     read_elementwise(in.node("elementwise", true), p);
     read_chain(in.node("chain"), p);
     read_power(in.node("power"), p);
-    read_host(in.node("host", true), p);
+    read_host(in.node("host", whole), p);
     for (const auto& entry : items(in.node("gemm", true))) p.gemm.push_back(read_gemm(entry));
     p.decode = read_decode(in.node("decode", true));
     read_prefill(in.node("prefill", true), p);
@@ -129,6 +53,7 @@ class Reader {
     read_vmm(in.node("vmm"), p);
     read_errors(in.node("errors"), p);
     read_draws(in.node("draws"), p);
+    read_gaps(in.node("gaps"), p);
     in.finish();
     return p;
   }
@@ -369,6 +294,14 @@ class Reader {
       p.errors.push_back(std::move(e));
     }
     in.finish();
+  }
+  void read_gaps(const ConfigNode& list, Profile& p) {
+    for (const auto& item : items(list)) {
+      if (item.kind() == ConfigNode::Kind::scalar)
+        p.gaps.emplace_back(item.text());
+      else
+        problems_.add(item.at(), fmt::format("'{}' must be a sentence", item.path()));
+    }
   }
   void read_draws(const ConfigNode& map, Profile& p) {
     if (!map) return;

@@ -1,5 +1,7 @@
 #include "models/cost/vmm.hpp"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <string>
 #include <string_view>
@@ -35,6 +37,21 @@ VmmCost vmm_cost(const HardwareSpec& hardware, Bytes page) {
   std::string source(row->source);
   if (page != row->page) source += "; no measurement at this page size";
   return {row->create_ns, row->map_ns, 0.0, row->release_ns, source};
+}
+
+VmmCost vmm_cost(const Profile& p, VmmCost cost) {
+  const auto take = [](const std::optional<VmmPrice>& price, double& ns) {
+    if (price) ns = price->call_ns;
+  };
+  if (!p.vmm_map || !p.vmm_set_access) return cost;
+  take(p.vmm_create, cost.create_ns);
+  take(p.vmm_map, cost.map_ns);
+  take(p.vmm_set_access, cost.set_access_ns);
+  take(p.vmm_unmap, cost.unmap_ns);
+  cost.source = p.summary();
+  if (p.vmm_set_access->spread > 0)
+    cost.source += fmt::format("; machines and runs differ by {:.0f} %", 100 * p.vmm_set_access->spread);
+  return cost;
 }
 
 std::vector<Bytes> vmm_pages() {

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "base/units.hpp"
+#include "models/cost/profile.hpp"
 #include "models/cost/step_cost.hpp"
 #include "models/hardware/hardware.hpp"
 
@@ -13,6 +14,8 @@ namespace stowage {
 /// for every GPU; its map includes access, so set_access is 0. Sizes between the published 64, 128 and 256 KiB take the
 /// next smaller row (below 64 KiB: that row). `source` says which.
 [[nodiscard]] VmmCost vmm_cost(const HardwareSpec& hardware, Bytes page);
+/// `cost` of a page of 2 MiB and more with the calls that the profile timed in place of its own; `source` says so.
+[[nodiscard]] VmmCost vmm_cost(const Profile& profile, VmmCost cost);
 /// The page sizes with a row of their own, ascending: 64, 128, 256 KiB, 2 MiB.
 [[nodiscard]] std::vector<Bytes> vmm_pages();
 }  // namespace stowage
