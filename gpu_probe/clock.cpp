@@ -177,7 +177,7 @@ class Clock {
     for (std::size_t i = 0; i < steps.size(); ++i) {
       Series one;
       one.add(Sample{steps[i].us, steps[i].mhz, false});
-      add("walk", {{"place", static_cast<std::int64_t>(i)}, {"rows", std::int64_t{rows[i]}}}, one,
+      add("walk", {{"place", static_cast<std::int64_t>(i)}, {"rows", std::int64_t{rows[i]}}, {"decodes", std::int64_t{32}}}, one,
           {{"rest_us", steps[i].rest_us}});
     }
   }
@@ -236,7 +236,7 @@ std::optional<std::string> unsupported(const Context& context) {
 void run(Context& context) {
   Clock clock(context);
   const bool quick = context.quick();
-  for (const int rows : quick ? std::vector{1024} : std::vector{128, 256, 384, 512, 768, 1024, 2048}) {
+  for (const int rows : quick ? std::vector{1024} : std::vector{128, 256, 384, 512, 768, 1024, 2048, 4096}) {
     if (context.interrupted()) return;
     clock.ramp(rows, 0.4, 3);
   }

@@ -115,7 +115,7 @@ class Replay {
     cold_ = options_.cold && p.offline;
     out_.warm_up =
         cold_ ? "the cold pass: the whole scenario once, nothing loaded or captured before it"
-              : "prompts of 64, 128, 192, … 2,048, 2,560, … tokens alone, then a decode batch shrinking by eight from "
+              : "prompts of 8, 16, … 256, 320, … 2,048, 2,560, … tokens alone, then a decode batch shrinking by eight from "
                 "max_batch, so that kernels are loaded and graphs captured";
     if (out_.model_layers != out_.layers)
       out_.notes.push_back(fmt::format("{} of the model's {} layers", out_.layers, out_.model_layers));
