@@ -142,6 +142,7 @@ Calibration calibrate(std::span<const ProbeFile> probes, const CalibrateOptions&
   if (auto fit = detail::fit_all_reduce(probes, p)) out.parts.push_back(std::move(*fit));
   if (auto fit = detail::fit_vmm(probes, p)) out.parts.push_back(std::move(*fit));
   detail::fit_host(whole, p);
+  p.canary = chained.canary;  // of the machine whose chain prices whole steps
   detail::predict(model, hardware, p, out.iterations);
 
   for (const auto& fit : out.parts) p.errors.push_back(fit.error);

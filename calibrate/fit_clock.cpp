@@ -120,20 +120,15 @@ std::optional<PartFit> fit_rested(const ProbeFile& probe, Profile& profile) {
   PartFit fit;
   std::vector<double> residuals;
   const Profile::Chain by_rows{rested.rows, rested.ratio};
-  const auto at = [&](const std::vector<double>& values, double batch) {
-    const auto above = static_cast<std::size_t>(
-        std::upper_bound(rested.batch.begin(), rested.batch.end(), batch) - rested.batch.begin());
-    return above == 0 ? values.front() : values[above - 1];
-  };
   PowerCredit credit;
   double now = 0;
   for (const ProbeFigure* f : probe.find("clock", "walk")) {
     const std::int64_t rows = f->integer("rows");
     const auto rest = f->extra.find("rest_us");
     if (!steps.loaded_ns.contains(rows) || rest == f->extra.end()) continue;
-    const double decodes = static_cast<double>(f->integer("decodes", 32));
-    const StepCost cost = cost_of(steps, by_rows.at(static_cast<double>(rows)), rows, at(rested.capacity_ns, decodes),
-                                  at(rested.recharge, decodes));
+    const auto state = rested.at(static_cast<double>(f->integer("decodes")));
+    const StepCost cost =
+        cost_of(steps, by_rows.at(static_cast<double>(rows)), rows, state.capacity_ns, state.recharge);
     now += rest->second * 1e3;
     const double predicted = priced_ns(credit, cost, now);
     now += f->median * 1e3;

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "calibrate/probe_file.hpp"
 #include "traces/file_bytes.hpp"
 
 namespace stowage {
@@ -185,6 +186,7 @@ MeasuredFile load_measured(const std::string& given) {
     file.model_layers = json.at("model_layers").get<std::int64_t>();
     file.scenario = json.at("scenario").get<std::string>();
     file.notes = json.at("notes").get<std::vector<std::string>>();
+    if (const auto points = json.find("canary"); points != json.end()) file.canary = canary_times(*points);
     for (const Json& run : json.at("runs")) {
       MeasuredManager& m = file.managers.emplace_back();
       m.name = run.at("name").get<std::string>();

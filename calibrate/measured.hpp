@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "models/cost/profile.hpp"
 #include "sim/result.hpp"
 
 namespace stowage {
@@ -41,6 +42,7 @@ struct MeasuredFile {
   std::int64_t layers = 0, model_layers = 0;
   std::string scenario;  // YAML
   std::vector<std::string> notes;
+  CanaryTimes canary;
   std::vector<MeasuredManager> managers;
 };
 

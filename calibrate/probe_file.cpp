@@ -10,6 +10,7 @@
 
 #include "base/config.hpp"
 #include "base/error.hpp"
+#include "calibrate/fit.hpp"
 
 namespace stowage {
 namespace {
@@ -221,8 +222,23 @@ ProbeFile parse_probe(std::string_view text, const std::string& path) {
   }
   if (const json* parts = in.object("parts"))
     for (const auto& [name, part] : parts->items()) probe.parts[name] = read_part(name, part, path, problems);
+  if (const auto points = root.find("canary"); points != root.end()) probe.canary = canary_times(*points);
   problems.throw_if_any();
   return probe;
+}
+
+CanaryTimes canary_times(const json& points) {
+  std::vector<double> read, rested, loaded;
+  if (!points.is_array()) return {};
+  for (const json& point : points) {
+    const auto median = point.find("median"), name = point.find("name"), keys = point.find("keys");
+    if (median == point.end() || !median->is_number() || name == point.end()) continue;
+    const double ns = median->get<double>() * 1e3;
+    if (*name == "read") read.push_back(ns);
+    if (*name != "product" || keys == point.end()) continue;
+    (keys->value("state", "") == "rested" ? rested : loaded).push_back(ns);
+  }
+  return {median_of(read), median_of(rested), median_of(loaded)};
 }
 
 ProbeFile load_probe(const std::string& path) {

@@ -3,12 +3,14 @@
 // are ignored, as the format says; what it does know must make sense.
 #include <cstdint>
 #include <map>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
 #include "base/units.hpp"
+#include "models/cost/profile.hpp"
 
 namespace stowage {
 
@@ -43,10 +45,14 @@ struct ProbeFile {
   double clock_max_mhz = 0;
   bool quick = false, interrupted = false, in_use_by_others = false;
   std::map<std::string, ProbePart, std::less<>> parts;
+  CanaryTimes canary;  // medians; older probes have only the read
 
   /// The figures of that name, in file order; empty when the part is absent or was waived.
   [[nodiscard]] std::vector<const ProbeFigure*> find(std::string_view part, std::string_view name) const;
 };
+
+/// Medians of the points of a "canary" list, as probe files and measured runs have it; 0 for what is not there.
+[[nodiscard]] CanaryTimes canary_times(const nlohmann::json& points);
 
 /// Throws InputError with everything that is wrong: not there, torn (with line:column), not a probe file, another
 /// schema, figures that cannot be (negative times, percentiles out of order, a name with the same keys twice).

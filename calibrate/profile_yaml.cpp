@@ -132,6 +132,10 @@ std::string profile_yaml(const Profile& p) {
   if (p.host_graph_ns > 0 || p.host_eager_ns > 0)
     out += fmt::format("host: {{graph_step: {}, eager_step: {}}}\n", time_text(p.host_graph_ns),
                        time_text(p.host_eager_ns));
+  if (p.canary.whole())
+    out += fmt::format(
+        "canary: {{read: {}, product_rested: {}, product_loaded: {}}}  # the same work on every machine of this kind\n",
+        time_text(p.canary.read_ns), time_text(p.canary.rested_ns), time_text(p.canary.loaded_ns));
   if (!p.errors.empty()) {
     out += "errors:  # relative\n";
     for (const auto& e : p.errors)

@@ -104,6 +104,11 @@ void price_iterations(const std::vector<const MeasuredPass*>& passes, const Pred
       }
     }
   }
+  std::map<std::string_view, Errors> anchored;
+  for (const MeasuredPass* pass : passes)
+    for (const PricedIteration& p : prediction.price_anchored(*pass)) anchored[p.regime].add(p);
+  for (const char* name : {"decode", "prefill", "mixed"})
+    if (anchored.contains(name)) out.anchored.push_back(anchored.at(name).sum(name));
   out.all = all.sum("all");
   for (const char* name : {"decode", "prefill", "mixed"})
     if (regimes.contains(name)) out.regimes.push_back(regimes.at(name).sum(name));
@@ -172,6 +177,9 @@ ManagerValidation validate_manager(const MeasuredManager& m, const Prediction& p
   if (passes.empty()) return out;
   price_iterations(passes, prediction, out, total);
   out.floor = floor_of(passes);
+  if (passes.size() > 1)
+    out.latency_floor =
+        validation::pair_latencies(passes[passes.size() - 2]->requests, passes.back()->requests);
   if (out.state == "warm") {
     Errors cold;
     for (const MeasuredPass& p : m.passes)
@@ -219,6 +227,20 @@ std::vector<PricedIteration> validation::Prediction::price(const MeasuredPass& p
   return out;
 }
 
+std::vector<PricedIteration> validation::Prediction::price_anchored(const MeasuredPass& pass) const {
+  std::vector<PricedIteration> out;
+  if (!anchored_) return out;
+  PowerCredit power;
+  for (const MeasuredIteration& i : pass.iterations) {
+    PricedIteration& p = out.emplace_back();
+    p.index = i.record.index;
+    p.regime = regime_of(i.record);
+    p.measured_ns = static_cast<double>(i.record.step_ns);
+    p.predicted_ns = price_with(*anchored_, i, power);
+  }
+  return out;
+}
+
 Validation validate(const MeasuredFile& measured, const ValidateOptions& options) {
   Validation out;
   out.measured_path = measured.path;
@@ -235,6 +257,9 @@ Validation validate(const MeasuredFile& measured, const ValidateOptions& options
   out.notes = measured.notes;
   out.notes.insert(out.notes.end(), s.notes.begin(), s.notes.end());
   if (measured.status != "complete") out.notes.push_back("the measurement is not whole: " + measured.status);
+  if (s.cost_used == CostSource::profile && measured.canary.whole() && s.profile->canary.whole())
+    out.machine = {measured.canary.read_ns / s.profile->canary.read_ns,
+                   measured.canary.loaded_ns / s.profile->canary.loaded_ns};
   Errors total;
   for (const MeasuredManager& m : measured.managers) {
     const auto run =
@@ -242,7 +267,7 @@ Validation validate(const MeasuredFile& measured, const ValidateOptions& options
     if (run == s.runs.end())
       throw InputError({measured.path, 0, 0},
                        fmt::format("'{}' was measured but is not in the file's own scenario", m.name));
-    const Prediction prediction(s, *run);
+    const Prediction prediction(s, *run, measured.canary);
     ManagerValidation v = validate_manager(m, prediction, out.offline, total);
     out.counters_equal = out.counters_equal && v.counters_equal();
     const auto worst = [&](double& so_far, const char* number) {

@@ -7,6 +7,7 @@
 // decision and every memory counter must be equal, not close.
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "calibrate/measured.hpp"
@@ -58,10 +59,14 @@ struct ManagerValidation {
   std::string incomplete;  // why a pass is missing or cut off; empty when all are whole
   IterationError all;
   std::vector<IterationError> regimes, bins;  // by what they compute; by batch and by context
+  /// The same regimes once more, priced by the profile carried to this machine by its canary points. Empty when profile
+  /// or measurement have none.
+  std::vector<IterationError> anchored;
   std::optional<IterationError> cold;
   std::optional<RepeatFloor> floor;
   std::vector<Compared> numbers;  // empty without a complete pass
   std::vector<PairedLatency> latencies;
+  std::vector<PairedLatency> latency_floor;  // the last two passes against each other, as if one predicted the other
   std::optional<std::uint64_t> first_difference;  // iteration from which the schedules or the memory differ
   std::vector<PricedIteration> points;
   [[nodiscard]] const Compared* find(std::string_view wanted) const;
@@ -75,6 +80,8 @@ struct Validation {
   IterationError all;                               // over all managers
   double makespan_error = 0, throughput_error = 0;  // the largest of the managers', with its sign
   bool counters_equal = true;
+  /// How long this machine's canary took over the profile's: reads, and the product under load. Empty: no canary.
+  std::optional<std::pair<double, double>> machine;
   std::vector<std::string> notes;
   std::vector<ManagerValidation> managers;
 };

@@ -207,7 +207,7 @@ Validation validate_engine(const EngineLog& log, const std::string& path, const 
   for (const RequestRecord& r : log.requests) tokens += r.output_tokens;
   for (RunConfig& run : s.runs) {
     run.workload = workload;
-    const validation::Prediction prediction(s, run);
+    const validation::Prediction prediction(s, run, {});
     const RunResult& r = prediction.result();
     ManagerValidation v;
     v.name = run.manager.name;

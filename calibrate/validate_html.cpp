@@ -152,6 +152,10 @@ std::string manager_html(const ManagerValidation& m, bool offline) {
   out += "</p>" + plots(m);
   std::vector<IterationError> rows = {m.all};
   rows.insert(rows.end(), m.regimes.begin(), m.regimes.end());
+  for (IterationError e : m.anchored) {
+    e.name += ", re-anchored on the canary";
+    rows.push_back(std::move(e));
+  }
   rows.insert(rows.end(), m.bins.begin(), m.bins.end());
   if (m.cold) rows.push_back(*m.cold);
   out += fmt::format("<table>{}{}</table>", error_head, error_rows(rows));

@@ -23,10 +23,12 @@ namespace stowage::validation {
 /// Everything the simulator says about one manager's run.
 class Prediction {
  public:
-  Prediction(const Scenario& scenario, const RunConfig& config);
+  Prediction(const Scenario& scenario, const RunConfig& config, const CanaryTimes& machine);
   /// Every iteration of a pass, with a 90 % interval where the profile has draws: the 5th and 95th percentile over them,
   /// widened by how far off the profile says whole iterations of that regime are (p95 of its error).
   [[nodiscard]] std::vector<PricedIteration> price(const MeasuredPass& pass) const;
+  /// The same by the profile carried to the measured machine; without intervals, and empty without a canary.
+  [[nodiscard]] std::vector<PricedIteration> price_anchored(const MeasuredPass& pass) const;
   [[nodiscard]] const RunResult& result() const { return result_; }
   [[nodiscard]] const std::vector<IterationRecord>& iterations() const { return iterations_; }
   [[nodiscard]] const std::vector<RequestRecord>& requests() const { return requests_; }
@@ -36,6 +38,7 @@ class Prediction {
  private:
   const RunConfig& config_;
   std::vector<StepCost> draws_;
+  std::optional<StepCost> anchored_;
   std::map<std::string, double, std::less<>> iteration_p95_;  // of the profile, by regime
   RunResult result_;
   std::vector<IterationRecord> iterations_;

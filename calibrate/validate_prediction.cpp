@@ -60,12 +60,15 @@ double price_with(const StepCost& cost, const MeasuredIteration& i, PowerCredit&
   return ns;
 }
 
-Prediction::Prediction(const Scenario& scenario, const RunConfig& config) : config_(config) {
+Prediction::Prediction(const Scenario& scenario, const RunConfig& config, const CanaryTimes& machine)
+    : config_(config) {
   if (scenario.cost_used == CostSource::profile) {
     const ProfileTarget target{static_cast<int>(scenario.cluster.tensor), config.scheduler.max_batched_tokens,
                                config.scheduler.max_batch, layout_of(config.manager)};
     for (std::size_t i = 0; i < scenario.profile->draw_count(); ++i)
       draws_.push_back(compile_profile(scenario.model, scenario.hardware, scenario.profile->drawn(i), target));
+    if (machine.whole() && scenario.profile->canary.whole())
+      anchored_ = compile_profile(scenario.model, scenario.hardware, scenario.profile->anchored(machine), target);
     for (const char* regime : {"decode", "prefill", "mixed"})
       if (const PartError* e = scenario.profile->error_of(std::string("iteration_") + regime))
         iteration_p95_[regime] = e->p95;

@@ -32,6 +32,7 @@ Json manager_json(const ManagerValidation& m, bool offline) {
   if (!m.incomplete.empty()) out["incomplete"] = m.incomplete;
   out["iterations"] = error_json(m.all);
   out["regimes"] = named(m.regimes);
+  if (!m.anchored.empty()) out["anchored_regimes"] = named(m.anchored);
   out["bins"] = named(m.bins);
   if (m.cold) out["cold"] = error_json(*m.cold);
   if (m.floor)
@@ -45,13 +46,17 @@ Json manager_json(const ManagerValidation& m, bool offline) {
     if (c.exact && offline) numbers[c.name]["equal"] = c.equal();
   }
   out["numbers"] = std::move(numbers);
-  Json latencies = Json::object();
-  for (const PairedLatency& l : m.latencies)
-    latencies[l.name + "_s"] = {{"count", l.count},
-                                {"measured", {{"mean", l.measured_mean_s}, {"p95", l.measured_p95_s}}},
-                                {"predicted", {{"mean", l.predicted_mean_s}, {"p95", l.predicted_p95_s}}},
-                                {"paired", {{"mape", l.paired_mape}, {"p95", l.paired_p95}}}};
-  out["latencies"] = std::move(latencies);
+  const auto latencies = [](const std::vector<PairedLatency>& list, const char* other) {
+    Json rows = Json::object();
+    for (const PairedLatency& l : list)
+      rows[l.name + "_s"] = {{"count", l.count},
+                             {"measured", {{"mean", l.measured_mean_s}, {"p95", l.measured_p95_s}}},
+                             {other, {{"mean", l.predicted_mean_s}, {"p95", l.predicted_p95_s}}},
+                             {"paired", {{"mape", l.paired_mape}, {"p95", l.paired_p95}}}};
+    return rows;
+  };
+  out["latencies"] = latencies(m.latencies, "predicted");
+  if (!m.latency_floor.empty()) out["latency_floor"] = latencies(m.latency_floor, "again");
   return out;
 }
 
@@ -76,6 +81,11 @@ std::string manager_text(const ManagerValidation& m, bool offline) {
   if (m.passes == 0) return out;
   if (m.all.count > 0) out += error_line(m.all, "  ");
   for (const IterationError& e : m.regimes) out += error_line(e, "    ");
+  for (const IterationError& e : m.anchored) {
+    IterationError named = e;
+    named.name += ", re-anchored";
+    out += error_line(named, "    ");
+  }
   if (m.cold) out += error_line(*m.cold, "  ");
   if (m.floor)
     out +=
@@ -103,13 +113,18 @@ std::string manager_text(const ManagerValidation& m, bool offline) {
   if (offline)
     out += m.first_difference ? fmt::format("  schedule and memory DIFFER from iteration {} on\n", *m.first_difference)
                               : "  schedule and memory: equal in every iteration\n";
+  const auto change = [](double from, double to) { return signed_percent(from > 0 ? to / from - 1 : 0); };
+  for (const PairedLatency& l : m.latency_floor)
+    out += fmt::format("  {:<6} repeat to repeat: mean {}, p95 {}; each request {} apart, p95 {}\n", l.name,
+                       change(l.measured_mean_s, l.predicted_mean_s), change(l.measured_p95_s, l.predicted_p95_s),
+                       percent(l.paired_mape), percent(l.paired_p95));
   for (const PairedLatency& l : m.latencies)
     out += fmt::format(
         "  {:<6} mean {:>9.4f} s measured {:>9.4f} predicted ({}), p95 {:>9.4f} and {:>9.4f} ({}); each "
         "request {} apart, p95 {}\n",
         l.name, l.measured_mean_s, l.predicted_mean_s,
-        signed_percent(l.measured_mean_s > 0 ? l.predicted_mean_s / l.measured_mean_s - 1 : 0), l.measured_p95_s,
-        l.predicted_p95_s, signed_percent(l.measured_p95_s > 0 ? l.predicted_p95_s / l.measured_p95_s - 1 : 0),
+        change(l.measured_mean_s, l.predicted_mean_s), l.measured_p95_s, l.predicted_p95_s,
+        change(l.measured_p95_s, l.predicted_p95_s),
         percent(l.paired_mape), percent(l.paired_p95));
   return out;
 }
@@ -119,6 +134,9 @@ std::string validation_text(const Validation& v) {
   std::string out = fmt::format("{}\nmeasured on {}, driver {}, {}\npredicted by {}\n", v.scenario_name, v.gpu,
                                 v.driver, v.date, v.cost);
   for (const std::string& note : v.notes) out += "note: " + note + "\n";
+  if (v.machine)
+    out += fmt::format("this machine's canary over the profile's: reads {}, products under load {}\n",
+                       signed_percent(v.machine->first - 1), signed_percent(v.machine->second - 1));
   if (v.all.count > 0) out += error_line(v.all, "");
   out += fmt::format("makespan {}, output tokens/s {} (the worst manager's); counters {}\n",
                      signed_percent(v.makespan_error), signed_percent(v.throughput_error),

@@ -4,13 +4,14 @@
 // than one among many (H100: gpu_probe clock, docs/accuracy.md). Prices of a StepCost are those at the slowed clock;
 // this keeps what is left of the full-clock time, one number a replica, touched by steps with prompt tokens only.
 //
-//   credit = min(capacity(B), credit + recharge(B) x time since the last such step ended)
-//   full   = compute x ratio            with compute = the step's price less the attention of its decoding requests
-//   used   = min(full, credit)
+//   memory = the attention of the step's decoding requests, which no clock shortens and the chip rests in
+//   credit = min(credit + recharge(B) x (time since the last such step ended + memory), capacity(B))
+//   used   = min((price - memory) x ratio, credit)
 //   step   = price - used x (1 / ratio - 1);   credit -= used
 #include <algorithm>
 #include <cstdint>
 
+#include "base/error.hpp"
 #include "models/cost/step_cost.hpp"
 
 namespace stowage {
@@ -23,10 +24,12 @@ class PowerCredit {
     if (shape.prefill_tokens == 0 || !cost.has_boost()) return round_ns(price);
     const Boost& boost = cost.table().boost;
     const auto b = static_cast<std::size_t>(shape.decode_seqs);
+    STOWAGE_ASSERT(b < boost.capacity_ns.size());
     const double ratio = boost.ratio[static_cast<std::size_t>(shape.prefill_tokens + shape.decode_seqs)];
-    if (!rested_) credit_ns_ += boost.recharge[b] * static_cast<double>(start_ns - ended_ns_);
+    const double memory = cost.memory_ns(shape);
+    credit_ns_ += boost.recharge[b] * (static_cast<double>(start_ns - ended_ns_) + memory);
     credit_ns_ = rested_ ? boost.capacity_ns[b] : std::min(credit_ns_, boost.capacity_ns[b]);
-    const double used = std::min((price - cost.memory_ns(shape)) * ratio, credit_ns_);
+    const double used = std::min((price - memory) * ratio, credit_ns_);
     credit_ns_ -= used;
     const std::int64_t step = round_ns(price - used * (1.0 / ratio - 1.0));
     ended(start_ns + step);

@@ -139,6 +139,10 @@ double Profile::gemm_ns(std::int64_t m, std::int64_t n, std::int64_t k) const {
   return roof_ns(rows, static_cast<double>(n), static_cast<double>(k)) * weights / utilisation;
 }
 
+Profile::Rested::State Profile::Rested::at(double decodes) const {
+  return {held(batch, capacity_ns, decodes), held(batch, recharge, decodes)};
+}
+
 double Profile::Chain::at(double step_rows) const {
   if (ratio.size() < 2) return ratio.empty() ? 1.0 : ratio.front();
   const auto [i, f] = log_cell(rows, step_rows);

@@ -91,6 +91,12 @@ struct KvLayout {
   bool operator==(const KvLayout&) const = default;
 };
 
+/// The same work on every machine (gpu_probe/canary.hpp): how machines of one kind differ. 0 = not measured.
+struct CanaryTimes {
+  double read_ns = 0, rested_ns = 0, loaded_ns = 0;  // 1 GiB read; a product on a rested chip, and back to back
+  [[nodiscard]] bool whole() const { return read_ns > 0 && rested_ns > 0 && loaded_ns > 0; }
+};
+
 struct Profile {
   std::string name;     // "h100-sxm-80gb": the hardware it prices
   std::string gpu;      // as the driver calls it
@@ -109,6 +115,11 @@ struct Profile {
   /// back, by the decoding requests that run meanwhile (models/cost/power_credit.hpp). Empty = not measured.
   struct Rested {
     std::vector<double> rows, ratio, batch, capacity_ns, recharge;
+    struct State {
+      double capacity_ns = 0, recharge = 0;
+    };
+    /// Interpolated, held at both ends.
+    [[nodiscard]] State at(double decodes) const;
   };
   Rested rested;
   /// A whole step without attention over the sum of its kernels, by rows: what the power limit, caches and neighbours
@@ -126,6 +137,7 @@ struct Profile {
   std::vector<PrefillPrices> prefill;
   std::vector<AllReducePrices> all_reduce;
   std::optional<VmmPrice> vmm_create, vmm_map, vmm_set_access, vmm_unmap;
+  CanaryTimes canary;
   std::vector<PartError> errors;
   std::vector<std::string> gaps;  // what was not measured and how it is priced instead, whatever the model
   /// Draws of a factor a part ("gemm", "decode", …): sampling noise, residuals and the spread between machines.
@@ -157,6 +169,9 @@ struct Profile {
   [[nodiscard]] const PartError* error_of(std::string_view part) const;
   /// This profile with draw `i` of every part applied; i < draw_count().
   [[nodiscard]] Profile drawn(std::size_t i) const;
+  /// This profile for a machine of the same kind whose canary took so long: what computes is scaled by the product's
+  /// times, what waits for memory by the read's. Both canaries must be whole.
+  [[nodiscard]] Profile anchored(const CanaryTimes& there) const;
   [[nodiscard]] std::size_t draw_count() const { return draws.empty() ? 0 : draws.front().factor.size(); }
   /// "measured on NVIDIA H100 80GB HBM3, 2026-11-23": for reports.
   [[nodiscard]] std::string summary() const;

@@ -126,13 +126,9 @@ Boost boost(const Profile::Rested& rested, std::size_t entries, std::size_t deco
   for (std::size_t i = 0; i < entries; ++i)
     out.ratio.push_back(ratio.at(static_cast<double>(padded_rows(std::max<std::int64_t>(1, static_cast<std::int64_t>(i))))));
   for (std::size_t b = 0; b < decodes; ++b) {
-    const auto at = std::upper_bound(rested.batch.begin(), rested.batch.end(), static_cast<double>(b));
-    const auto above = std::min<std::size_t>(static_cast<std::size_t>(at - rested.batch.begin()), rested.batch.size() - 1);
-    const std::size_t below = above == 0 ? 0 : above - 1;
-    const double width = rested.batch[above] - rested.batch[below];
-    const double f = width > 0 ? std::clamp((static_cast<double>(b) - rested.batch[below]) / width, 0.0, 1.0) : 0.0;
-    out.capacity_ns.push_back(std::lerp(rested.capacity_ns[below], rested.capacity_ns[above], f));
-    out.recharge.push_back(std::lerp(rested.recharge[below], rested.recharge[above], f));
+    const auto state = rested.at(static_cast<double>(b));
+    out.capacity_ns.push_back(state.capacity_ns);
+    out.recharge.push_back(state.recharge);
   }
   return out;
 }

@@ -45,6 +45,7 @@ class Reader {
     read_elementwise(in.node("elementwise", true), p);
     read_chain(in.node("chain"), p);
     read_power(in.node("power"), p);
+    read_canary(in.node("canary"), p);
     read_host(in.node("host", whole), p);
     for (const auto& entry : items(in.node("gemm", true))) p.gemm.push_back(read_gemm(entry));
     p.decode = read_decode(in.node("decode", true));
@@ -137,6 +138,12 @@ class Reader {
       lists_.same_length(one.node("recharge"), r.recharge.size(), r.batch.size());
       one.finish();
     }
+    in.finish();
+  }
+  void read_canary(const ConfigNode& map, Profile& p) {
+    if (!map) return;
+    MapReader in(map, problems_);
+    p.canary = {in.duration_ns("read"), in.duration_ns("product_rested"), in.duration_ns("product_loaded")};
     in.finish();
   }
   void read_host(const ConfigNode& map, Profile& p) {

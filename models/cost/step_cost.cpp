@@ -38,6 +38,7 @@ StepCost::StepCost(Table table)
   STOWAGE_ASSERT(table_->prefill.utilisation.size() == table_->prefill.log2_q.size() * table_->prefill.log2_kv.size());
   STOWAGE_ASSERT(table_->decode_rows.size() % decode_segments == 0);
   STOWAGE_ASSERT(table_->boost.ratio.empty() || table_->boost.ratio.size() == table_->dense_ns.size());
+  STOWAGE_ASSERT(table_->boost.capacity_ns.size() == table_->boost.recharge.size());
   const auto& tiles = table_->tiles;
   STOWAGE_ASSERT(tiles.tile_tokens == 0 || (tiles.knots >= 2 && tiles.chunks.size() % tiles.knots == 0));
 }

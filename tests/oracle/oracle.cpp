@@ -22,6 +22,7 @@
 #include <deque>
 #include <limits>
 #include <memory>
+#include <optional>
 
 #include "base/error.hpp"
 #include "tests/oracle/fleet.hpp"
@@ -252,7 +253,8 @@ class Replica final : public SteppedReplica {
     it.index = out_.iterations.size();
     it.start_ns = now_;
     it.stall_ns = std::llround(memory_->take_stall_ns(now_));
-    it.step_ns = std::llround(price(it));
+    it.step_ns = std::llround(price(it, now_ + it.stall_ns));
+    if (it.prefill_tokens > 0) last_prompt_end_ns_ = now_ + it.stall_ns + it.step_ns;
     memory_->run_beside(now_ + it.stall_ns, running_);
     const std::int64_t end = now_ + it.stall_ns + it.step_ns;
 
@@ -280,8 +282,8 @@ class Replica final : public SteppedReplica {
     now_ = end;
   }
 
-  /// Counts the batch into `it` and prices it.
-  double price(IterationRecord& it) const {
+  /// Counts the batch into `it` and prices it, the chip's clock included.
+  double price(IterationRecord& it, std::int64_t start_ns) {
     StepShape shape;
     for (const Resident* r : batch_) {
       if (r->decoding) {
@@ -305,8 +307,29 @@ class Replica final : public SteppedReplica {
       again += l.per_kv_token_ns * static_cast<double>(it.decode_kv_tokens);
       again += shape.prefill_attention_ns;
       STOWAGE_ASSERT(again == ns);
+      return ns;
     }
-    return ns;
+    return clocked(ns, shape, start_ns);
+  }
+
+  /// Section 8.
+  double clocked(double price, const StepShape& shape, std::int64_t start_ns) {
+    const Boost& boost = c_.cost.table().boost;
+    if (boost.ratio.empty() || shape.prefill_tokens == 0) return price;
+    const double ratio = boost.ratio.at(static_cast<std::size_t>(shape.prefill_tokens + shape.decode_seqs));
+    const double capacity = boost.capacity_ns.at(static_cast<std::size_t>(shape.decode_seqs));
+    const double recharge = boost.recharge.at(static_cast<std::size_t>(shape.decode_seqs));
+    double memory = 0;
+    if (shape.decode_seqs > 0) {
+      DecodeLine line = c_.cost.decode_line(shape.decode_seqs);
+      line.lead = 0;
+      memory = line.ns(shape.decode_kv_tokens) + c_.cost.table().mixed_decode_ns;
+    }
+    if (!last_prompt_end_ns_) credit_ns_ = capacity;
+    else credit_ns_ = std::min(credit_ns_ + recharge * (static_cast<double>(start_ns - *last_prompt_end_ns_) + memory), capacity);
+    const double used = std::min((price - memory) * ratio, credit_ns_);
+    credit_ns_ -= used;
+    return price - used * (1.0 / ratio - 1.0);
   }
 
   std::int64_t live_bytes() const {
@@ -378,6 +401,8 @@ class Replica final : public SteppedReplica {
   std::vector<Resident*> running_, batch_;
   std::deque<Resident*> waiting_;
   bool head_blocked_ = false;
+  double credit_ns_ = 0;             // of full-clock time
+  std::optional<std::int64_t> last_prompt_end_ns_;
   std::int64_t server_free_ = 0;     // when the front end will have sent every token it was given
   std::vector<OracleSegment> idle_;  // gaps that count only if another iteration follows
   std::vector<std::int64_t> ttft_, tbt_, e2e_, queue_;

@@ -135,6 +135,13 @@ StepCost random_table(Dice& dice, double step_ns, std::int64_t max_tokens) {
     for (std::int64_t b = 0; b <= max_tokens; ++b)
       t.decode_scale.push_back(1.0 / static_cast<double>(std::clamp<std::int64_t>(b, 1, 3)));
   }
+  if (dice.chance(40)) {  // a chip that rests
+    for (std::int64_t i = 0; i <= max_tokens; ++i) {
+      t.boost.ratio.push_back(dice.chance(30) ? 1.0 : 0.6 + 0.4 * dice.unit());
+      t.boost.capacity_ns.push_back(price(dice, 4 * step_ns));
+      t.boost.recharge.push_back(dice.chance(30) ? 1.0 : 2 * dice.unit());
+    }
+  }
   return StepCost(std::move(t));
 }
 
