@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include "calibrate/parts.hpp"
+#include "models/cost/power_credit.hpp"
+
 namespace stowage {
 namespace {
 TEST(Fit, FindsTheCoefficientsOfCleanData) {
@@ -53,6 +56,73 @@ TEST(Error, MeanBiasAndPercentile) {
   EXPECT_NEAR(e.bias, (19 * 0.01 - 0.21) / 20, 1e-12);
   EXPECT_DOUBLE_EQ(e.p95, 0.01);  // rank 19 of 20
   EXPECT_EQ(e.points, 20);
+}
+
+/// Part `clock` as a chip with these numbers would have measured it, by the rule itself.
+ProbeFile clock_probe(double ratio, double capacity_ns, double recharge) {
+  ProbeFile probe;
+  auto& part = probe.parts["clock"];
+  part.status = "measured";
+  const auto figure = [&](const char* name, double us) -> ProbeFigure& {
+    ProbeFigure& f = part.figures.emplace_back();
+    f.name = name;
+    f.unit = "us";
+    f.n = 1;
+    f.median = us;
+    return f;
+  };
+  const std::map<std::int64_t, double> loaded_us = {{256, 8'000}, {1024, 24'000}, {4096, 98'000}};
+  const auto cost_of = [&](std::int64_t rows) {
+    StepCost::Table table;
+    table.dense_ns = {0, loaded_us.at(rows) * 1e3};
+    table.boost = {{1, ratio}, {capacity_ns}, {recharge}};
+    return StepCost(std::move(table));
+  };
+  StepShape shape;
+  shape.prefill_tokens = 1;
+  for (const auto& [rows, us] : loaded_us) {
+    PowerCredit power;
+    double now = 0;
+    for (int i = 0; i < 60 && now < 400e6; ++i) {
+      const auto ns = static_cast<double>(power.step_ns(cost_of(rows), shape, static_cast<std::int64_t>(now)));
+      ProbeFigure& f = figure("ramp", ns / 1e3);
+      f.keys = {{"rows", rows}, {"place", std::int64_t{i}}};
+      f.extra["busy_before_us"] = now / 1e3;
+      now += ns;
+    }
+  }
+  for (const std::int64_t rows : {1024, 4096})
+    for (const double rest_us : {5e3, 10e3, 20e3, 40e3, 80e3, 200e3}) {
+      PowerCredit power;
+      double now = 0, ns = 0;
+      for (int i = 0; i < 8; ++i) {
+        ns = static_cast<double>(power.step_ns(cost_of(rows), shape, static_cast<std::int64_t>(now)));
+        now += ns + rest_us * 1e3;
+      }
+      ProbeFigure& f = figure("rest", ns / 1e3);
+      f.keys = {{"rows", rows}, {"decodes", std::int64_t{0}}};
+      f.extra["rest_us"] = rest_us;
+    }
+  return probe;
+}
+
+TEST(Rested, FindsTheChipThatMeasuredIt) {
+  Profile profile;
+  const auto fit = detail::fit_rested(clock_probe(0.9, 60e6, 0.8), profile);
+  ASSERT_TRUE(fit);
+  const auto& r = profile.rested;
+  ASSERT_EQ(r.rows, (std::vector<double>{256, 1024}));  // the first step of 4096 rows is not all fresh
+  EXPECT_NEAR(r.ratio[0], 0.9, 1e-3);
+  EXPECT_NEAR(r.ratio[1], 0.9, 1e-3);
+  ASSERT_EQ(r.batch, std::vector<double>{0});
+  EXPECT_NEAR(r.capacity_ns[0], 60e6, 2.5e6);
+  EXPECT_NEAR(r.recharge[0], 0.8, 0.05);
+}
+
+TEST(Rested, AProbeWithoutThePartHasNoRest) {
+  Profile profile;
+  EXPECT_FALSE(detail::fit_rested(ProbeFile{}, profile));
+  EXPECT_TRUE(profile.rested.rows.empty());
 }
 }  // namespace
 }  // namespace stowage

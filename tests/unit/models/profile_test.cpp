@@ -161,5 +161,46 @@ TEST_P(Shipped, SeveralChunksFillEachOthersIdleProcessors) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Layouts, Shipped, ::testing::Values(KvLayout{}, KvLayout{16, false}, KvLayout{0, true}));
+
+TEST(Profile, RowsThatWereMeasuredKeepWhatTheyTook) {
+  const std::string jumps = "{n: 100, k: 10, rows: [1, 10, 20], time: [5us, 10us, 30us], jumps: {rows: [10], time: [40us]}}";
+  const Profile p = parse_profile(changed("{n: 100, k: 10, rows: [1, 10, 20], time: [5us, 10us, 30us]}", jumps), "p.yaml");
+  EXPECT_DOUBLE_EQ(p.gemm_ns(10, 100, 10), 40'000);  // as measured
+  EXPECT_DOUBLE_EQ(p.gemm_ns(15, 100, 10), 20'000);  // by the table, which the jump does not move
+}
+
+const char* const power =
+    "power:\n  rows: [1, 2]\n  slowdown: [1, 1]\n  rested: {rows: [64, 256], ratio: [1, 0.9], batch: [0, 100], capacity: "
+    "[60ms, 20ms], recharge: [1, 0.4]}\nhost:";
+
+TEST(Profile, ARestIsInterpolatedOverTheDecodingRequests) {
+  const Profile p = parse_profile(changed("host:", power), "p.yaml");
+  EXPECT_DOUBLE_EQ(p.rested.at(25).capacity_ns, 50e6);  // a quarter of the way from 60 to 20 ms
+  EXPECT_DOUBLE_EQ(p.rested.at(25).recharge, 0.85);
+  EXPECT_DOUBLE_EQ(p.rested.at(1000).recharge, 0.4);  // held
+}
+
+TEST(Profile, ARestThatSlowsDownIsRefused) {
+  std::string text = changed("host:", power);
+  text.replace(text.find("[1, 0.9]"), 8, "[1, 1.2]");
+  EXPECT_NE(refused(text).find("must be greater than 0 and at most 1"), std::string::npos) << refused(text);
+  text = changed("host:", power);
+  text.replace(text.find("[1, 0.4]"), 8, "[1]");
+  EXPECT_NE(refused(text).find("has 1 entries, its grid has 2"), std::string::npos) << refused(text);
+}
+
+TEST(Profile, ACanaryCarriesPricesToAnotherMachine) {
+  std::string text = changed("host:", power);
+  text.replace(text.find("launch:"), 0, "canary: {read: 100us, product_rested: 10us, product_loaded: 20us}\n"
+                                        "chain: {eager: {rows: [64, 256], ratio: [1, 1]}}\n");
+  const Profile p = parse_profile(text, "p.yaml");
+  // Reads 10 % slower, products under load 50 % slower, rested 20 % slower.
+  const Profile there = p.anchored({110e3, 12e3, 30e3});
+  EXPECT_DOUBLE_EQ(there.decode.ns[0], p.decode.ns[0] * 1.1);
+  EXPECT_DOUBLE_EQ(there.chain_eager.ratio[0], 1.1);  // 64 rows read weights
+  EXPECT_DOUBLE_EQ(there.chain_eager.ratio[1], 1.5);  // 256 rows compute
+  EXPECT_DOUBLE_EQ(there.rested.ratio[1], 0.9 * 1.2 / 1.5);
+  EXPECT_DOUBLE_EQ(there.rested.ratio[0], 1.0);
+}
 }  // namespace
 }  // namespace stowage
