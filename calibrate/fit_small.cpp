@@ -119,7 +119,7 @@ std::optional<PartFit> fit_vmm(std::span<const ProbeFile> probes, Profile& profi
       std::vector<double> grown;
       // And while the GPU decodes, when the driver takes longer still.
       for (const ProbeFigure* f : probe.find("vmm", fmt::format("beside_decode_{}", name)))
-        grown.push_back(f->median * 1e3);
+        if (f->integer("maps_per_s", -1) == 0) grown.push_back(f->median * 1e3);
       if (grown.empty())
         for (const ProbeFigure* f : probe.find("vmm", scattered))
           if (f->text("neighbour") == "mapped") grown.push_back(extra_of(*f, "us_per_handle", 0) * 1e3);

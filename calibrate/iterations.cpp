@@ -27,7 +27,7 @@ StepShape shape_of(const StepCost& cost, const IterationPoint& p) {
   return shape;
 }
 
-/// One compiled table a layout.
+/// One compiled table a layout. The probe's decode steps have equal contexts, its mixed ones unequal.
 class Costs {
  public:
   Costs(const ModelSpec& model, const HardwareSpec& hardware, Profile profile, std::span<const IterationPoint> points)
@@ -39,10 +39,12 @@ class Costs {
     }
   }
   double ns(const IterationPoint& p) {
-    auto it = compiled_.find(p.layout.block_tokens);
+    const std::pair key(p.layout.block_tokens, p.kind != "decode");
+    auto it = compiled_.find(key);
     if (it == compiled_.end()) {
       target_.layout = p.layout;
-      it = compiled_.emplace(p.layout.block_tokens, compile_profile(model_, hardware_, profile_, target_)).first;
+      target_.ragged = key.second;
+      it = compiled_.emplace(key, compile_profile(model_, hardware_, profile_, target_)).first;
     }
     return it->second.ns(shape_of(it->second, p));
   }
@@ -52,7 +54,7 @@ class Costs {
   const HardwareSpec& hardware_;
   Profile profile_;
   ProfileTarget target_;
-  std::map<std::int64_t, StepCost> compiled_;
+  std::map<std::pair<std::int64_t, bool>, StepCost> compiled_;
 };
 }  // namespace
 

@@ -220,7 +220,8 @@ std::vector<PricedIteration> validation::Prediction::price(const MeasuredPass& p
     if (draws_.empty()) continue;
     for (std::size_t d = 0; d < draws_.size(); ++d) drawn[d] = price_with(draws_[d], i, drawn_power[d]);
     const auto known = iteration_p95_.find(p.regime);
-    const double own = known == iteration_p95_.end() ? 0 : known->second * p.predicted_ns;
+    // A p95 of absolute errors is a 95 % interval: 1.645 / 1.960 of it is one of 90 % (normal errors).
+    const double own = known == iteration_p95_.end() ? 0 : 0.839 * known->second * p.predicted_ns;
     p.low_ns = p.predicted_ns - std::hypot(std::max(0.0, p.predicted_ns - nearest_rank(drawn, 0.05)), own);
     p.high_ns = p.predicted_ns + std::hypot(std::max(0.0, nearest_rank(drawn, 0.95) - p.predicted_ns), own);
   }

@@ -55,7 +55,7 @@ double price_with(const StepCost& cost, const MeasuredIteration& i, PowerCredit&
   shape.decode_seqs = i.record.decode_seqs;
   shape.decode_kv_tokens = i.record.decode_kv_tokens;
   const std::int64_t start = i.record.start_ns + i.record.stall_ns;
-  const auto ns = static_cast<double>(power.step_ns(cost, shape, start));
+  const auto ns = static_cast<double>(power.step_ns(cost, shape, start, i.record.stall_ns));
   if (shape.prefill_tokens > 0) power.ended(start + i.record.step_ns);
   return ns;
 }

@@ -5,7 +5,8 @@
 // this keeps what is left of the full-clock time, one number a replica, touched by steps with prompt tokens only.
 //
 //   memory = the attention of the step's decoding requests, which no clock shortens and the chip rests in
-//   credit = min(credit + recharge(B) x (time since the last such step ended + memory), capacity(B))
+//   credit = min(credit + recharge(B) x (time since the last such step ended, less stall, + memory)
+//                       + recharge(0) x stall, capacity(B))          stall: the wait for memory before this step, idle
 //   used   = min((price - memory) x ratio, credit)
 //   step   = price - used x (1 / ratio - 1);   credit -= used
 #include <algorithm>
@@ -18,8 +19,9 @@ namespace stowage {
 
 class PowerCredit {
  public:
-  /// The price of a step that starts at start_ns, which ends later than anything priced before.
-  [[nodiscard]] std::int64_t step_ns(const StepCost& cost, const StepShape& shape, std::int64_t start_ns) {
+  /// The price of a step that starts at start_ns, later than anything priced before ended, after a stall.
+  [[nodiscard]] std::int64_t step_ns(const StepCost& cost, const StepShape& shape, std::int64_t start_ns,
+                                     std::int64_t stall_ns = 0) {
     const double price = cost.ns(shape);
     if (shape.prefill_tokens == 0 || !cost.has_boost()) return round_ns(price);
     const Boost& boost = cost.table().boost;
@@ -27,7 +29,8 @@ class PowerCredit {
     STOWAGE_ASSERT(b < boost.capacity_ns.size());
     const double ratio = boost.ratio[static_cast<std::size_t>(shape.prefill_tokens + shape.decode_seqs)];
     const double memory = cost.memory_ns(shape);
-    credit_ns_ += boost.recharge[b] * (static_cast<double>(start_ns - ended_ns_) + memory);
+    credit_ns_ += boost.recharge[b] * (static_cast<double>(start_ns - stall_ns - ended_ns_) + memory) +
+                  boost.recharge[0] * static_cast<double>(stall_ns);
     credit_ns_ = rested_ ? boost.capacity_ns[b] : std::min(credit_ns_, boost.capacity_ns[b]);
     const double used = std::min((price - memory) * ratio, credit_ns_);
     credit_ns_ -= used;

@@ -52,7 +52,9 @@ struct DecodePrices {
     std::vector<double> kv_tokens, ratio;
   };
   std::vector<Layout> layouts;
-  double ragged_ratio = 1, ragged_spread = 0;  // unequal contexts over equal ones of the same sum: not in the price
+  /// Unequal contexts over equal ones of the same sum (log-uniform within a factor of 16, as traffic has them). Prices
+  /// of decode_attention_ns() are of equal ones; compile_profile() adds this.
+  double ragged_ratio = 1, ragged_spread = 0;
 };
 
 /// Prefill attention of one layer: tiles of `query_rows` query rows (tokens x the heads of a group) go round the SMs,
@@ -193,6 +195,7 @@ struct ProfileTarget {
   std::int64_t max_batched_tokens = 8192;
   std::int64_t max_batch = 256;
   KvLayout layout;
+  bool ragged = true;  // contexts are unequal, as in traffic
   bool host = true;  // false: the host's part of a step is left out, the caller adds his own
 };
 /// The price table of one replica. A mixed step does not say how many rows the head sees; it is priced for at most 64.

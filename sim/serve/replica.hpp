@@ -258,7 +258,7 @@ class Replica {
     shape_.decode_kv_tokens = decode_kv_;
     const DriverCalls calls = tracer_ ? kv_.driver_calls() : DriverCalls{};
     std::int64_t stall = kv_.begin_iteration(now_, partial_);
-    std::int64_t step = power_.step_ns(config_.cost, shape_, now_ + stall);
+    std::int64_t step = power_.step_ns(config_.cost, shape_, now_ + stall, stall);
     const MemoryLevels levels = current_levels();
     if (execution_) {
       const StepTiming took = execution_.run(iterations_, now_, kv_.occupancy());

@@ -253,7 +253,7 @@ class Replica final : public SteppedReplica {
     it.index = out_.iterations.size();
     it.start_ns = now_;
     it.stall_ns = std::llround(memory_->take_stall_ns(now_));
-    it.step_ns = std::llround(price(it, now_ + it.stall_ns));
+    it.step_ns = std::llround(price(it));
     if (it.prefill_tokens > 0) last_prompt_end_ns_ = now_ + it.stall_ns + it.step_ns;
     memory_->run_beside(now_ + it.stall_ns, running_);
     const std::int64_t end = now_ + it.stall_ns + it.step_ns;
@@ -283,7 +283,7 @@ class Replica final : public SteppedReplica {
   }
 
   /// Counts the batch into `it` and prices it, the chip's clock included.
-  double price(IterationRecord& it, std::int64_t start_ns) {
+  double price(IterationRecord& it) {
     StepShape shape;
     for (const Resident* r : batch_) {
       if (r->decoding) {
@@ -309,11 +309,11 @@ class Replica final : public SteppedReplica {
       STOWAGE_ASSERT(again == ns);
       return ns;
     }
-    return clocked(ns, shape, start_ns);
+    return clocked(ns, shape, it.stall_ns);
   }
 
   /// Section 8.
-  double clocked(double price, const StepShape& shape, std::int64_t start_ns) {
+  double clocked(double price, const StepShape& shape, std::int64_t stall_ns) {
     const Boost& boost = c_.cost.table().boost;
     if (boost.ratio.empty() || shape.prefill_tokens == 0) return price;
     const double ratio = boost.ratio.at(static_cast<std::size_t>(shape.prefill_tokens + shape.decode_seqs));
@@ -325,8 +325,13 @@ class Replica final : public SteppedReplica {
       line.lead = 0;
       memory = line.ns(shape.decode_kv_tokens) + c_.cost.table().mixed_decode_ns;
     }
-    if (!last_prompt_end_ns_) credit_ns_ = capacity;
-    else credit_ns_ = std::min(credit_ns_ + recharge * (static_cast<double>(start_ns - *last_prompt_end_ns_) + memory), capacity);
+    if (last_prompt_end_ns_) {
+      credit_ns_ += recharge * (static_cast<double>(now_ - *last_prompt_end_ns_) + memory) +
+                    boost.recharge.at(0) * static_cast<double>(stall_ns);
+      credit_ns_ = std::min(credit_ns_, capacity);
+    } else {
+      credit_ns_ = capacity;
+    }
     const double used = std::min((price - memory) * ratio, credit_ns_);
     credit_ns_ -= used;
     return price - used * (1.0 / ratio - 1.0);
