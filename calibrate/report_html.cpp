@@ -117,6 +117,7 @@ std::string_view x_name(std::string_view part) {
   if (part == "decode") return "stored tokens";
   if (part == "prefill") return "new tokens";
   if (part == "all_reduce") return "bytes";
+  if (part == "elementwise") return "bytes";
   return part == "vmm" ? "handles" : "rows";
 }
 
@@ -153,13 +154,14 @@ std::string calibration_html(const Calibration& c) {
       "are smaller. A point is always predicted from the others.</p>" +
       error_table(p);
   for (const auto& note : c.notes) out += "<p>" + escaped(note) + "</p>";
-  out += "<h2>Whole iterations</h2><p>Predicted from the parts over measured, less one.</p>";
   std::vector<Dot> dots;
   for (const auto& i : c.iterations)
     if (i.anchor)
       dots.push_back({i.kind, fmt::format("{}, {} rows, {:.2f} ms", i.kind, i.rows, i.measured_ns / 1e6),
                       static_cast<double>(i.rows), i.residual()});
-  out += plot(dots, "rows") + "<p>Those that err most:</p>" + worst(c.iterations);
+  if (!dots.empty())
+    out += "<h2>Whole iterations</h2><p>Predicted from the parts over measured, less one.</p>" + plot(dots, "rows") +
+           "<p>Those that err most:</p>" + worst(c.iterations);
   for (const auto& part : c.parts) {
     dots.clear();
     for (const auto& point : part.points) dots.push_back({point.series, point.label, point.x, point.residual()});

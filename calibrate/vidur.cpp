@@ -213,8 +213,8 @@ Calibration calibrate_vidur(const std::string& folder, const CalibrateOptions& o
   p.command = options.command;
   p.source =
       "profiling tables of Vidur (Agrawal et al., MLSys 2024; github.com/microsoft/vidur, MIT licence), which carry no "
-      "date, driver or clocks" +
-      listed(folder, files.dense) + listed(folder, files.all_reduce);
+      "date, driver or clocks: " +
+      listed(folder, files.dense).substr(2) + listed(folder, files.all_reduce);
   p.sms = gpu.sms;
   p.host_graph_ns = p.host_eager_ns = RooflineEfficiency{}.step_ns;
   p.gaps = {
