@@ -138,6 +138,7 @@ Calibration calibrate(std::span<const ProbeFile> probes, const CalibrateOptions&
   const ProbeFile& attention = anchor_of(probes, "attention", "decode");
   out.parts.push_back(detail::fit_decode(attention, launch, p));
   out.parts.push_back(detail::fit_prefill(attention, launch, clock, p));
+  if (auto fit = detail::fit_rested(anchor_of(probes, "clock", "ramp"), p)) out.parts.push_back(std::move(*fit));
   if (auto fit = detail::fit_all_reduce(probes, p)) out.parts.push_back(std::move(*fit));
   if (auto fit = detail::fit_vmm(probes, p)) out.parts.push_back(std::move(*fit));
   detail::fit_host(whole, p);
@@ -152,7 +153,7 @@ Calibration calibrate(std::span<const ProbeFile> probes, const CalibrateOptions&
       {"decode", {"attention", "decode"}},
       {"prefill", {"attention", "prefill"}},
       {"all_reduce", {"collective", "all_reduce"}},
-      {"dense", {"iteration", "dense"}}};
+      {"dense", {"iteration", "dense_sustained"}}};
   for (const auto& fit : out.parts) {
     const auto it = compared.find(fit.error.part);
     const double spread = it != compared.end() ? machine_spread(probes, it->second.first, it->second.second)

@@ -38,14 +38,20 @@ PartFit fit_gemm(const ProbeFile& probe, const LaunchCosts& launch, Profile& pro
   for (auto& [shape, points] : shapes) {
     std::sort(points.begin(), points.end(), [](const Point& a, const Point& b) { return a.rows < b.rows; });
     // cuBLASLt chooses another tile for neighbouring rows: what is timed wobbles, and now and then it chooses badly.
-    // A table that never falls keeps the trend and leaves single wild points out.
+    // A table that never falls keeps the trend, for rows and shapes nobody measured; rows that were measured keep what
+    // they took: probes of several machines show the same choices.
     std::vector<double> raw;
     for (const Point& p : points) raw.push_back(p.ns);
-    GemmTable table{shape.first, shape.second, {}};
+    GemmTable table{shape.first, shape.second, {}, {}, {}};
     for (const Point& p : points) table.rows.x.push_back(p.rows);
     table.rows.ns = raw;
     raw_tables.push_back(table);
     table.rows.ns = monotone(raw);
+    for (std::size_t i = 0; i < raw.size(); ++i) {
+      if (std::abs(raw[i] / table.rows.ns[i] - 1) <= 0.01) continue;
+      table.jump_rows.push_back(table.rows.x[i]);
+      table.jump_ns.push_back(raw[i]);
+    }
     for (std::size_t i = 1; i + 1 < points.size(); ++i) {
       std::vector<double> others;
       for (std::size_t j = 0; j < raw.size(); ++j)

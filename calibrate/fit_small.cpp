@@ -117,15 +117,20 @@ std::optional<PartFit> fit_vmm(std::span<const ProbeFile> probes, Profile& profi
     // A server grows requests one page in each of many tensors, among many live handles: dearer than a bare call.
     for (const auto& probe : probes) {
       std::vector<double> grown;
-      for (const ProbeFigure* f : probe.find("vmm", scattered))
-        if (f->text("neighbour") == "mapped") grown.push_back(extra_of(*f, "us_per_handle", 0) * 1e3);
+      // And while the GPU decodes, when the driver takes longer still.
+      for (const ProbeFigure* f : probe.find("vmm", fmt::format("beside_decode_{}", name)))
+        grown.push_back(f->median * 1e3);
+      if (grown.empty())
+        for (const ProbeFigure* f : probe.find("vmm", scattered))
+          if (f->text("neighbour") == "mapped") grown.push_back(extra_of(*f, "us_per_handle", 0) * 1e3);
       if (scattered.empty())
         for (const ProbeFigure* f : probe.find("vmm", live)) grown.push_back(f->median * 1e3);
       if (grown.empty()) continue;
       price.call_ns = median_of(grown);
       break;
     }
-    const std::vector<std::string_view> names = {name, live, scattered, adjacent};
+    const std::string beside = fmt::format("beside_decode_{}", name);
+    const std::vector<std::string_view> names = {name, live, scattered, adjacent, beside};
     price.spread = spread_of(probes, names);
     // One call over n adjacent handles: what each further one adds.
     std::vector<Equation> equations;

@@ -38,6 +38,8 @@ void fit_elementwise(const ProbeFile& probe, Profile& profile);
                                   Profile& profile,
                                   const std::vector<std::pair<std::string, std::int64_t>>& kernels = {{"tensor", 0},
                                                                                                       {"gather", 16}});
+/// A prompt's step by what ran before it. Nothing when the probe has no part `clock`.
+[[nodiscard]] std::optional<PartFit> fit_rested(const ProbeFile& probe, Profile& profile);
 /// Nothing when no probe timed two GPUs.
 [[nodiscard]] std::optional<PartFit> fit_all_reduce(std::span<const ProbeFile> probes, Profile& profile);
 [[nodiscard]] std::optional<PartFit> fit_vmm(std::span<const ProbeFile> probes, Profile& profile);

@@ -122,6 +122,13 @@ std::string profile_yaml(const Profile& p) {
     out += fmt::format(
         "power:  # prefill attention under the power limit, by rows of the step\n  rows: {}\n  slowdown: {}\n",
         counts(p.slowdown_rows, 9), ratios(p.slowdown, 13));
+  if (const auto& r = p.rested; !r.rows.empty()) {
+    if (p.slowdown.empty()) out += "power:\n";
+    out += fmt::format(
+        "  rested:  # full clock after a rest: price over that under load, by rows; how long, by decoding requests\n"
+        "    rows: {}\n    ratio: {}\n    batch: {}\n    capacity: {}\n    recharge: {}\n",
+        counts(r.rows, 11), ratios(r.ratio, 12), counts(r.batch, 12), times(r.capacity_ns, 15), ratios(r.recharge, 15));
+  }
   if (p.host_graph_ns > 0 || p.host_eager_ns > 0)
     out += fmt::format("host: {{graph_step: {}, eager_step: {}}}\n", time_text(p.host_graph_ns),
                        time_text(p.host_eager_ns));
@@ -132,9 +139,13 @@ std::string profile_yaml(const Profile& p) {
                          share(e.bias), share(e.p95), e.points, quoted(e.how));
   }
   out += "gemm:  # rows x k by k x n, bf16\n";
-  for (const auto& g : p.gemm)
+  for (const auto& g : p.gemm) {
     out += fmt::format("  - n: {}\n    k: {}\n    rows: {}\n    time: {}\n", g.n, g.k, counts(g.rows.x, 11),
                        times(g.rows.ns, 11));
+    if (!g.jump_rows.empty())
+      out += fmt::format("    jumps:  # rows at which the library's choice leaves the table\n      rows: {}\n      time: {}\n",
+                         counts(g.jump_rows, 13), times(g.jump_ns, 13));
+  }
   const auto& d = p.decode;
   out += fmt::format(
       "decode:  # one layer's attention, by requests and their tokens\n"

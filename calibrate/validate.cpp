@@ -78,9 +78,10 @@ void price_iterations(const std::vector<const MeasuredPass*>& passes, const Pred
   Errors all;
   std::map<std::string_view, Errors> regimes;
   std::map<std::pair<int, std::int64_t>, std::pair<std::string, Errors>> bins;  // ordered by kind, then size
-  for (const MeasuredPass* pass : passes)
-    for (const MeasuredIteration& i : pass->iterations) {
-      const PricedIteration p = prediction.price(i);
+  for (const MeasuredPass* pass : passes) {
+    const std::vector<PricedIteration> priced = prediction.price(*pass);
+    for (std::size_t n = 0; n < priced.size(); ++n) {
+      const PricedIteration& p = priced[n];
       out.points.push_back(p);
       all.add(p);
       total.add(p);
@@ -92,7 +93,7 @@ void price_iterations(const std::vector<const MeasuredPass*>& passes, const Pred
         bin.first = power_bin(value, unit);
         bin.second.add(p);
       };
-      const IterationRecord& r = i.record;
+      const IterationRecord& r = pass->iterations[n].record;
       if (p.regime == "decode") {
         into(0, r.decode_seqs, "decode, batch");
         into(1, r.decode_kv_tokens / r.decode_seqs, "decode, context");
@@ -102,6 +103,7 @@ void price_iterations(const std::vector<const MeasuredPass*>& passes, const Pred
         into(3, r.prefill_tokens, "mixed, prompt tokens");
       }
     }
+  }
   out.all = all.sum("all");
   for (const char* name : {"decode", "prefill", "mixed"})
     if (regimes.contains(name)) out.regimes.push_back(regimes.at(name).sum(name));
@@ -174,7 +176,7 @@ ManagerValidation validate_manager(const MeasuredManager& m, const Prediction& p
     Errors cold;
     for (const MeasuredPass& p : m.passes)
       if (p.state == "cold")
-        for (const MeasuredIteration& i : p.iterations) cold.add(prediction.price(i));
+        for (const PricedIteration& i : prediction.price(p)) cold.add(i);
     if (!cold.relative.empty()) out.cold = cold.sum("cold pass");
   }
   compare_numbers(passes, prediction, out);
@@ -196,19 +198,25 @@ bool ManagerValidation::counters_equal() const {
          std::all_of(numbers.begin(), numbers.end(), [](const Compared& c) { return !c.exact || c.equal(); });
 }
 
-PricedIteration validation::Prediction::price(const MeasuredIteration& i) const {
-  PricedIteration p;
-  p.index = i.record.index;
-  p.regime = regime_of(i.record);
-  p.measured_ns = static_cast<double>(i.record.step_ns);
-  p.predicted_ns = price_with(config_.cost, i);
-  if (draws_.empty()) return p;
-  std::vector<double> drawn;
-  drawn.reserve(draws_.size());
-  for (const StepCost& cost : draws_) drawn.push_back(price_with(cost, i));
-  p.low_ns = nearest_rank(drawn, 0.05);
-  p.high_ns = nearest_rank(drawn, 0.95);
-  return p;
+std::vector<PricedIteration> validation::Prediction::price(const MeasuredPass& pass) const {
+  std::vector<PricedIteration> out;
+  PowerCredit power;
+  std::vector<PowerCredit> drawn_power(draws_.size());
+  std::vector<double> drawn(draws_.size());
+  for (const MeasuredIteration& i : pass.iterations) {
+    PricedIteration& p = out.emplace_back();
+    p.index = i.record.index;
+    p.regime = regime_of(i.record);
+    p.measured_ns = static_cast<double>(i.record.step_ns);
+    p.predicted_ns = price_with(config_.cost, i, power);
+    if (draws_.empty()) continue;
+    for (std::size_t d = 0; d < draws_.size(); ++d) drawn[d] = price_with(draws_[d], i, drawn_power[d]);
+    const auto known = iteration_p95_.find(p.regime);
+    const double own = known == iteration_p95_.end() ? 0 : known->second * p.predicted_ns;
+    p.low_ns = p.predicted_ns - std::hypot(std::max(0.0, p.predicted_ns - nearest_rank(drawn, 0.05)), own);
+    p.high_ns = p.predicted_ns + std::hypot(std::max(0.0, nearest_rank(drawn, 0.95) - p.predicted_ns), own);
+  }
+  return out;
 }
 
 Validation validate(const MeasuredFile& measured, const ValidateOptions& options) {

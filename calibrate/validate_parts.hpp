@@ -1,11 +1,13 @@
 #pragma once
 // What validate*.cpp and engine_log.cpp share; not for use outside them.
+#include <map>
 #include <span>
 #include <string>
 #include <tuple>
 #include <vector>
 
 #include "calibrate/validate.hpp"
+#include "models/cost/power_credit.hpp"
 
 namespace stowage::validation {
 
@@ -15,15 +17,16 @@ namespace stowage::validation {
 [[nodiscard]] Scenario scenario_of(const MeasuredFile& measured, const ValidateOptions& options);
 [[nodiscard]] bool all_at_once(const Workload& workload);
 
-/// The price of a measured iteration's own shape.
-[[nodiscard]] double price_with(const StepCost& cost, const MeasuredIteration& iteration);
+/// The price of a measured iteration's own shape, after what the pass ran before it.
+[[nodiscard]] double price_with(const StepCost& cost, const MeasuredIteration& iteration, PowerCredit& power);
 
 /// Everything the simulator says about one manager's run.
 class Prediction {
  public:
   Prediction(const Scenario& scenario, const RunConfig& config);
-  /// With the 5th and 95th percentile over the profile's draws, where it has any.
-  [[nodiscard]] PricedIteration price(const MeasuredIteration& iteration) const;
+  /// Every iteration of a pass, with a 90 % interval where the profile has draws: the 5th and 95th percentile over them,
+  /// widened by how far off the profile says whole iterations of that regime are (p95 of its error).
+  [[nodiscard]] std::vector<PricedIteration> price(const MeasuredPass& pass) const;
   [[nodiscard]] const RunResult& result() const { return result_; }
   [[nodiscard]] const std::vector<IterationRecord>& iterations() const { return iterations_; }
   [[nodiscard]] const std::vector<RequestRecord>& requests() const { return requests_; }
@@ -33,6 +36,7 @@ class Prediction {
  private:
   const RunConfig& config_;
   std::vector<StepCost> draws_;
+  std::map<std::string, double, std::less<>> iteration_p95_;  // of the profile, by regime
   RunResult result_;
   std::vector<IterationRecord> iterations_;
   std::vector<RequestRecord> requests_;

@@ -46,7 +46,7 @@ bool all_at_once(const Workload& workload) {
   return true;
 }
 
-double price_with(const StepCost& cost, const MeasuredIteration& i) {
+double price_with(const StepCost& cost, const MeasuredIteration& i, PowerCredit& power) {
   StepShape shape;
   for (const MeasuredIteration::Chunk& c : i.chunks) {
     shape.prefill_tokens += c.count;
@@ -54,7 +54,10 @@ double price_with(const StepCost& cost, const MeasuredIteration& i) {
   }
   shape.decode_seqs = i.record.decode_seqs;
   shape.decode_kv_tokens = i.record.decode_kv_tokens;
-  return cost.ns(shape);
+  const std::int64_t start = i.record.start_ns + i.record.stall_ns;
+  const auto ns = static_cast<double>(power.step_ns(cost, shape, start));
+  if (shape.prefill_tokens > 0) power.ended(start + i.record.step_ns);
+  return ns;
 }
 
 Prediction::Prediction(const Scenario& scenario, const RunConfig& config) : config_(config) {
@@ -63,6 +66,9 @@ Prediction::Prediction(const Scenario& scenario, const RunConfig& config) : conf
                                config.scheduler.max_batch, layout_of(config.manager)};
     for (std::size_t i = 0; i < scenario.profile->draw_count(); ++i)
       draws_.push_back(compile_profile(scenario.model, scenario.hardware, scenario.profile->drawn(i), target));
+    for (const char* regime : {"decode", "prefill", "mixed"})
+      if (const PartError* e = scenario.profile->error_of(std::string("iteration_") + regime))
+        iteration_p95_[regime] = e->p95;
   }
   RunHooks hooks;
   hooks.on_iteration = [&](const IterationRecord& r) { iterations_.push_back(r); };

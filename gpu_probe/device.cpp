@@ -63,6 +63,7 @@ DeviceInfo read_info(int device, int count) {
   char bus_id[32] = "";
   CUDA_CHECK(cudaDeviceGetPCIBusId(bus_id, sizeof bus_id, device));
   info.pci_bus_id = bus_id;
+  for (int i = 0; i < 4; ++i) info.card += fmt::format("{:02x}", static_cast<unsigned char>(prop.uuid.bytes[i]));
   return info;
 }
 

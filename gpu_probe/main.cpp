@@ -5,8 +5,7 @@
 #include <cstdio>
 #include <thread>
 
-#include "gpu_probe/basic_kernels.hpp"
-#include "gpu_probe/cuda_timer.hpp"
+#include "gpu_probe/canary.hpp"
 #include "gpu_probe/device.hpp"
 #include "gpu_probe/replay.hpp"
 #include "gpu_probe/report.hpp"
@@ -18,31 +17,6 @@ namespace {
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
-
-/// Reads the same 1 GiB of random data before the first part and after every one: the same work in the same place, so
-/// that a change is the chip's. After a part it is read twice, at once and half a second later: whatever a part leaves
-/// going on (freed memory being wiped, say) shows as a difference between the two.
-class Canary {
- public:
-  explicit Canary(const DeviceInfo& device) : sms_(device.sms), data_(bytes), sink_(sizeof(std::uint32_t)) {
-    launch_fill_random(timer_.stream(), data_.as<>(), bytes, 7, false);
-    CUDA_CHECK(cudaStreamSynchronize(timer_.stream()));
-  }
-  Figure read(Rng& rng) {
-    const StopRule rule{.rel_noise = 0.005, .samples_min = 20, .samples_max = 40, .timeout_s = 0.1};
-    const Series series =
-        measure([&](int) { launch_read(timer_.stream(), data_.as<>(), bytes, sink_.as<std::uint32_t>(), sms_); }, rule,
-                timer_, rng);
-    return figure("read", {{"bytes", std::int64_t{bytes}}}, "us", series,
-                  {{"gbps", gbps(double{bytes}, series.summary().median)}});
-  }
-
- private:
-  static constexpr std::size_t bytes = std::size_t{1} << 30;
-  int sms_;
-  CudaTimer timer_;
-  DeviceBuffer data_, sink_;
-};
 
 enum class Outcome { fine, failed, gpu_lost };
 
@@ -90,7 +64,7 @@ int run_parts(ProbeRun& run, std::chrono::steady_clock::time_point start) {
   bool failed = false, lost = false;
   Rng rng(options.seed);
   Canary canary(run.device);
-  run.canary.push_back({"start", seconds_since(start), canary.read(rng)});
+  run.canary = canary.points("start", seconds_since(start), rng);
   for (const Part* part : parts()) {
     if (options.command != "all" && options.command != part->name) continue;
     PartResult& result = run.parts.emplace_back();
@@ -106,6 +80,7 @@ int run_parts(ProbeRun& run, std::chrono::steady_clock::time_point start) {
       const Outcome outcome = run_part(*part, run.device, options, result);
       failed = failed || outcome != Outcome::fine;
       lost = outcome == Outcome::gpu_lost;
+      // Twice: whatever a part leaves going on (freed memory being wiped, say) shows as a difference between the two.
       if (!lost && stop_signal() == 0 && result.status != Status::waived) {
         run.canary.push_back({result.name, seconds_since(start), canary.read(rng)});
         std::this_thread::sleep_for(std::chrono::milliseconds(500));

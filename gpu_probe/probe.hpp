@@ -33,6 +33,7 @@ struct DeviceInfo {
   int runtime_cuda = 0;        // the one this binary was built with
   std::string driver_version;  // 580.159.04; empty when NVML is not there
   std::string pci_bus_id;
+  std::string card;  // the first eight digits of its UUID: tells one card from another, and no more
 };
 
 /// A dense transformer's shape, as far as kernels see it. Sizes in elements; weights and KV are bf16.
@@ -103,7 +104,7 @@ struct Part {
 };
 
 extern const Part vmm_part, attention_part, gemm_part, elementwise_part, copy_part, launch_part, collective_part,
-    iteration_part;
+    iteration_part, clock_part;
 /// In the order `gpu_probe all` runs them.
 [[nodiscard]] std::span<const Part* const> parts();
 

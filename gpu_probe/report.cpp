@@ -83,7 +83,8 @@ Json device_json(const DeviceInfo& d) {
           {"driver", d.driver_version},
           {"driver_cuda", d.driver_cuda},
           {"runtime_cuda", d.runtime_cuda},
-          {"pci_bus_id", d.pci_bus_id}};
+          {"pci_bus_id", d.pci_bus_id},
+          {"card", d.card}};
 }
 
 Json part_json(const PartResult& part) {
@@ -158,6 +159,16 @@ std::string utc_now() {
   return text;
 }
 
+Json canary_json(std::span<const CanaryPoint> points) {
+  Json out = Json::array();
+  for (const CanaryPoint& c : points) {
+    Json point = {{"after", c.after}, {"at_s", rounded(c.seconds)}};
+    point.update(figure_json(c.figure));
+    out.push_back(std::move(point));
+  }
+  return out;
+}
+
 std::string to_json(const ProbeRun& run) {
   Json out;
   out["schema"] = std::string(schema_name);
@@ -174,12 +185,7 @@ std::string to_json(const ProbeRun& run) {
                  {"logical_cpus", run.host.logical_cpus},
                  {"kernel", run.host.kernel},
                  {"hypervisor", run.host.hypervisor}};
-  out["canary"] = Json::array();
-  for (const CanaryPoint& c : run.canary) {
-    Json point = {{"after", c.after}, {"at_s", rounded(c.seconds)}};
-    point.update(figure_json(c.figure));
-    out["canary"].push_back(std::move(point));
-  }
+  out["canary"] = canary_json(run.canary);
   out["parts"] = Json::object();
   for (const PartResult& part : run.parts) out["parts"][part.name] = part_json(part);
   // One figure a line: a diff of two probes can be read, and an error message can name the line.

@@ -1,6 +1,7 @@
 #pragma once
 // The probe file (docs/probe-format.md) and the options: what does not need a GPU.
 #include <map>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -50,6 +51,7 @@ struct ProbeRun {
   std::vector<CanaryPoint> canary;
   std::vector<PartResult> parts;
 };
+[[nodiscard]] nlohmann::ordered_json canary_json(std::span<const CanaryPoint> points);
 [[nodiscard]] std::string to_json(const ProbeRun& run);
 /// Writes to path's neighbour first and renames, so that no torn file is left. Throws EnvironmentError.
 void write_file(const std::string& path, const std::string& text);

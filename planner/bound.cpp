@@ -34,7 +34,8 @@ struct Line {
 /// The lower convex hull of a step's price over its tokens: each edge is a line that no price lies below.
 std::vector<Line> lines_below(const StepCost::Table& t) {
   const auto price = [&](std::size_t m) {
-    return m < t.decode_dense_ns.size() ? std::min(t.dense_ns[m], t.decode_dense_ns[m]) : t.dense_ns[m];
+    const double dense = t.boost.ratio.empty() ? t.dense_ns[m] : t.dense_ns[m] * t.boost.ratio[m];
+    return m < t.decode_dense_ns.size() ? std::min(dense, t.decode_dense_ns[m]) : dense;
   };
   std::vector<std::size_t> hull;
   for (std::size_t m = 1; m < t.dense_ns.size(); ++m) {

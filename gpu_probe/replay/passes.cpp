@@ -66,7 +66,7 @@ double warm_up(probe::StepRunner& runner, KvStore& store, const RunConfig& confi
   };
   const std::int64_t most = std::min(limits.max_batched_tokens, limits.max_model_len - 1);
   // The first product of a size loads its kernel, which takes milliseconds.
-  for (std::int64_t rows = 64; rows <= most; rows += rows < 2048 ? 64 : 512)
+  for (std::int64_t rows = 8; rows <= most; rows += rows < 256 ? 8 : rows < 2048 ? 64 : 512)
     run({{0, static_cast<std::int32_t>(rows), 1, 0}});
   // Eight requests end every third iteration, so that each batch a graph is kept for runs eagerly and as a graph.
   std::vector<Request> decoders;

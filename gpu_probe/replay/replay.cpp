@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <stdexcept>
 
+#include "gpu_probe/canary.hpp"
 #include "gpu_probe/device.hpp"
 #include "gpu_probe/replay/passes.hpp"
 #include "gpu_probe/replay/setup.hpp"
@@ -55,6 +56,7 @@ class Replay {
     probe::catch_stop_signals();
     open();
     check_weights_fit(prepared);
+    read_canary("start");
     const SchedulerConfig& s = prepared.scenario.scheduler;
     const auto loading = std::chrono::steady_clock::now();
     probe::StepRunner runner(prepared.shape, prepared.shape.layers,
@@ -72,6 +74,8 @@ class Replay {
     for (const RunConfig& config : prepared.scenario.runs) {
       if (!run_manager(runner, prepared, config)) break;
     }
+    if (out_.status == "complete") read_canary("end");
+    save();
     std::fputs(to_text(out_).c_str(), stdout);
     if (!options_.output.empty()) say(fmt::format("written to {}", folder_));
     if (probe::stop_signal() != 0) return 128 + probe::stop_signal();
@@ -91,6 +95,13 @@ class Replay {
     if (opened.in_use_by_others) out_.notes.push_back("measured with --shared while others used the GPU");
   }
 
+  /// Its memory is given back before the pool takes what is free.
+  void read_canary(const std::string& after) {
+    probe::Rng rng(1);
+    for (probe::CanaryPoint& point : probe::Canary(out_.device).points(after, seconds_since(began_), rng))
+      out_.canary.push_back(std::move(point));
+  }
+
   void describe(Prepared& p) {
     out_.version = STOWAGE_VERSION;
     out_.date = probe::utc_now();
@@ -104,7 +115,7 @@ class Replay {
     cold_ = options_.cold && p.offline;
     out_.warm_up =
         cold_ ? "the cold pass: the whole scenario once, nothing loaded or captured before it"
-              : "prompts of 64, 128, 192, … 2,048, 2,560, … tokens alone, then a decode batch shrinking by eight from "
+              : "prompts of 8, 16, … 256, 320, … 2,048, 2,560, … tokens alone, then a decode batch shrinking by eight from "
                 "max_batch, so that kernels are loaded and graphs captured";
     if (out_.model_layers != out_.layers)
       out_.notes.push_back(fmt::format("{} of the model's {} layers", out_.layers, out_.model_layers));
@@ -160,6 +171,7 @@ class Replay {
   const ReplayOptions& options_;
   std::string folder_;
   MeasuredRun out_;
+  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   probe::Stream stream_;
   bool cold_ = true;
 };

@@ -105,6 +105,12 @@ double PriceTable::at(double value) const {
   return ns[i] + (ns[i + 1] - ns[i]) * f;
 }
 
+double GemmTable::at(double count) const {
+  const auto it = std::lower_bound(jump_rows.begin(), jump_rows.end(), count);
+  if (it != jump_rows.end() && *it == count) return jump_ns[static_cast<std::size_t>(it - jump_rows.begin())];
+  return rows.at(count);
+}
+
 std::int64_t padded_rows(std::int64_t tokens) {
   if (tokens <= 2) return tokens;
   if (tokens <= 4) return 4;
@@ -117,7 +123,7 @@ bool Profile::is_scaled(std::int64_t n, std::int64_t k) const { return find_gemm
 double Profile::gemm_ns(std::int64_t m, std::int64_t n, std::int64_t k) const {
   if (m <= 0 || n <= 0 || k <= 0) return 0.0;
   const auto rows = static_cast<double>(m);
-  if (const GemmTable* table = find_gemm(gemm, n, k)) return table->rows.at(rows);
+  if (const GemmTable* table = find_gemm(gemm, n, k)) return table->at(rows);
   // Utilisation against a roofline is smooth over shapes: weigh the four nearest by distance.
   std::vector<std::pair<double, const GemmTable*>> near;
   for (const auto& table : gemm) near.emplace_back(log2_distance(table, n, k), &table);
@@ -252,7 +258,10 @@ Profile Profile::drawn(std::size_t i) const {
       call->handle_ns *= f;
     };
     if (d.part == "gemm")
-      for (auto& table : p.gemm) scale(table.rows.ns);
+      for (auto& table : p.gemm) {
+        scale(table.rows.ns);
+        scale(table.jump_ns);
+      }
     if (d.part == "elementwise")
       for (auto* kernel : {&p.norm, &p.rotate, &p.activate, &p.sample}) scale(kernel->ns);
     if (d.part == "decode") scale(p.decode.ns);

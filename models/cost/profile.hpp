@@ -31,10 +31,14 @@ struct PriceTable {
   [[nodiscard]] double at(double value) const;
 };
 
-/// A product of rows x k by k x n, bf16, by its rows.
+/// A product of rows x k by k x n, bf16, by its rows. The table never falls; the library's choice of kernel at some rows
+/// does (448 rows of Llama-3-8B's gate-up take 1.8 times what 512 do): those rows keep what was measured.
 struct GemmTable {
   std::int64_t n = 0, k = 0;
   PriceTable rows;
+  std::vector<double> jump_rows, jump_ns;  // ascending; measured, off the table by more than 1 %
+  /// As measured at these rows, else by the table.
+  [[nodiscard]] double at(double count) const;
 };
 
 /// Decode attention of one layer by (batch, stored tokens of the batch, new ones included).
@@ -101,6 +105,12 @@ struct Profile {
   /// Under the power limit: how much longer prefill attention takes in a step of so many rows than at the clock that it
   /// is priced at alone. Interpolated in log2, held at both ends; empty = 1.
   std::vector<double> slowdown_rows, slowdown;
+  /// A rested chip's full clock: prices at it over those under load, by rows; how long it lasts and how fast it is earned
+  /// back, by the decoding requests that run meanwhile (models/cost/power_credit.hpp). Empty = not measured.
+  struct Rested {
+    std::vector<double> rows, ratio, batch, capacity_ns, recharge;
+  };
+  Rested rested;
   /// A whole step without attention over the sum of its kernels, by rows: what the power limit, caches and neighbours
   /// do to kernels in a chain. Graph: a captured decode step; eager: any other. Held at both ends; empty = 1.
   struct Chain {

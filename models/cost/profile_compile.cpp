@@ -117,6 +117,25 @@ PrefillTiles prefill_tiles(const ModelSpec& model, const Profile& p, const Profi
   }
   return out;
 }
+
+/// By tokens of a step and by decoding requests, interpolated and held at both ends.
+Boost boost(const Profile::Rested& rested, std::size_t entries, std::size_t decodes) {
+  Boost out;
+  if (rested.rows.empty()) return out;
+  const Profile::Chain ratio{rested.rows, rested.ratio};
+  for (std::size_t i = 0; i < entries; ++i)
+    out.ratio.push_back(ratio.at(static_cast<double>(padded_rows(std::max<std::int64_t>(1, static_cast<std::int64_t>(i))))));
+  for (std::size_t b = 0; b < decodes; ++b) {
+    const auto at = std::upper_bound(rested.batch.begin(), rested.batch.end(), static_cast<double>(b));
+    const auto above = std::min<std::size_t>(static_cast<std::size_t>(at - rested.batch.begin()), rested.batch.size() - 1);
+    const std::size_t below = above == 0 ? 0 : above - 1;
+    const double width = rested.batch[above] - rested.batch[below];
+    const double f = width > 0 ? std::clamp((static_cast<double>(b) - rested.batch[below]) / width, 0.0, 1.0) : 0.0;
+    out.capacity_ns.push_back(std::lerp(rested.capacity_ns[below], rested.capacity_ns[above], f));
+    out.recharge.push_back(std::lerp(rested.recharge[below], rested.recharge[above], f));
+  }
+  return out;
+}
 }  // namespace
 
 double dense_step_ns(const ModelSpec& model, const HardwareSpec& hardware, const Profile& profile, int tensor,
@@ -143,15 +162,12 @@ StepCost compile_profile(const ModelSpec& model, const HardwareSpec& hardware, c
     };
     if (i < decodes) table.decode_dense_ns[i] = (target.host ? profile.host_graph_ns : 0) + dense(m, true);
     table.dense_ns[i] = (target.host ? profile.host_eager_ns : 0) + dense(std::min(m, mixed_head_rows), false);
-    // Cheaper only by how the rows fall on tiles: a step never gets cheaper by a token more.
-    if (i > 0) table.dense_ns[i] = std::max(table.dense_ns[i], table.dense_ns[i - 1]);
-    if (i > 0 && i < decodes)
-      table.decode_dense_ns[i] = std::max(table.decode_dense_ns[i], table.decode_dense_ns[i - 1]);
   }
   ProfileTarget narrowed = target;
   narrowed.max_batch = static_cast<std::int64_t>(decodes) - 1;
   table.decode_rows = decode_rows(model, profile, narrowed);
   table.tiles = prefill_tiles(model, profile, narrowed);
+  table.boost = boost(profile.rested, entries, decodes);
   return StepCost(std::move(table));
 }
 

@@ -123,6 +123,20 @@ class Reader {
     if (!map) return;
     MapReader in(map, problems_);
     read_ratios(in, "rows", "slowdown", p.slowdown_rows, p.slowdown);
+    if (const ConfigNode node = in.node("rested")) {
+      MapReader one(node, problems_);
+      auto& r = p.rested;
+      read_ratios(one, "rows", "ratio", r.rows, r.ratio);
+      lists_.positive(one.node("ratio"), r.ratio, 1);
+      const ConfigNode batch = one.node("batch", true), capacity = one.node("capacity", true);
+      r.batch = lists_.counts(batch);
+      r.capacity_ns = lists_.durations(capacity);
+      r.recharge = lists_.ratios(one.node("recharge", true));
+      lists_.ascending(batch, r.batch);
+      lists_.same_length(capacity, r.capacity_ns.size(), r.batch.size());
+      lists_.same_length(one.node("recharge"), r.recharge.size(), r.batch.size());
+      one.finish();
+    }
     in.finish();
   }
   void read_host(const ConfigNode& map, Profile& p) {
@@ -149,6 +163,15 @@ class Reader {
     g.n = in.integer("n", 1, count_max);
     g.k = in.integer("k", 1, count_max);
     g.rows = read_table(in, "rows", false);
+    if (const ConfigNode node = in.node("jumps")) {
+      MapReader one(node, problems_);
+      const ConfigNode rows = one.node("rows", true), times = one.node("time", true);
+      g.jump_rows = lists_.counts(rows);
+      g.jump_ns = lists_.durations(times);
+      lists_.ascending(rows, g.jump_rows, 1);
+      lists_.same_length(times, g.jump_ns.size(), g.jump_rows.size());
+      one.finish();
+    }
     in.finish();
     return g;
   }

@@ -37,6 +37,7 @@ StepCost::StepCost(Table table)
   STOWAGE_ASSERT(!table_->dense_ns.empty());
   STOWAGE_ASSERT(table_->prefill.utilisation.size() == table_->prefill.log2_q.size() * table_->prefill.log2_kv.size());
   STOWAGE_ASSERT(table_->decode_rows.size() % decode_segments == 0);
+  STOWAGE_ASSERT(table_->boost.ratio.empty() || table_->boost.ratio.size() == table_->dense_ns.size());
   const auto& tiles = table_->tiles;
   STOWAGE_ASSERT(tiles.tile_tokens == 0 || (tiles.knots >= 2 && tiles.chunks.size() % tiles.knots == 0));
 }
@@ -69,20 +70,23 @@ double StepCost::ns(const StepShape& shape) const {
   if (shape.prefill_tokens == 0) return decode_line(shape.decode_seqs).ns(shape.decode_kv_tokens);
   const auto tokens = static_cast<std::size_t>(shape.prefill_tokens + shape.decode_seqs);
   STOWAGE_ASSERT(tokens < table_->dense_ns.size());
-  double ns = table_->dense_ns[tokens];
-  if (shape.decode_seqs > 0) {
-    DecodeLine line = decode_line(shape.decode_seqs);
-    line.lead = 0;
-    ns += line.ns(shape.decode_kv_tokens) + table_->mixed_decode_ns;
-  }
+  const double ns = table_->dense_ns[tokens] + memory_ns(shape);
   return ns + table_->tiles.fixed_ns +
          std::max(shape.prefill_alone_ns, shape.prefill_attention_ns + table_->tiles.unfilled * shape.prefill_slack_ns);
+}
+
+double StepCost::memory_ns(const StepShape& shape) const {
+  if (kind_ == Kind::linear || shape.decode_seqs == 0) return 0.0;
+  DecodeLine line = decode_line(shape.decode_seqs);
+  line.lead = 0;
+  return line.ns(shape.decode_kv_tokens) + table_->mixed_decode_ns;
 }
 
 double StepCost::least_step_ns() const {
   if (kind_ == Kind::linear) return linear_.base_ns;
   const auto& t = *table_;
   double least = *std::min_element(t.dense_ns.begin(), t.dense_ns.end());
+  if (has_boost()) least *= *std::min_element(t.boost.ratio.begin(), t.boost.ratio.end());
   for (const double ns : t.decode_dense_ns) least = std::min(least, ns);
   return least;  // attention adds to it, whatever the shape
 }

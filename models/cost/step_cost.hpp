@@ -99,6 +99,13 @@ struct PrefillTiles {
   [[nodiscard]] static std::int64_t knot(std::size_t i) { return i == 0 ? 0 : first_knot << (i - 1); }
 };
 
+/// What a chip below its power limit does to a step with prompt tokens (models/cost/power_credit.hpp).
+struct Boost {
+  std::vector<double> ratio;        // by tokens in the step: its price at full clock over the table's; empty = 1
+  std::vector<double> capacity_ns;  // by decoding requests in the step: the most full-clock time there is
+  std::vector<double> recharge;     // by the same: full-clock time earned per time without prompts
+};
+
 class StepCost {
  public:
   enum class Kind : std::uint8_t { linear, table };
@@ -115,6 +122,7 @@ class StepCost {
     std::vector<DecodeSegment> decode_rows;  // [B, from 0][decode_segments], instead of `decode`; empty = not measured
     double mixed_decode_ns = 0;  // more for decoding requests in a step that is no captured graph
     PrefillTiles tiles;
+    Boost boost;
   };
 
   StepCost() = default;
@@ -124,6 +132,9 @@ class StepCost {
   [[nodiscard]] Kind kind() const { return kind_; }
   /// The step's price in ns, unrounded. The same expression, in the same order, as decode_line(B).ns(S).
   [[nodiscard]] double ns(const StepShape& shape) const;
+  /// Of a step with prompt tokens: the attention of its decoding requests, which a higher clock does not shorten.
+  [[nodiscard]] double memory_ns(const StepShape& shape) const;
+  [[nodiscard]] bool has_boost() const { return kind_ == Kind::table && !table_->boost.ratio.empty(); }
   [[nodiscard]] DecodeLine decode_line(std::int64_t decode_seqs) const;
   /// Adds the attention of one prefill chunk of `q` tokens after `stored` tokens to the step.
   void add_chunk(StepShape& shape, std::int64_t q, std::int64_t stored) const {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "models/cost/power_credit.hpp"
 #include "sim/kernel/ring_calendar.hpp"
 #include "sim/kv/policy.hpp"
 #include "sim/result.hpp"
@@ -257,7 +258,7 @@ class Replica {
     shape_.decode_kv_tokens = decode_kv_;
     const DriverCalls calls = tracer_ ? kv_.driver_calls() : DriverCalls{};
     std::int64_t stall = kv_.begin_iteration(now_, partial_);
-    std::int64_t step = round_ns(config_.cost.ns(shape_));
+    std::int64_t step = power_.step_ns(config_.cost, shape_, now_ + stall);
     const MemoryLevels levels = current_levels();
     if (execution_) {
       const StepTiming took = execution_.run(iterations_, now_, kv_.occupancy());
@@ -370,6 +371,7 @@ class Replica {
   RingCalendar finish_at_;  // by the iteration at whose end a decoder delivers its last token
   std::int64_t bpt_;
   Execution execution_;
+  PowerCredit power_;
   bool step_by_step_;  // someone listens to, or carries out, every iteration
 
   std::int64_t now_ = 0, first_arrival_ns_ = 0;
