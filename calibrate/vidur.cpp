@@ -118,6 +118,11 @@ void fit_layers(const std::vector<VidurTable>& tables, Calibration& out) {
   probe.parts["gemm"] = std::move(part);
   std::vector<GemmTable> raw;
   out.parts.push_back(detail::fit_gemm(probe, {}, out.profile, raw));
+  for (auto& table : out.profile.gemm) {
+    // Few samples of one machine: what leaves the trend is as likely noise as the library's choice.
+    table.jump_rows.clear();
+    table.jump_ns.clear();
+  }
 
   PartFit small;
   out.profile.norm = detail::binned_table(kernels.norm, "norm", small);
