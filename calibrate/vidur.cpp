@@ -180,7 +180,6 @@ void fit_attention(const std::string& folder, const Known& target, const Hardwar
   for (const char* part : {"decode", "prefill"})
     out.profile.draws.push_back(detail::draws_of(part, {}, scaled_spread, seed));
 }
-
 }  // namespace
 
 PriceTable detail::binned_table(const Samples& points, const std::string& series, PartFit& fit) {
