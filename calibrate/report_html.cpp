@@ -10,7 +10,7 @@
 
 namespace stowage {
 namespace {
-constexpr double width = 720, height = 230, left = 56, right = 12, top = 10, bottom = 34;
+constexpr double width = 720, height = 230, left = 56, right = 30, top = 10, bottom = 34;
 constexpr std::array<std::string_view, 8> colours = {"#2f6fde", "#d9653b", "#2c9c69", "#a45bd0",
                                                      "#c7a017", "#3aa6b9", "#d04a7f", "#7a7f87"};
 constexpr std::string_view style =
@@ -55,6 +55,15 @@ struct Dot {
   double x = 0, residual = 0;
 };
 
+/// A power of two on the axis.
+std::string tick(double value, std::string_view x_name) {
+  if (x_name != "bytes" || value < 1024) return fmt::format("{:.0f}", value);
+  constexpr std::array<std::string_view, 3> units = {"KiB", "MiB", "GiB"};
+  std::size_t unit = 0;
+  for (value /= 1024; value >= 1024 && unit + 1 < units.size(); value /= 1024) ++unit;
+  return fmt::format("{:.0f} {}", value, units[unit]);
+}
+
 /// Residuals over a logarithmic x; beyond the frame they are drawn at its edge, and their label says how far.
 std::string plot(const std::vector<Dot>& dots, std::string_view x_name) {
   if (dots.empty()) return "";
@@ -84,8 +93,8 @@ std::string plot(const std::vector<Dot>& dots, std::string_view x_name) {
         left, width - right, py(r), py(r), left - 6, py(r) + 4, 100 * r);
   const double step = std::max(1.0, std::ceil((last - first) / 10));
   for (double k = first; k <= last; k += step)
-    out += fmt::format("<text x=\"{:.1f}\" y=\"{:.0f}\" text-anchor=\"middle\">{:.0f}</text>", px(std::exp2(k)),
-                       height - bottom + 16, std::exp2(k));
+    out += fmt::format("<text x=\"{:.1f}\" y=\"{:.0f}\" text-anchor=\"middle\">{}</text>", px(std::exp2(k)),
+                       height - bottom + 16, tick(std::exp2(k), x_name));
   out += fmt::format("<text x=\"{:.0f}\" y=\"{:.0f}\" text-anchor=\"middle\">{}</text>", (left + width - right) / 2,
                      height - 3, escaped(x_name));
   std::map<std::string, std::size_t> series;
@@ -117,6 +126,7 @@ std::string_view x_name(std::string_view part) {
   if (part == "decode") return "stored tokens";
   if (part == "prefill") return "new tokens";
   if (part == "all_reduce") return "bytes";
+  if (part == "elementwise") return "bytes";
   return part == "vmm" ? "handles" : "rows";
 }
 
@@ -153,13 +163,14 @@ std::string calibration_html(const Calibration& c) {
       "are smaller. A point is always predicted from the others.</p>" +
       error_table(p);
   for (const auto& note : c.notes) out += "<p>" + escaped(note) + "</p>";
-  out += "<h2>Whole iterations</h2><p>Predicted from the parts over measured, less one.</p>";
   std::vector<Dot> dots;
   for (const auto& i : c.iterations)
     if (i.anchor)
       dots.push_back({i.kind, fmt::format("{}, {} rows, {:.2f} ms", i.kind, i.rows, i.measured_ns / 1e6),
                       static_cast<double>(i.rows), i.residual()});
-  out += plot(dots, "rows") + "<p>Those that err most:</p>" + worst(c.iterations);
+  if (!dots.empty())
+    out += "<h2>Whole iterations</h2><p>Predicted from the parts over measured, less one.</p>" + plot(dots, "rows") +
+           "<p>Those that err most:</p>" + worst(c.iterations);
   for (const auto& part : c.parts) {
     dots.clear();
     for (const auto& point : part.points) dots.push_back({point.series, point.label, point.x, point.residual()});

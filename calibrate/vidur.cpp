@@ -118,6 +118,11 @@ void fit_layers(const std::vector<VidurTable>& tables, Calibration& out) {
   probe.parts["gemm"] = std::move(part);
   std::vector<GemmTable> raw;
   out.parts.push_back(detail::fit_gemm(probe, {}, out.profile, raw));
+  for (auto& table : out.profile.gemm) {
+    // Few samples of one machine: what leaves the trend is as likely noise as the library's choice.
+    table.jump_rows.clear();
+    table.jump_ns.clear();
+  }
 
   PartFit small;
   out.profile.norm = detail::binned_table(kernels.norm, "norm", small);
@@ -175,7 +180,6 @@ void fit_attention(const std::string& folder, const Known& target, const Hardwar
   for (const char* part : {"decode", "prefill"})
     out.profile.draws.push_back(detail::draws_of(part, {}, scaled_spread, seed));
 }
-
 }  // namespace
 
 PriceTable detail::binned_table(const Samples& points, const std::string& series, PartFit& fit) {
@@ -213,8 +217,8 @@ Calibration calibrate_vidur(const std::string& folder, const CalibrateOptions& o
   p.command = options.command;
   p.source =
       "profiling tables of Vidur (Agrawal et al., MLSys 2024; github.com/microsoft/vidur, MIT licence), which carry no "
-      "date, driver or clocks" +
-      listed(folder, files.dense) + listed(folder, files.all_reduce);
+      "date, driver or clocks: " +
+      listed(folder, files.dense).substr(2) + listed(folder, files.all_reduce);
   p.sms = gpu.sms;
   p.host_graph_ns = p.host_eager_ns = RooflineEfficiency{}.step_ns;
   p.gaps = {

@@ -112,7 +112,7 @@ PartFit fit_decode_table(const Shape& shape, const Rows& rows, Profile& profile)
                      "too few rows of decode attention: three batch_size at three kv_cache_size each "
                      "are the least");
   for (double x = low; x < high; x = std::ceil(x * grid_step)) d.kv_tokens.push_back(x);
-  d.kv_tokens.push_back(high);
+  for (int i = 0; i < 4; ++i) d.kv_tokens.push_back(high * std::exp2(i));  // other models' heads make them more tokens
   for (const auto& [batch, table] : measured) {
     d.batch.push_back(batch);
     const auto row = on_grid(measured, batch, d.kv_tokens);

@@ -61,7 +61,8 @@ std::string giga(double per_s) {
 }
 
 std::string source_line(const Profile& profile) {
-  return (profile.evidence == ProfileEvidence::published ? "by others: " : "yes: ") + profile.summary() + (profile.source.empty() ? "" : "   [" + profile.source + "]");
+  const std::string who = profile.evidence == ProfileEvidence::published ? "by others: " : "yes: ";
+  return who + profile.summary() + (profile.source.empty() ? "" : "   [" + profile.source + "]");
 }
 
 /// What the profile knows, and how well.

@@ -110,8 +110,7 @@ class Parser {
     calibrate->add_option("--report", options_.report, "HTML page with error tables and plots")->type_name("FILE");
     calibrate->add_option("--engine-log", options_.engine_log, "Fit coarse prices to an engine's request log instead")
         ->type_name("FILE");
-    calibrate->add_option("--vidur", options_.vidur, "Read the profiling tables that Vidur publishes instead")
-        ->type_name("DIR");
+    calibrate->add_option("--vidur", options_.vidur, "Read Vidur's published kernel times instead")->type_name("DIR");
     calibrate->add_option("--hardware", options_.hardware, "Zoo name (default: by the GPU's name)")->type_name("NAME");
     calibrate->add_flag("--force", options_.force, "Replace the files");
   }

@@ -14,7 +14,7 @@ STYLE = (
     "rect{fill:var(--page)}line{stroke:var(--line)}text{font:11px system-ui,sans-serif;fill:var(--soft)}"
     ".title{font-size:13px;fill:var(--ink)}g{fill-opacity:.75}"
 )
-HEAD, FOOT, RIGHT = 24, 20, 24  # room for the title, the legend, the last number of the axis
+HEAD, FOOT = 24, 20  # room for the title and for the legend
 
 
 def section(page, part):
@@ -36,7 +36,7 @@ def standalone(gpu, part, width, height, body, legend):
     dots = "".join(f'<g fill="{colour}">{"".join(c)}</g>' for colour, c in series.items())
     body = re.sub(circle, "", body) + dots
     foot = FOOT if legend else 0
-    whole, width = HEAD + height + foot, width + RIGHT
+    whole = HEAD + height + foot
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {whole}" role="img">',
            f"<title>{gpu}: {part}, predicted / measured - 1</title><style>{STYLE}</style>",
            f'<rect width="{width}" height="{whole}"/>',

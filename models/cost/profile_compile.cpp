@@ -171,7 +171,14 @@ StepCost compile_profile(const ModelSpec& model, const HardwareSpec& hardware, c
 }
 
 std::vector<std::string> profile_gaps(const ModelSpec& model, const Profile& profile, int tensor) {
-  std::vector<std::string> gaps = profile.gaps;
+  std::vector<std::string> gaps;
+  if (!profile.gaps.empty())
+    gaps.push_back(
+        fmt::format("{} things were not timed and are left out or taken from elsewhere: `gaps` in the file, "
+                    "or `stowage hardware show {}`",
+                    profile.gaps.size(), profile.name));
+  if (profile.decode.layouts.empty())
+    gaps.emplace_back("attention was timed on one memory layout: all managers are priced alike");
   const std::int64_t t = tensor, q = model.heads / t * model.head_dim;
   const std::int64_t kv = model.kv_heads_per_gpu(tensor) * model.head_dim, mlp = model.intermediate / t;
   const std::int64_t up = (model.mlp == Mlp::gated ? 2 : 1) * mlp;

@@ -220,8 +220,9 @@ TEST(HuggingFace, MissingShapesAreAllNamed) {
 }
 
 TEST(Hardware, TheZooIsWholeAndSourced) {
-  EXPECT_EQ(hardware_names(), (std::vector<std::string>{"a100-40gb", "a100-80gb", "a40", "b200", "h100-sxm-80gb", "h200",
-                                                        "l4", "l40s", "rtx-4090"}));
+  const std::vector<std::string> zoo = {"a100-40gb", "a100-80gb", "a40", "b200",    "h100-sxm-80gb",
+                                        "h200",      "l4",        "l40s", "rtx-4090"};
+  EXPECT_EQ(hardware_names(), zoo);
   for (const auto& name : hardware_names()) {
     const auto h = load_hardware(name);
     EXPECT_EQ(h.name, name);
