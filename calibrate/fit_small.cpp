@@ -114,8 +114,9 @@ std::optional<PartFit> fit_vmm(std::span<const ProbeFile> probes, Profile& profi
     if (one == nullptr) return std::nullopt;
     VmmPrice price;
     price.call_ns = one->median * 1e3;
-    // A server grows requests one page in each of many tensors, among many live handles and while the GPU decodes: dearer
-    // than a bare call. What it costs is the host's as much as the GPU's, so that the middle one of all machines counts.
+    // A server grows requests one page in each of many tensors, among many live handles and while the GPU decodes:
+    // dearer than a bare call. What it costs is the host's as much as the GPU's, so that the middle one of all machines
+    // counts.
     std::vector<double> machines;
     for (const auto& probe : probes) {
       std::vector<double> grown;

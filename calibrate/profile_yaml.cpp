@@ -147,8 +147,9 @@ std::string profile_yaml(const Profile& p) {
     out += fmt::format("  - n: {}\n    k: {}\n    rows: {}\n    time: {}\n", g.n, g.k, counts(g.rows.x, 11),
                        times(g.rows.ns, 11));
     if (!g.jump_rows.empty())
-      out += fmt::format("    jumps:  # rows at which the library's choice leaves the table\n      rows: {}\n      time: {}\n",
-                         counts(g.jump_rows, 13), times(g.jump_ns, 13));
+      out += fmt::format(
+          "    jumps:  # rows at which the library's choice leaves the table\n      rows: {}\n      time: {}\n",
+          counts(g.jump_rows, 13), times(g.jump_ns, 13));
   }
   const auto& d = p.decode;
   out += fmt::format(

@@ -178,8 +178,7 @@ ManagerValidation validate_manager(const MeasuredManager& m, const Prediction& p
   price_iterations(passes, prediction, out, total);
   out.floor = floor_of(passes);
   if (passes.size() > 1)
-    out.latency_floor =
-        validation::pair_latencies(passes[passes.size() - 2]->requests, passes.back()->requests);
+    out.latency_floor = validation::pair_latencies(passes[passes.size() - 2]->requests, passes.back()->requests);
   if (out.state == "warm") {
     Errors cold;
     for (const MeasuredPass& p : m.passes)

@@ -24,8 +24,8 @@ namespace stowage::validation {
 class Prediction {
  public:
   Prediction(const Scenario& scenario, const RunConfig& config, const CanaryTimes& machine);
-  /// Every iteration of a pass, with a 90 % interval where the profile has draws: the 5th and 95th percentile over them,
-  /// widened by how far off the profile says whole iterations of that regime are (p95 of its error).
+  /// Every iteration of a pass, with a 90 % interval where the profile has draws: the 5th and 95th percentile over
+  /// them, widened by how far off the profile says whole iterations of that regime are (p95 of its error).
   [[nodiscard]] std::vector<PricedIteration> price(const MeasuredPass& pass) const;
   /// The same by the profile carried to the measured machine; without intervals, and empty without a canary.
   [[nodiscard]] std::vector<PricedIteration> price_anchored(const MeasuredPass& pass) const;

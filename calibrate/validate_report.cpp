@@ -122,10 +122,8 @@ std::string manager_text(const ManagerValidation& m, bool offline) {
     out += fmt::format(
         "  {:<6} mean {:>9.4f} s measured {:>9.4f} predicted ({}), p95 {:>9.4f} and {:>9.4f} ({}); each "
         "request {} apart, p95 {}\n",
-        l.name, l.measured_mean_s, l.predicted_mean_s,
-        change(l.measured_mean_s, l.predicted_mean_s), l.measured_p95_s, l.predicted_p95_s,
-        change(l.measured_p95_s, l.predicted_p95_s),
-        percent(l.paired_mape), percent(l.paired_p95));
+        l.name, l.measured_mean_s, l.predicted_mean_s, change(l.measured_mean_s, l.predicted_mean_s), l.measured_p95_s,
+        l.predicted_p95_s, change(l.measured_p95_s, l.predicted_p95_s), percent(l.paired_mape), percent(l.paired_p95));
   return out;
 }
 }  // namespace

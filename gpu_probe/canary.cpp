@@ -35,7 +35,10 @@ std::vector<Figure> Canary::products() {
   const auto launch = [&](int) { gemm.run(timer_.stream(), x, w, y.as<>(), rows, columns, width); };
   const auto point = [&](const char* state, const Series& series) {
     return figure("product",
-                  {{"m", std::int64_t{rows}}, {"n", std::int64_t{columns}}, {"k", std::int64_t{width}}, {"state", std::string(state)}},
+                  {{"m", std::int64_t{rows}},
+                   {"n", std::int64_t{columns}},
+                   {"k", std::int64_t{width}},
+                   {"state", std::string(state)}},
                   "us", series);
   };
   timer_.warm_up(launch, 0);
@@ -43,7 +46,11 @@ std::vector<Figure> Canary::products() {
   constexpr int burst = 24;  // 20 ms at most
   for (int i = 0; i < 5 && !timer_.interrupted(); ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(300));
-    const Sample all = timer_.time([&](int) { for (int k = 0; k < burst; ++k) launch(k); }, i);
+    const Sample all = timer_.time(
+        [&](int) {
+          for (int k = 0; k < burst; ++k) launch(k);
+        },
+        i);
     rested.add(Sample{all.us / burst, all.sm_clock_mhz, all.slowed});
   }
   const Series loaded = timer_.sustained(launch, 0.6);

@@ -177,8 +177,9 @@ class Clock {
     for (std::size_t i = 0; i < steps.size(); ++i) {
       Series one;
       one.add(Sample{steps[i].us, steps[i].mhz, false});
-      add("walk", {{"place", static_cast<std::int64_t>(i)}, {"rows", std::int64_t{rows[i]}}, {"decodes", std::int64_t{32}}}, one,
-          {{"rest_us", steps[i].rest_us}});
+      add("walk",
+          {{"place", static_cast<std::int64_t>(i)}, {"rows", std::int64_t{rows[i]}}, {"decodes", std::int64_t{32}}},
+          one, {{"rest_us", steps[i].rest_us}});
     }
   }
 
@@ -241,9 +242,11 @@ void run(Context& context) {
     clock.ramp(rows, 0.4, 3);
   }
   std::vector<Rest> rests;
-  for (const double ms : quick ? std::vector{100.0} : std::vector{20.0, 50.0, 100.0, 200.0}) rests.push_back({0, 0, 0, ms});
+  for (const double ms : quick ? std::vector{100.0} : std::vector{20.0, 50.0, 100.0, 200.0})
+    rests.push_back({0, 0, 0, ms});
   for (const auto& [decodes, stored] : {std::pair{16, 1023}, {64, 1023}, {192, 1023}})
-    for (const int steps : quick ? std::vector{10} : std::vector{1, 3, 6, 12, 25}) rests.push_back({decodes, stored, steps, 0});
+    for (const int steps : quick ? std::vector{10} : std::vector{1, 3, 6, 12, 25})
+      rests.push_back({decodes, stored, steps, 0});
   for (const int rows : quick ? std::vector{1024} : std::vector{1024, 4096})
     for (const Rest& rest : rests) {
       if (context.interrupted()) return;
@@ -253,7 +256,7 @@ void run(Context& context) {
 }
 }  // namespace
 
-const Part clock_part = {"clock", "a prompt's step by what ran before it: rest, decode steps, other prompts", unsupported,
-                         run};
+const Part clock_part = {"clock", "a prompt's step by what ran before it: rest, decode steps, other prompts",
+                         unsupported, run};
 
 }  // namespace stowage::probe

@@ -71,7 +71,7 @@ struct MeasuredRun {
   std::string model;
   int layers = 0, model_layers = 0;
   std::size_t weight_bytes = 0;
-  double load_s = 0;  // making weights and activations
+  double load_s = 0;                       // making weights and activations
   std::vector<probe::CanaryPoint> canary;  // before the first and after the last pass
   std::string warm_up;
   std::string status = "complete";

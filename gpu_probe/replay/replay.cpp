@@ -113,10 +113,10 @@ class Replay {
     out_.layers = p.shape.layers;
     out_.model_layers = p.model_layers;
     cold_ = options_.cold && p.offline;
-    out_.warm_up =
-        cold_ ? "the cold pass: the whole scenario once, nothing loaded or captured before it"
-              : "prompts of 8, 16, … 256, 320, … 2,048, 2,560, … tokens alone, then a decode batch shrinking by eight from "
-                "max_batch, so that kernels are loaded and graphs captured";
+    out_.warm_up = cold_ ? "the cold pass: the whole scenario once, nothing loaded or captured before it"
+                         : "prompts of 8, 16, … 256, 320, … 2,048, 2,560, … tokens alone, then a decode batch "
+                           "shrinking by eight from "
+                           "max_batch, so that kernels are loaded and graphs captured";
     if (out_.model_layers != out_.layers)
       out_.notes.push_back(fmt::format("{} of the model's {} layers", out_.layers, out_.model_layers));
   }

@@ -1,8 +1,9 @@
 #pragma once
 // A chip that has rested runs matrix products at full clock for some tens of milliseconds, until its power limit slows
-// it; resting, or reading K and V for decoding requests, it earns that time back. So a lone prompt takes 10 to 12 % less
-// than one among many (H100: gpu_probe clock, docs/accuracy.md). Prices of a StepCost are those at the slowed clock;
-// this keeps what is left of the full-clock time, one number a replica, touched by steps with prompt tokens only.
+// it; resting, or reading K and V for decoding requests, it earns that time back. So a lone prompt takes 10 to 12 %
+// less than one among many (H100: gpu_probe clock, docs/accuracy.md). Prices of a StepCost are those at the slowed
+// clock; this keeps what is left of the full-clock time, one number a replica, touched by steps with prompt tokens
+// only.
 //
 //   memory = the attention of the step's decoding requests, which no clock shortens and the chip rests in
 //   credit = min(credit + recharge(B) x (time since the last such step ended, less stall, + memory)

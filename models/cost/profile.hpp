@@ -31,8 +31,8 @@ struct PriceTable {
   [[nodiscard]] double at(double value) const;
 };
 
-/// A product of rows x k by k x n, bf16, by its rows. The table never falls; the library's choice of kernel at some rows
-/// does (448 rows of Llama-3-8B's gate-up take 1.8 times what 512 do): those rows keep what was measured.
+/// A product of rows x k by k x n, bf16, by its rows. The table never falls; the library's choice of kernel at some
+/// rows does (448 rows of Llama-3-8B's gate-up take 1.8 times what 512 do): those rows keep what was measured.
 struct GemmTable {
   std::int64_t n = 0, k = 0;
   PriceTable rows;
@@ -113,8 +113,8 @@ struct Profile {
   /// Under the power limit: how much longer prefill attention takes in a step of so many rows than at the clock that it
   /// is priced at alone. Interpolated in log2, held at both ends; empty = 1.
   std::vector<double> slowdown_rows, slowdown;
-  /// A rested chip's full clock: prices at it over those under load, by rows; how long it lasts and how fast it is earned
-  /// back, by the decoding requests that run meanwhile (models/cost/power_credit.hpp). Empty = not measured.
+  /// A rested chip's full clock: prices at it over those under load, by rows; how long it lasts and how fast it is
+  /// earned back, by the decoding requests that run meanwhile (models/cost/power_credit.hpp). Empty = not measured.
   struct Rested {
     std::vector<double> rows, ratio, batch, capacity_ns, recharge;
     struct State {
@@ -196,7 +196,7 @@ struct ProfileTarget {
   std::int64_t max_batch = 256;
   KvLayout layout;
   bool ragged = true;  // contexts are unequal, as in traffic
-  bool host = true;  // false: the host's part of a step is left out, the caller adds his own
+  bool host = true;    // false: the host's part of a step is left out, the caller adds his own
 };
 /// The price table of one replica. A mixed step does not say how many rows the head sees; it is priced for at most 64.
 [[nodiscard]] StepCost compile_profile(const ModelSpec& model, const HardwareSpec& hardware, const Profile& profile,

@@ -73,12 +73,12 @@ std::vector<DecodeSegment> decode_rows(const ModelSpec& model, const Profile& p,
   std::vector<DecodeSegment> rows(static_cast<std::size_t>(target.max_batch + 1) * decode_segments);
   for (std::int64_t b = 1; b <= target.max_batch; ++b) {
     // One request has nothing to be unequal to; many are as unequal as the measured ones.
-    const double ragged =
-        target.ragged ? 1 + (p.decode.ragged_ratio - 1) * (1 - 1 / static_cast<double>(b)) : 1.0;
+    const double ragged = target.ragged ? 1 + (p.decode.ragged_ratio - 1) * (1 - 1 / static_cast<double>(b)) : 1.0;
     // S counts what is stored before the step; the kernel reads the new token too.
     const auto price = [&](std::int64_t kv) {
       const double tokens = static_cast<double>(kv + b) * element;
-      return ragged * layers * p.decode_attention_ns(kv_heads, model.head_dim, static_cast<double>(b), tokens, target.layout);
+      return ragged * layers *
+             p.decode_attention_ns(kv_heads, model.head_dim, static_cast<double>(b), tokens, target.layout);
     };
     double low = price(decode_knot(0));
     for (std::size_t i = 0; i < decode_segments; ++i) {
@@ -127,7 +127,8 @@ Boost boost(const Profile::Rested& rested, std::size_t entries, std::size_t deco
   if (rested.rows.empty()) return out;
   const Profile::Chain ratio{rested.rows, rested.ratio};
   for (std::size_t i = 0; i < entries; ++i)
-    out.ratio.push_back(ratio.at(static_cast<double>(padded_rows(std::max<std::int64_t>(1, static_cast<std::int64_t>(i))))));
+    out.ratio.push_back(
+        ratio.at(static_cast<double>(padded_rows(std::max<std::int64_t>(1, static_cast<std::int64_t>(i))))));
   for (std::size_t b = 0; b < decodes; ++b) {
     const auto state = rested.at(static_cast<double>(b));
     out.capacity_ns.push_back(state.capacity_ns);

@@ -59,8 +59,8 @@ std::string cost_literal(const StepCost& cost) {
       "  c.config.cost = StepCost(StepCost::Table{{\n      {},\n      {},\n      {{{}, {}, {}, {}, {}, {}}},\n"
       "      {{{}, {}, {}, {}, {}, {}}},\n      {}, {{}}, 0, {{}}, {{{}, {}, {}}}}});\n",
       list(t.dense_ns), list(t.decode_dense_ns), d.c0, d.c0_per_seq, d.s0, d.c1, d.c1_per_seq, d.s1, p.ns_per_pair,
-      p.ns_per_kv_token, p.fixed_ns, list(p.log2_q), list(p.log2_kv), list(p.utilisation),
-      list(t.decode_scale), list(t.boost.ratio), list(t.boost.capacity_ns), list(t.boost.recharge));
+      p.ns_per_kv_token, p.fixed_ns, list(p.log2_q), list(p.log2_kv), list(p.utilisation), list(t.decode_scale),
+      list(t.boost.ratio), list(t.boost.capacity_ns), list(t.boost.recharge));
 }
 }  // namespace
 

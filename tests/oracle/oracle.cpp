@@ -22,9 +22,9 @@
 #include <deque>
 #include <limits>
 #include <memory>
-#include <optional>
 
 #include "base/error.hpp"
+#include "tests/oracle/chip_clock.hpp"
 #include "tests/oracle/fleet.hpp"
 #include "tests/oracle/memory.hpp"
 
@@ -100,8 +100,8 @@ class Replica final : public SteppedReplica {
       r->secured = r->computed;
     }
     out_.peak_live_bytes = std::max(out_.peak_live_bytes, live_bytes());
-    const auto tokens = std::count_if(running_.begin(), running_.end(),
-                                      [](const Resident* r) { return r->computed == r->target(); });
+    const auto tokens =
+        std::count_if(running_.begin(), running_.end(), [](const Resident* r) { return r->computed == r->target(); });
     const std::int64_t work = std::llround(c_.frontend.per_output_token_ns * static_cast<double>(tokens));
     server_free_ = std::max(server_free_, now_) + work;
     std::vector<Resident*> still_running;
@@ -170,8 +170,8 @@ class Replica final : public SteppedReplica {
       r->record.first_scheduled_ns = -1;
       r->record.prompt_tokens = q.prompt_tokens;
       r->record.output_tokens = q.output_tokens;
-      r->record.client_arrival_ns = q.arrival_ns - std::llround(c_.frontend.per_request_ns +
-                                                                c_.frontend.per_prompt_token_ns * q.prompt_tokens);
+      r->record.client_arrival_ns =
+          q.arrival_ns - std::llround(c_.frontend.per_request_ns + c_.frontend.per_prompt_token_ns * q.prompt_tokens);
       if (const char* reason = refusal(q)) {
         out_.rejected += 1;
         out_.rejected_requests.push_back({q.id, q.prompt_tokens, q.output_tokens, reason});
@@ -254,7 +254,7 @@ class Replica final : public SteppedReplica {
     it.start_ns = now_;
     it.stall_ns = std::llround(memory_->take_stall_ns(now_));
     it.step_ns = std::llround(price(it));
-    if (it.prefill_tokens > 0) last_prompt_end_ns_ = now_ + it.stall_ns + it.step_ns;
+    if (it.prefill_tokens > 0) clock_.prompt_ended(now_ + it.stall_ns + it.step_ns);
     memory_->run_beside(now_ + it.stall_ns, running_);
     const std::int64_t end = now_ + it.stall_ns + it.step_ns;
 
@@ -301,40 +301,13 @@ class Replica final : public SteppedReplica {
     const double ns = c_.cost.ns(shape);
     if (c_.cost.kind() == StepCost::Kind::linear) {
       const auto& l = c_.cost.linear();
-      double again = l.base_ns;
-      again += l.per_prefill_token_ns * static_cast<double>(it.prefill_tokens);
-      again += l.per_decode_seq_ns * static_cast<double>(it.decode_seqs);
-      again += l.per_kv_token_ns * static_cast<double>(it.decode_kv_tokens);
-      again += shape.prefill_attention_ns;
+      const double again = l.base_ns + l.per_prefill_token_ns * static_cast<double>(it.prefill_tokens) +
+                           l.per_decode_seq_ns * static_cast<double>(it.decode_seqs) +
+                           l.per_kv_token_ns * static_cast<double>(it.decode_kv_tokens) + shape.prefill_attention_ns;
       STOWAGE_ASSERT(again == ns);
       return ns;
     }
-    return clocked(ns, shape, it.stall_ns);
-  }
-
-  /// Section 8.
-  double clocked(double price, const StepShape& shape, std::int64_t stall_ns) {
-    const Boost& boost = c_.cost.table().boost;
-    if (boost.ratio.empty() || shape.prefill_tokens == 0) return price;
-    const double ratio = boost.ratio.at(static_cast<std::size_t>(shape.prefill_tokens + shape.decode_seqs));
-    const double capacity = boost.capacity_ns.at(static_cast<std::size_t>(shape.decode_seqs));
-    const double recharge = boost.recharge.at(static_cast<std::size_t>(shape.decode_seqs));
-    double memory = 0;
-    if (shape.decode_seqs > 0) {
-      DecodeLine line = c_.cost.decode_line(shape.decode_seqs);
-      line.lead = 0;
-      memory = line.ns(shape.decode_kv_tokens) + c_.cost.table().mixed_decode_ns;
-    }
-    if (last_prompt_end_ns_) {
-      credit_ns_ += recharge * (static_cast<double>(now_ - *last_prompt_end_ns_) + memory) +
-                    boost.recharge.at(0) * static_cast<double>(stall_ns);
-      credit_ns_ = std::min(credit_ns_, capacity);
-    } else {
-      credit_ns_ = capacity;
-    }
-    const double used = std::min((price - memory) * ratio, credit_ns_);
-    credit_ns_ -= used;
-    return price - used * (1.0 / ratio - 1.0);
+    return clock_.price_ns(c_.cost, ns, shape, now_, it.stall_ns);
   }
 
   std::int64_t live_bytes() const {
@@ -406,8 +379,7 @@ class Replica final : public SteppedReplica {
   std::vector<Resident*> running_, batch_;
   std::deque<Resident*> waiting_;
   bool head_blocked_ = false;
-  double credit_ns_ = 0;             // of full-clock time
-  std::optional<std::int64_t> last_prompt_end_ns_;
+  ChipClock clock_;
   std::int64_t server_free_ = 0;     // when the front end will have sent every token it was given
   std::vector<OracleSegment> idle_;  // gaps that count only if another iteration follows
   std::vector<std::int64_t> ttft_, tbt_, e2e_, queue_;

@@ -268,8 +268,8 @@ Case random_fleet_case(std::uint64_t seed, CaseSize size) {
   const std::int64_t first = out.requests.front().arrival_ns;
   for (auto& r : out.requests) r.arrival_ns = first + (r.arrival_ns - first) / replicas;
   if (dice.chance(30)) {
-    const double gap = static_cast<double>(out.requests.back().arrival_ns - first + 1) /
-                       static_cast<double>(out.requests.size());
+    const double gap =
+        static_cast<double>(out.requests.back().arrival_ns - first + 1) / static_cast<double>(out.requests.size());
     c.frontend = {price(dice, 3 * gap), price(dice, gap / 50), price(dice, gap / 20)};
   }
   out.bind();

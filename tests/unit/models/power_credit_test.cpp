@@ -25,16 +25,16 @@ StepShape prompt(std::int64_t tokens, std::int64_t decodes = 0) {
 TEST(PowerCredit, ARestedChipRunsAtFullClockUntilItIsSpent) {
   const StepCost cost = rested_chip();
   PowerCredit power;
-  EXPECT_EQ(power.step_ns(cost, prompt(5), 0), 40);     // all of 50 x 0.8 at full clock; 10 ns of it left
-  EXPECT_EQ(power.step_ns(cost, prompt(10), 40), 98);   // 10 ns at full clock do the work of 12.5: 100 - 2.5 = 97.5
+  EXPECT_EQ(power.step_ns(cost, prompt(5), 0), 40);      // all of 50 x 0.8 at full clock; 10 ns of it left
+  EXPECT_EQ(power.step_ns(cost, prompt(10), 40), 98);    // 10 ns at full clock do the work of 12.5: 100 - 2.5 = 97.5
   EXPECT_EQ(power.step_ns(cost, prompt(10), 138), 100);  // nothing left
 }
 
 TEST(PowerCredit, RestEarnsTimeUpToTheCapacity) {
   const StepCost cost = rested_chip();
   PowerCredit power;
-  EXPECT_EQ(power.step_ns(cost, prompt(12), 0), 108);      // 120 - 50 x 0.25 = 107.5; spent
-  EXPECT_EQ(power.step_ns(cost, prompt(12), 128), 118);    // 20 ns of rest earn 10: 120 - 2.5 = 117.5
+  EXPECT_EQ(power.step_ns(cost, prompt(12), 0), 108);       // 120 - 50 x 0.25 = 107.5; spent
+  EXPECT_EQ(power.step_ns(cost, prompt(12), 128), 118);     // 20 ns of rest earn 10: 120 - 2.5 = 117.5
   EXPECT_EQ(power.step_ns(cost, prompt(12), 10'246), 108);  // 10,000 ns of rest earn no more than 50
 }
 
