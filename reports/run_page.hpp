@@ -3,6 +3,7 @@
 // parts.
 #include <array>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "reports/page.hpp"
@@ -33,6 +34,12 @@ inline constexpr std::array<Part, part_count> stacking = {Part::live,     Part::
 [[nodiscard]] std::string too_many(const ReportInput& input);
 [[nodiscard]] inline double seconds(std::int64_t ns) { return static_cast<double>(ns) / 1e9; }
 
+/// The badge over every table.
+void set_evidence(page::Page& page, const ReportInput& input);
+[[nodiscard]] page::Section budget(const ReportInput& input);
+[[nodiscard]] page::Section inputs(const ReportInput& input);
+/// `beside`: the files in the page's folder.
+[[nodiscard]] page::Section provenance(const ReportInput& input, std::string_view beside);
 [[nodiscard]] page::Section pareto(const ReportInput& input);
 [[nodiscard]] page::Section memory_over_time(const ReportInput& input);
 [[nodiscard]] page::Section waste(const ReportInput& input);

@@ -225,6 +225,8 @@ ReportInput input_of(const Json& j) {
   out.evidence = static_cast<Evidence>(std::clamp(j.at("evidence").get<int>(), 0, static_cast<int>(Evidence::linear)));
   if (j.contains("sensitivity")) out.sensitivity = sensitivity(j.at("sensitivity"));
   out.notes = j.at("notes").get<std::vector<std::string>>();
+  if (j.contains("folders")) out.folders = j.at("folders").get<std::vector<std::string>>();
+  if (j.contains("kind")) out.kind = j.at("kind"), out.data = j.at("data");
   return out;
 }
 }  // namespace
@@ -257,6 +259,11 @@ std::string to_saved(const ReportInput& input) {
               {"notes", input.notes},
               {"runs", std::move(runs)}};
   if (input.sensitivity) out["sensitivity"] = sensitivity(*input.sensitivity);
+  if (!input.folders.empty()) out["folders"] = input.folders;
+  if (input.kind != "run") {
+    out["kind"] = input.kind;
+    out["data"] = input.data;
+  }
   return out.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
