@@ -90,7 +90,7 @@ Outlook look_around(const Workbench& bench, const SearchResult& found, std::size
     });
   });
   out.base_per_s = rates[0].value_or(0);
-  out.what_if = {{"lengths of prompts and outputs", "20 % shorter", "20 % longer", rates[1], rates[2], ""},
+  out.what_if = {{"prompt and output lengths", "20 % shorter", "20 % longer", rates[1], rates[2], ""},
                  {"limits of the SLO", "20 % tighter", "20 % looser", rates[3], rates[4], ""},
                  {"KV pool", "10 % smaller", "10 % larger", rates[5], rates[6], ""},
                  {"prefix-hit rate", "", "", {}, {}, "not modelled"}};

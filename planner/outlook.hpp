@@ -18,7 +18,7 @@ struct Curve {
 
 /// The sustained rate of one replica with one thing changed; nullopt = no rate is sustained, or it cannot be run.
 struct RateWhatIf {
-  std::string what;                 // "lengths of prompts and outputs"
+  std::string what;                 // "prompt and output lengths"
   std::string low_text, high_text;  // "20 % shorter"
   std::optional<double> low_per_s, high_per_s;
   std::string note;  // stands instead: "not modelled"

@@ -206,7 +206,7 @@ std::string Writer::code(const Code& c) {
   const std::string pre = fmt::format(form, id, c.folded ? "" : "line", html(c.text));
   if (!c.folded)
     return "<div class=\"panel\">" + (c.title.empty() ? "" : "<h3>" + html(c.title) + "</h3>") + pre + "</div>\n";
-  return "<div class=\"panel\"><details><summary>" + html(c.title) + "</summary>" + pre + "</details></div>\n";
+  return "<div class=\"panel fold\"><details><summary>" + html(c.title) + "</summary>" + pre + "</details></div>\n";
 }
 
 std::string Writer::block(const Block& b) {

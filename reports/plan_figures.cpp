@@ -107,8 +107,8 @@ page::Figure curve(const Json& plan, const std::string& target, std::size_t inde
   }
   plot.limits = {{limit, target + " limit", false, !share}};
   const bool on_grid = std::isfinite(at_knee);
-  if (on_grid) plot.points.push_back({knee * most, at_knee, text::percent(knee)});
-  plot.points.push_back({most, before, "most"});
+  if (on_grid) plot.points.push_back({knee * most, at_knee, ""});
+  plot.points.push_back({most, before, ""});
   std::string sentence = fmt::format(
       "{} sustains at most {}; there {} is {}, of {} allowed, and at {} of that rate, where it is used, {}.",
       winner.at("manager").get<std::string>(), per_second(most), target, target_value(target, before),
@@ -135,8 +135,8 @@ page::Section plan_curves(const Json& plan) {
   page::Section out{"capacity",
                     "Capacity of one replica",
                     "Latency against the offered rate, the same requests played slower and faster, under the best "
-                    "configuration of each manager. Rings: the highest rate that meets every target, and the share of "
-                    "it that is used.",
+                    "configuration of each manager. Right ring: the highest rate that meets every target; left ring: the "
+                    "share of it that is used.",
                     {}};
   if (!plan.contains("curves") || plan.at("curves").empty()) return out;
   const Json& probes = plan.at("curves").at(0).at("probes");
@@ -214,7 +214,7 @@ page::Section plan_what_if(const Json& plan) {
     }
     const Json& u = plan.at("uncertainty");
     if (u.contains("rate_per_s_90"))
-      t.changes.push_back({"prices and workload, as drawn", "5 % of draws", "95 % of draws",
+      t.changes.push_back({"prices and workload", "5 % of draws", "95 % of draws",
                            u.at("rate_per_s_90").at(0).get<double>(), u.at("rate_per_s_90").at(1).get<double>(), ""});
     const double needed = number_at(d.at("sizing"), "replicas") - number_at(plan.at("demand"), "spare");
     out.sentence = fmt::format(

@@ -91,9 +91,10 @@ page::Verdict verdict(const Json& plan) {
                                         : ""));
   }
   for (const Json& saving : d.at("not_deployable_would_save")) {
-    v.reasons.push_back(fmt::format(
-        "{}, which no engine ships, would save {} and {} an hour.", saving.at("manager").get<std::string>(),
-        text::plural(static_cast<std::uint64_t>(std::max(0.0, number_at(saving, "gpus"))), "GPU"), usd(number_at(saving, "usd_per_hour"))));
+    v.reasons.push_back(
+        fmt::format("{}, which no engine ships, would save {} and {} an hour.", saving.at("manager").get<std::string>(),
+                    text::plural(static_cast<std::uint64_t>(std::max(0.0, number_at(saving, "gpus"))), "GPU"),
+                    usd(number_at(saving, "usd_per_hour"))));
   }
   return v;
 }
