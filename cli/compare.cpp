@@ -239,10 +239,10 @@ Outcome compare_command(const Options& options) {
       values["metrics"][std::string(m.path.substr(1))] = {x, y};
       Json row = {{"label", m.label}, {"unit", unit_names[m.unit]}, {"better", m.better}, {"a", x}, {"b", y}};
       if (!basis.empty()) {
-        const auto interval = metric_interval(*served_a, *served_b, m.path.substr(1));
+        const auto interval = metric_difference(*served_a, *served_b, m.path.substr(1));
         rows.back().push_back(
             interval ? fmt::format("{} to {}", signed_value(m, interval->low), signed_value(m, interval->high)) : "");
-        if (interval) row["low"] = interval->low, row["high"] = interval->high;
+        if (interval) row["difference"] = interval->value, row["low"] = interval->low, row["high"] = interval->high;
       }
       values["table"].push_back(std::move(row));
     }

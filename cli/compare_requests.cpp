@@ -82,7 +82,7 @@ bool same_requests(const RequestValues& a, const RequestValues& b) {
   return a.ids == b.ids && a.prompts == b.prompts && a.outputs == b.outputs;
 }
 
-std::optional<Interval> metric_interval(const RequestValues& a, const RequestValues& b, std::string_view metric) {
+std::optional<Difference> metric_difference(const RequestValues& a, const RequestValues& b, std::string_view metric) {
   const auto slash = metric.find("_s/");
   if (slash == std::string_view::npos) return {};
   const std::string name(metric.substr(0, slash)), statistic(metric.substr(slash + 3));
@@ -91,6 +91,6 @@ std::optional<Interval> metric_interval(const RequestValues& a, const RequestVal
   if (statistic != "mean" && !statistic.starts_with('p')) return {};
   const std::optional<double> q =
       statistic == "mean" ? std::nullopt : std::optional(std::strtod(statistic.c_str() + 1, nullptr) / 100);
-  return difference_interval(left->second, right->second, same_requests(a, b), q, 0);
+  return difference_of(left->second, right->second, same_requests(a, b), q, 0);
 }
 }  // namespace stowage::cli

@@ -20,7 +20,8 @@ inline constexpr std::size_t compared_requests_max = 20'000;  // the first of ea
 [[nodiscard]] std::map<std::string, RequestValues> read_requests(const std::filesystem::path& folder);
 /// Did both serve the same requests?
 [[nodiscard]] bool same_requests(const RequestValues& a, const RequestValues& b);
-/// Of "ttft_s/p99" and the like, b - a; nothing where the requests do not say.
-[[nodiscard]] std::optional<Interval> metric_interval(const RequestValues& a, const RequestValues& b,
+/// Of "ttft_s/p99" and the like, b - a, exact where summary.json has a histogram's; nothing where the requests do not
+/// say.
+[[nodiscard]] std::optional<Difference> metric_difference(const RequestValues& a, const RequestValues& b,
                                                       std::string_view metric);
 }  // namespace stowage::cli

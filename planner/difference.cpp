@@ -35,7 +35,7 @@ void fill(std::span<const double> from, const std::vector<std::size_t>& blocks, 
 }
 }  // namespace
 
-std::optional<Interval> difference_interval(std::span<const double> a, std::span<const double> b, bool paired,
+std::optional<Difference> difference_of(std::span<const double> a, std::span<const double> b, bool paired,
                                             std::optional<double> q, std::uint64_t seed) {
   if (std::min(a.size(), b.size()) < least_values || (paired && a.size() != b.size())) return {};
   Rng rng(seed, "difference of two runs");
@@ -51,6 +51,9 @@ std::optional<Interval> difference_interval(std::span<const double> a, std::span
     differences.push_back(statistic(right, q) - statistic(left, q));
   }
   std::sort(differences.begin(), differences.end());
-  return Interval{differences[draws * 25 / 1000], differences[draws - 1 - draws * 25 / 1000]};
+  left.assign(a.begin(), a.end());
+  right.assign(b.begin(), b.end());
+  return Difference{statistic(right, q) - statistic(left, q), differences[draws * 25 / 1000],
+                    differences[draws - 1 - draws * 25 / 1000]};
 }
 }  // namespace stowage

@@ -25,6 +25,7 @@ std::string shown(const std::string& unit, double x) {
 
 std::string signed_shown(const std::string& unit, double x) {
   if (!std::isfinite(x)) return "–";
+  if (x == 0) return "0";
   return (x < 0 ? "−" : "+") + shown(unit, std::abs(x));
 }
 
@@ -32,16 +33,17 @@ std::string signed_shown(const std::string& unit, double x) {
 page::Cell change(const Json& m) {
   const std::string unit = m.at("unit");
   const double a = real(m.at("a")), b = real(m.at("b")), better = number_at(m, "better");
-  page::Cell out{std::isfinite(a) && std::isfinite(b) ? signed_shown(unit, b - a) : "–"};
+  const double apart = m.contains("difference") ? real(m.at("difference")) : b - a;
+  page::Cell out{std::isfinite(a) && std::isfinite(b) ? signed_shown(unit, apart) : "–"};
   if (!std::isfinite(a) || !std::isfinite(b) || a == b) return out;
-  if (unit != "share" && a != 0) out.small = fmt::format("{:+.1f} %", (b / a - 1) * 100);
-  const bool clear = unit == "share" ? std::abs(b - a) >= 0.001 : a == 0 || std::abs(b / a - 1) >= 0.01;
+  if (unit != "share" && a != 0) out.small = fmt::format("{:+.1f} %", apart / a * 100);
+  const bool clear = unit == "share" ? std::abs(apart) >= 0.001 : a == 0 || std::abs(apart / a) >= 0.01;
   const bool holds_zero = m.contains("low") && real(m.at("low")) <= 0 && real(m.at("high")) >= 0;
   if (better == 0 || !clear) return out;
   if (holds_zero) {
     out.tone = Tone::mixed, out.word = "not certain";
   } else {
-    const bool good = (b > a) == (better > 0);
+    const bool good = (apart > 0) == (better > 0);
     out.tone = good ? Tone::good : Tone::bad, out.word = good ? "better" : "worse";
   }
   return out;
@@ -58,7 +60,14 @@ page::Section asked(const Json& data) {
   return out;
 }
 
-page::Section differences(const Json& data) {
+/// The run's sign: on a page of both folders its name has the folder behind it.
+std::string sign(const page::Page& p, const std::string& manager) {
+  for (const page::Series& s : p.series)
+    if (s.name == manager || s.name.starts_with(manager + " · ")) return s.name;
+  return manager;
+}
+
+page::Section differences(const Json& data, const page::Page& p) {
   page::Section out{
       "differences",
       "Differences",
@@ -68,7 +77,8 @@ page::Section differences(const Json& data) {
       {}};
   for (const Json& run : data.at("runs")) {
     const std::string a = run.at("a"), b = run.at("b"), name = a == b ? a : a + " against " + b;
-    page::Table table{name, {{name, a}, "A", "B", "B − A", "95 % interval"}, {{"", {}}}, run.value("basis", "")};
+    page::Table table{
+        name, {{name, sign(p, a)}, "A", "B", "B − A", "95 % interval"}, {{"", {}}}, run.value("basis", "")};
     auto& rows = table.groups[0].rows;
     const auto passed = [](const std::string& word) {
       return page::Cell{word == "-" ? "–" : "", word == "PASS" ? Tone::good : Tone::bad, word == "-" ? "" : word};
@@ -108,8 +118,9 @@ page::Verdict verdict(const Json& data) {
     }
     if (!words.empty() && v.reasons.size() < 6) v.reasons.push_back(name + ": " + text::list(words) + ".");
   }
-  v.sentence = fmt::format("B is better than A in {}, worse in {}, and in {} it is not certain.",
-                           text::plural(better, "figure"), text::count(worse), text::count(unsure));
+  v.sentence =
+      fmt::format("B is better than A in {} and worse in {}{}.", text::plural(better, "figure"), text::count(worse),
+                  unsure == 0 ? "" : fmt::format("; {} may be noise", text::count(unsure)));
   return v;
 }
 }  // namespace
@@ -127,7 +138,7 @@ page::Page compare_page(const ReportInput& input) {
   }
   p.kind = "comparison";
   p.verdict = verdict(data);
-  p.sections.insert(p.sections.begin(), {asked(data), differences(data)});
+  p.sections.insert(p.sections.begin(), {asked(data), differences(data, p)});
   p.summary_json = data.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
   return p;
 }

@@ -222,7 +222,7 @@ page::Section plan_what_if(const Json& plan) {
         text::plural(static_cast<std::uint64_t>(needed), "replica"),
         per_second(number_at(plan.at("demand"), "requests_per_s") / (number_at(plan.at("demand"), "knee") * needed)));
     out.blocks.emplace_back(page::tornado(
-        "What one replica sustains", "Of what was changed, " + most + " moves the sustained rate most.", std::move(t)));
+        "What one replica sustains", "Most of all the sustained rate reacts to this: " + most + ".", std::move(t)));
   }
   out.blocks.emplace_back(std::move(notes));
   return out;

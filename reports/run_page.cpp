@@ -162,12 +162,13 @@ page::Page run_page(const ReportInput& all) {
                 parts::memory_over_time(input),
                 parts::waste(input),
                 parts::distributions(input),
+                parts::fleet(input),
                 parts::lives(input),
                 parts::inputs(input),
                 parts::sensitivity(input),
                 notes(input),
                 parts::provenance(input, run_files)};
-  p.summary_json = to_json_text(input);
+  p.summary_json = parts::carried_summary(to_json_text(input));
   return p;
 }
 }  // namespace stowage

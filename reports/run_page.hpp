@@ -45,6 +45,10 @@ void set_evidence(page::Page& page, const ReportInput& input);
 [[nodiscard]] page::Section waste(const ReportInput& input);
 [[nodiscard]] page::Section distributions(const ReportInput& input);
 [[nodiscard]] page::Section lives(const ReportInput& input);
+/// Of fleets; empty for single replicas.
+[[nodiscard]] page::Section fleet(const ReportInput& input);
+/// summary.json as the page carries it: of a fleet too large for a page the first 64 replicas a run.
+[[nodiscard]] std::string carried_summary(std::string summary_json);
 [[nodiscard]] page::Section sensitivity(const ReportInput& input);
 }  // namespace parts
 }  // namespace stowage
