@@ -38,8 +38,8 @@ class Parser {
     app_.add_flag("--licenses", licenses_, "Licences of what is built in");
     app_.footer("Exit codes: 0 ok; 1 the tool or its surroundings failed; 2 bad usage, scenario or trace;\n"
                 "3 SLO not met (--assert-slo); 4 infeasible; 130/143 interrupted. More: docs/cli.md");
-    add_run();
-    add_calibrate();
+    app_.require_subcommand(0, 1);  // so that a folder may be called as a command is: stowage report plan
+    add_run(), add_calibrate();
     add_report();
     add_plan();
     add_sweep();

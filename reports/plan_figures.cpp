@@ -123,21 +123,23 @@ page::Section plan_pareto(const Json& plan) {
                     "One point a configuration that was searched to its sustained rate, where these figures are taken. "
                     "On the dashed front nobody is better in both; the rest is faint.",
                     {}};
+  const auto sustain = [](const Json& c) { return c.contains("at_rate"); };
+  if (std::ranges::count_if(plan.at("candidates"), sustain) < 2) return out;  // one point is no front
   page::Figures figures;
   for (const Json& f : plan.at("fronts")) figures.figures.push_back(front(plan, f));
-  if (figures.figures.empty() || plan.at("fronts").at(0).at("front").empty()) return out;
   out.blocks.emplace_back(page::Legend{{}, true});
   out.blocks.emplace_back(std::move(figures));
   return out;
 }
 
 page::Section plan_curves(const Json& plan) {
-  page::Section out{"capacity",
-                    "Capacity of one replica",
-                    "Latency against the offered rate, the same requests played slower and faster, under the best "
-                    "configuration of each manager. Right ring: the highest rate that meets every target; left ring: the "
-                    "share of it that is used.",
-                    {}};
+  page::Section out{
+      "capacity",
+      "Capacity of one replica",
+      "Latency against the offered rate, the same requests played slower and faster, under the best "
+      "configuration of each manager. Right ring: the highest rate that meets every target; left ring: the "
+      "share of it that is used.",
+      {}};
   if (!plan.contains("curves") || plan.at("curves").empty()) return out;
   const Json& probes = plan.at("curves").at(0).at("probes");
   page::Figures figures;
@@ -171,6 +173,8 @@ page::Section plan_certainty(const Json& plan) {
   }
   plot.x.min = std::max(0.0, std::min(line.x.front(), decided) - each);
   plot.x.max = std::max(line.x.back(), decided) + each;
+  line.x.insert(line.x.begin(), *plot.x.min);
+  line.y.insert(line.y.begin(), 0);
   line.x.push_back(*plot.x.max);
   line.y.push_back(line.y.back());
   plot.lines.push_back(std::move(line));

@@ -9,6 +9,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 evil="</script><script>document.title='broken'</script><img src=x onerror=\"document.title='broken'\">'\"&<!--"
+evil_json="</script><script>document.title='broken'</script><img src=x onerror=\\\\\"document.title='broken'\\\\\">"
 quoted=$(printf '%s' "$evil" | sed "s/'/''/g")
 
 # keep NAME [JSON]: takes the page of the folder NAME.
@@ -27,21 +28,18 @@ plan plan-roofline "$golden/study.yaml" --set scenario.cost= --set 'cost={source
 plan plan-infeasible "$golden/study.yaml" --set 'slo={ttft_p99: 1ms}'
 plan plan-limits "$golden/study.yaml" --set 'limits={gpus: 8}' --set growth=50
 plan plan-one "$golden/study.yaml" --set 'managers=[{kind: paged}]' --set 'space={scheduler.max_batch: [16]}' --set prices= --set search.draws=0
-plan plan-hostile "$golden/study.yaml" --set "name='$quoted'" --set "managers=[{kind: paged, name: '$quoted'}, {kind: reserve}]"
+plan plan-hostile "$golden/study.yaml" --set "name='$quoted'"
 
 sweep sweep-one "$golden/study.yaml" --set space= --vary workload.rate_scale=1,2,4
 sweep sweep-two "$golden/study.yaml" --set space= --vary workload.rate_scale=1..3 --vary memory.kv_pool=4GiB,64MiB,1MiB
 sweep sweep-three "$golden/study.yaml" --set space= --vary workload.rate_scale=1,3 --vary scheduler.max_batch=8,16,32 --vary hardware=h100-sxm-80gb,a100-40gb
 sweep sweep-names "$golden/study.yaml" --set space= --vary 'managers=[{kind: paged}],[{kind: vattention}]'
-sweep sweep-none "$scenarios/four-requests.yaml" --vary memory.kv_pool=1MiB,2MiB
-sweep sweep-hostile "$golden/study.yaml" --set space= --set "name='$quoted'" --set "managers=[{kind: paged, name: '$quoted'}]" --vary workload.rate_scale=1,2
+sweep sweep-hostile "$golden/study.yaml" --set space= --set "name='$quoted'" --vary workload.rate_scale=1,2
 
-run a "$golden/study.yaml" 2>/dev/null || run a "$scenarios/four-requests.yaml"
-rm -rf a
 sed -n '/^scenario:/,/^space:/p' "$golden/study.yaml" | sed -e '1d;$d' -e 's/^  //' >chat.yaml
 run a chat.yaml --set 'slo={ttft_p99: 500ms, tbt_p99: 20ms}'
 run b chat.yaml --set 'slo={ttft_p99: 500ms, tbt_p99: 20ms}' --set scheduler.max_batch=32
-run c chat.yaml --set "managers=[{kind: paged, name: '$quoted'}]" --set "name='$quoted'"
+run c chat.yaml --set "name='$quoted'"
 for pair in "a b compare" "a a compare-same" "c c compare-hostile" "a/summary.json b/summary.json compare-bare"; do
   set -- $pair
   "$stowage" compare "$1" "$2" -o "$3" >/dev/null
@@ -50,8 +48,17 @@ done
 run fleet chat.yaml --set cluster.replicas=24 --set cluster.router=least-outstanding --set workload.rate_scale=20
 keep fleet summary.json
 
-calibrate=$here/../data/calibrate
-for probe in "$here"/../../calibrate/measurements/*.json; do
-  [ -e "$probe" ] || continue
-  "$stowage" calibrate "$probe" -o p.yaml --report "$folder/calibrate.html" --force >/dev/null 2>&1 && break
+# Names that no command lets through, in a report.json that someone made.
+for name in plan-hostile sweep-hostile compare-hostile; do
+  sed -i "s|paged-16|${evil_json}|g" "$name/report.json"
+  "$stowage" report "$name" >/dev/null
+  cp "$name/report.html" "$folder/$name.html"
+  rm -f "$folder/$name.json"
+done
+
+"$stowage" calibrate "$here"/../../calibrate/measurements/h200-a-all.json -o p.yaml --report "$folder/calibrate.html" >/dev/null
+measured=$here/../../calibrate/validation/measured
+for run in "$measured"/h100/*/; do
+  "$stowage" validate "$run" --report "$folder/validate.html" >/dev/null
+  break
 done
