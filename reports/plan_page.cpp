@@ -29,7 +29,7 @@ std::string per_second(double rate) { return std::isfinite(rate) ? text::number(
 
 std::string ships(const Json& candidate) {
   const std::string by = candidate.at("deployable");
-  return by == "none" ? "not shipped" : "ships in " + by;
+  return by == "none" ? "ships nowhere" : "ships in " + by;
 }
 
 page::Name manager_name(const Json& candidate) {

@@ -35,7 +35,7 @@ double real(const Json& j) { return j.is_number() ? j.get<double>() : NAN; }
 std::string ships(const Json& sweep, const std::string& manager) {
   const auto at = sweep.at("deployable").find(manager);
   if (at == sweep.at("deployable").end()) return "";
-  return *at == "none" ? "not shipped" : "ships in " + at->get<std::string>();
+  return *at == "none" ? "ships nowhere" : "ships in " + at->get<std::string>();
 }
 
 /// "256MiB" as it was written; the last word of a list of managers is enough.
