@@ -13,7 +13,8 @@ body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--page);
 padding:0 1rem;overflow-wrap:anywhere}
 table{border-collapse:collapse;margin:.5rem 0 1rem;font-variant-numeric:tabular-nums}
 td,th{padding:.2rem .7rem;text-align:right;white-space:nowrap;border-bottom:1px solid var(--line)}
-td:first-child,th:first-child{text-align:left;padding-left:0}td.text{text-align:left}th{color:var(--soft);font-weight:600}
+td:first-child,th:first-child{text-align:left;padding-left:0}td.text{text-align:left}
+th{color:var(--soft);font-weight:600}
 .scroll{overflow-x:auto}figure{margin:0 0 1rem}svg{width:100%;height:auto;max-width:760px}
 svg text{font:11px system-ui,sans-serif;fill:var(--soft)}svg line,.grid{stroke:var(--line);fill:none}
 .same{stroke:var(--soft);stroke-dasharray:4 3;fill:none}.decode{fill:var(--decode)}.prefill{fill:var(--prefill)}

@@ -128,7 +128,7 @@ class Parser {
     add_set(plan);
     plan->add_option("--vary", options_.vary, "Add to the study's space, as cluster.tensor=1,2,4")
         ->type_name("KEY=VALUES")->take_all()->allow_extra_args(false);
-    plan->add_option("-o,--output", options_.output, "Folder for report.html, plan.json and plan.csv")->type_name("DIR");
+    plan->add_option("-o,--output", options_.output, "Folder for report.html and plan.json")->type_name("DIR");
     plan->add_flag("--force", options_.force, "Replace the results that the folder holds");
     add_format(plan);
     plan->add_option("--seed", seed_, "Seed of everything random; the same as --set seed=N")->type_name("N");
@@ -154,7 +154,7 @@ class Parser {
     add_set(sweep);
     sweep->add_option("--vary", options_.vary, "Vary one key, as cluster.tensor=1,2,4 or workload.rate_scale=1..8:15")
         ->type_name("KEY=VALUES")->take_all()->allow_extra_args(false);
-    sweep->add_option("-o,--output", options_.output, "Folder for the journals, sweep.csv and report.html")->type_name("DIR");
+    sweep->add_option("-o,--output", options_.output, "Folder for journals, sweep.csv, report.html")->type_name("DIR");
     sweep->add_option("--shard", options_.shard, "Only this part, as 3/20 (needs -o)")->type_name("I/N");
     sweep->add_flag("--merge", options_.merge, "Put the parts in -o together; names what is missing");
     sweep->add_option("--engine", options_.engine, "local (default), slurm or parallel")->type_name("ENGINE");

@@ -103,8 +103,8 @@ page::Section managers(const ReportInput& input) {
 }
 
 constexpr std::string_view run_files =
-    "summary.json (also inside), requests.csv, memory.csv, trace.perfetto.json, resolved.yaml; report.json rebuilds it: "
-    "stowage report FOLDER";
+    "summary.json (also inside), requests.csv, memory.csv, trace.perfetto.json, resolved.yaml; report.json rebuilds "
+    "it: stowage report FOLDER";
 
 page::Section notes(const ReportInput& input) {
   page::Notes notes{input.notes};

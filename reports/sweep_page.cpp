@@ -62,16 +62,23 @@ page::Verdict verdict(const Json& sweep) {
   v.sentence =
       fmt::format("{} simulated, {} of {} runs went through.",
                   text::plural(sweep.at("points").get<std::uint64_t>(), "point"), text::count(good), text::count(all));
-  const auto where = [](const Json& c) {
-    const std::string set = c.at("set");
-    return c.at("manager").get<std::string>() + (set.empty() ? "" : " with " + set);
+  // Managers whose figure at that point is within 1 % are named together.
+  const auto where = [&](const Json& best, std::string_view key) {
+    std::vector<std::string> names;
+    for (const Json& c : sweep.at("cloud"))
+      if (c.at("point") == best.at("point") &&
+          std::abs(number_at(c, key) - number_at(best, key)) <= 0.01 * number_at(best, key))
+        names.push_back(c.at("manager"));
+    const std::string set = best.at("set");
+    return text::list(names) + (set.empty() ? "" : " with " + set);
   };
   if (most != nullptr) {
-    v.reasons.push_back(fmt::format("Most is served by {}: {} requests/s, p99 TTFT {}.", where(*most),
+    v.reasons.push_back(fmt::format("Most is served by {}: {} requests/s, p99 TTFT {}.", where(*most, "requests_per_s"),
                                     text::number(number_at(*most, "requests_per_s")),
                                     text::duration(number_at(*most, "ttft_p99_s") * 1e9)));
     if (soonest != most)
-      v.reasons.push_back(fmt::format("First tokens come soonest from {}: p99 TTFT {}, {} requests/s.", where(*soonest),
+      v.reasons.push_back(fmt::format("First tokens come soonest from {}: p99 TTFT {}, {} requests/s.",
+                                      where(*soonest, "ttft_p99_s"),
                                       text::duration(number_at(*soonest, "ttft_p99_s") * 1e9),
                                       text::number(number_at(*soonest, "requests_per_s"))));
   }

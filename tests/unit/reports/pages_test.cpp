@@ -28,8 +28,10 @@ Json comparison() {
     "runs": [{"a": "paged-16", "b": "paged-16", "slo_a": "PASS", "slo_b": "-", "basis": "Intervals of 400 requests.",
       "metrics": {}, "table": [
       {"label": "requests/s", "unit": "rate", "better": 1, "a": 10.0, "b": 12.0},
-      {"label": "TTFT p99", "unit": "time", "better": -1, "a": 1.0, "b": 1.2, "difference": 0.2, "low": 0.1, "high": 0.3},
-      {"label": "E2E p99", "unit": "time", "better": -1, "a": 1.0, "b": 1.2, "difference": 0.2, "low": -0.1, "high": 0.3},
+      {"label": "TTFT p99", "unit": "time", "better": -1, "a": 1.0, "b": 1.2,
+       "difference": 0.2, "low": 0.1, "high": 0.3},
+      {"label": "E2E p99", "unit": "time", "better": -1, "a": 1.0, "b": 1.2,
+       "difference": 0.2, "low": -0.1, "high": 0.3},
       {"label": "TBT p50", "unit": "time", "better": -1, "a": 0.01, "b": null}]}]})");
 }
 
