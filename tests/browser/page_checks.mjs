@@ -2,7 +2,7 @@
 
 // Waits until the last chart is drawn; how long that took since the navigation began, in ms.
 export const drawn = `new Promise((done, fail) => {
-  const end = Date.now() + 30000;
+  const end = Date.now() + 60000;
   const look = () => document.documentElement.dataset.charts ? done(performance.now())
     : Date.now() > end ? fail(new Error("charts not drawn")) : setTimeout(look, 10);
   look();
