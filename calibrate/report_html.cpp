@@ -7,46 +7,14 @@
 #include <map>
 
 #include "calibrate/calibrate.hpp"
+#include "calibrate/html_page.hpp"
 
 namespace stowage {
 namespace {
 constexpr double width = 720, height = 230, left = 56, right = 30, top = 10, bottom = 34;
 constexpr std::array<std::string_view, 8> colours = {"#2f6fde", "#d9653b", "#2c9c69", "#a45bd0",
                                                      "#c7a017", "#3aa6b9", "#d04a7f", "#7a7f87"};
-constexpr std::string_view style =
-    R"(:root{color-scheme:light dark;--ink:#1d2127;--soft:#5d6673;--line:#d9dde3;
---page:#fff}
-@media (prefers-color-scheme:dark){:root{--ink:#e6e9ee;--soft:#9aa4b2;--line:#3a414b;--page:#15181d}}
-body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--page);
-max-width:60rem;margin:2rem auto;padding:0 1rem}
-table{border-collapse:collapse;margin:.5rem 0 1rem}td,th{padding:.2rem .8rem .2rem 0;text-align:right;
-border-bottom:1px solid var(--line)}
-td:first-child,th:first-child,td:last-child,th:last-child{text-align:left}th{color:var(--soft);font-weight:600}
-svg{width:100%;height:auto}svg text{font:11px system-ui,sans-serif;fill:var(--soft)}svg line{stroke:var(--line)}
-.soft{color:var(--soft)}.key{display:inline-block;width:.7em;height:.7em;border-radius:50%;margin:0 .3em 0 .9em})";
-
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '&':
-        out += "&amp;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
+using html::escaped;
 
 std::string percent(double share) { return fmt::format("{:.2f} %", 100 * share); }
 
@@ -114,12 +82,44 @@ std::string plot(const std::vector<Dot>& dots, std::string_view x_name) {
   return out + "</p>";
 }
 
+/// The plot with what it shows in words, and its numbers by series.
+std::string figure(const std::vector<Dot>& dots, std::string_view x_name) {
+  if (dots.empty()) return "";
+  std::map<std::string, std::vector<double>> by;
+  std::size_t close = 0;
+  const Dot* far = &dots.front();
+  for (const Dot& d : dots) {
+    by[d.series].push_back(d.residual);
+    close += std::abs(d.residual) <= 0.05 ? 1 : 0;
+    if (std::abs(d.residual) > std::abs(far->residual)) far = &d;
+  }
+  std::string rows = "<tr><th>series</th><th>points</th><th>MAPE</th><th>bias</th><th>worst</th></tr>";
+  for (const auto& [name, residuals] : by) {
+    double sum = 0, size = 0, worst = 0;
+    for (const double r : residuals) {
+      sum += r;
+      size += std::abs(r);
+      if (std::abs(r) > std::abs(worst)) worst = r;
+    }
+    const auto n = static_cast<double>(residuals.size());
+    rows += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td>{:+.2f} %</td><td>{:+.1f} %</td></tr>",
+                        escaped(name.empty() ? "all" : name), residuals.size(), percent(size / n), 100 * sum / n,
+                        100 * worst);
+  }
+  return html::figure(
+      fmt::format("{} of {} points are within 5 %; the farthest is {:+.1f} % off ({}). Beyond the frame they are drawn "
+                  "at its edge.",
+                  close, dots.size(), 100 * far->residual, far->label),
+      plot(dots, x_name), html::table(fmt::format("residuals over {}", x_name), rows));
+}
+
 std::string error_table(const Profile& profile) {
-  std::string out = "<table><tr><th>part</th><th>points</th><th>MAPE</th><th>bias</th><th>p95</th><th>how</th></tr>";
+  std::string out = "<tr><th>part</th><th>points</th><th>MAPE</th><th>bias</th><th>p95</th><th>how</th></tr>";
   for (const auto& e : profile.errors)
-    out += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td>{:+.2f} %</td><td>{}</td><td>{}</td></tr>",
-                       escaped(e.part), e.points, percent(e.mape), 100 * e.bias, percent(e.p95), escaped(e.how));
-  return out + "</table>";
+    out +=
+        fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td>{:+.2f} %</td><td>{}</td><td class=\"text\">{}</td></tr>",
+                    escaped(e.part), e.points, percent(e.mape), 100 * e.bias, percent(e.p95), escaped(e.how));
+  return html::table("errors by part", out);
 }
 
 std::string_view x_name(std::string_view part) {
@@ -136,7 +136,7 @@ std::string worst(std::vector<IterationPoint> points) {
   std::stable_sort(points.begin(), points.end(),
                    [](const auto& a, const auto& b) { return std::abs(a.residual()) > std::abs(b.residual()); });
   std::string out =
-      "<table><tr><th>kind</th><th>block</th><th>rows</th><th>decodes</th><th>their tokens</th><th>clock</th>"
+      "<tr><th>kind</th><th>block</th><th>rows</th><th>decodes</th><th>their tokens</th><th>clock</th>"
       "<th>measured</th><th>predicted</th><th>off by</th></tr>";
   for (std::size_t i = 0; i < std::min<std::size_t>(12, points.size()); ++i) {
     const auto& p = points[i];
@@ -146,17 +146,14 @@ std::string worst(std::vector<IterationPoint> points) {
         escaped(p.kind), p.layout.block_tokens, p.rows, p.decodes, p.decode_kv_tokens, p.clock_mhz, p.measured_ns / 1e6,
         p.predicted_ns / 1e6, 100 * p.residual());
   }
-  return out + "</table>";
+  return html::table("iterations that err most", out);
 }
 }  // namespace
 
 std::string calibration_html(const Calibration& c) {
   const Profile& p = c.profile;
-  std::string out = fmt::format(
-      "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
-      "content=\"width=device-width,initial-scale=1\"><title>Calibration of {}</title><style>{}"
-      "</style></head><body><h1>Calibration of {}</h1><p>{}</p><p class=\"soft\">{}</p>",
-      escaped(p.name), style, escaped(p.name), escaped(p.summary()), escaped(p.source));
+  std::string out = html::begin("Calibration of " + p.name);
+  out += fmt::format("<p>{}</p><p class=\"soft\">{}</p>", escaped(p.summary()), escaped(p.source));
   if (!p.command.empty()) out += fmt::format("<p class=\"soft\"><code>{}</code></p>", escaped(p.command));
   out +=
       "<h2>Errors</h2><p>Relative. MAPE: mean of the absolute errors; bias: their signed mean; p95: nineteen of twenty "
@@ -169,14 +166,14 @@ std::string calibration_html(const Calibration& c) {
       dots.push_back({i.kind, fmt::format("{}, {} rows, {:.2f} ms", i.kind, i.rows, i.measured_ns / 1e6),
                       static_cast<double>(i.rows), i.residual()});
   if (!dots.empty())
-    out += "<h2>Whole iterations</h2><p>Predicted from the parts over measured, less one.</p>" + plot(dots, "rows") +
+    out += "<h2>Whole iterations</h2><p>Predicted from the parts over measured, less one.</p>" + figure(dots, "rows") +
            "<p>Those that err most:</p>" + worst(c.iterations);
   for (const auto& part : c.parts) {
     dots.clear();
     for (const auto& point : part.points) dots.push_back({point.series, point.label, point.x, point.residual()});
     out += fmt::format("<h2>{}</h2><p>{}</p>{}", escaped(part.error.part), escaped(part.error.how),
-                       plot(dots, x_name(part.error.part)));
+                       figure(dots, x_name(part.error.part)));
   }
-  return out + "</body></html>\n";
+  return out + html::end();
 }
 }  // namespace stowage

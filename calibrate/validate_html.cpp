@@ -5,38 +5,17 @@
 #include <array>
 #include <cmath>
 
+#include "calibrate/html_page.hpp"
 #include "calibrate/validate.hpp"
 
 namespace stowage {
 namespace {
-constexpr std::array<std::pair<std::string_view, std::string_view>, 3> colours = {
-    {{"decode", "#1a6fb5"}, {"prefill", "#b5561a"}, {"mixed", "#4b8f29"}}};
+using html::escaped;
+constexpr std::array<std::string_view, 3> regimes = {"decode", "prefill", "mixed"};  // classes of the style
 constexpr std::size_t points_max = 1500;  // of one plot: more would only lie on each other
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '<')
-      out += "&lt;";
-    else if (c == '>')
-      out += "&gt;";
-    else if (c == '&')
-      out += "&amp;";
-    else if (c == '"')
-      out += "&quot;";
-    else
-      out += c;
-  }
-  return out;
-}
 std::string percent(double share) { return fmt::format("{:.2f}&nbsp;%", 100 * share); }
 std::string signed_percent(double share) { return fmt::format("{:+.2f}&nbsp;%", 100 * share); }
-std::string_view colour(std::string_view regime) {
-  for (const auto& [name, value] : colours)
-    if (name == regime) return value;
-  return "#444";
-}
-
 struct Axis {
   double low, high;  // of the data, positive when log
   bool log;
@@ -93,8 +72,8 @@ std::string dots(const ManagerValidation& m, const Axis& x, const Axis& y, bool 
     const PricedIteration& p = m.points[i];
     const double ms = p.measured_ns / 1e6, predicted = p.predicted_ns / 1e6;
     const double value = errors ? 100 * (predicted / ms - 1) : predicted;
-    out += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"2\" fill=\"{}\"/>", x.at(ms, left, right),
-                       y.at(value, bottom, top), colour(p.regime));
+    out += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"2\" class=\"{}\"/>", x.at(ms, left, right),
+                       y.at(value, bottom, top), escaped(p.regime));
   }
   return out;
 }
@@ -113,12 +92,23 @@ std::string plots(const ManagerValidation& m) {
   high = std::max(high * 1.1, low * 2);
   worst = std::min(worst, 60.0);  // outliers stand at the edge
   const Axis time{low, high, true}, error{-worst, worst, false};
-  std::string out = "<div class=\"plots\"><figure>" + frame(time, time, "measured step, ms", "predicted step, ms");
-  out += fmt::format("<path class=\"same\" d=\"M{} {}L{} {}\"/>", left, bottom, right, top);
-  out += dots(m, time, time, false) + "</svg></figure><figure>" + frame(time, error, "measured step, ms", "error, %");
-  const double zero = error.at(0, bottom, top);
-  out += fmt::format("<path class=\"same\" d=\"M{} {:.1f}H{}\"/>", left, zero, right) + dots(m, time, error, true) +
-         "</svg></figure></div>";
+  std::string times = frame(time, time, "measured step, ms", "predicted step, ms");
+  times += fmt::format("<path class=\"same\" d=\"M{} {}L{} {}\"/>", left, bottom, right, top);
+  times += dots(m, time, time, false) + "</svg>";
+  std::string errors = frame(time, error, "measured step, ms", "error, %");
+  errors += fmt::format("<path class=\"same\" d=\"M{} {:.1f}H{}\"/>", left, error.at(0, bottom, top), right);
+  errors += dots(m, time, error, true) + "</svg>";
+  std::string out = "<div class=\"plots\">";
+  out += html::figure(fmt::format("Predicted against measured step times, from {:.3g} to {:.3g} ms: on the dashed line "
+                                  "they are equal.",
+                                  low * 1.1, high / 1.1),
+                      times, "");
+  out +=
+      html::figure(fmt::format("Errors of the same steps: {:.2f} % in the mean, {:.2f} % in one of twenty or more. The "
+                               "table below has them by regime and by size.",
+                               100 * m.all.mape, 100 * m.all.p95),
+                   errors, "");
+  out += "</div>";
   const std::size_t stride = stride_of(m.points.size());
   if (stride > 1)
     out += fmt::format("<p class=\"small\">Every {}th of {} iterations is drawn; tables count all.</p>", stride,
@@ -158,55 +148,40 @@ std::string manager_html(const ManagerValidation& m, bool offline) {
   }
   rows.insert(rows.end(), m.bins.begin(), m.bins.end());
   if (m.cold) rows.push_back(*m.cold);
-  out += fmt::format("<table>{}{}</table>", error_head, error_rows(rows));
-  out += "<table><tr><th>number</th><th>measured</th><th>predicted</th><th>error</th></tr>";
+  out += html::table("errors of iterations", std::string(error_head) + error_rows(rows));
+  std::string numbers = "<tr><th>number</th><th>measured</th><th>predicted</th><th>error</th></tr>";
   for (const Compared& c : m.numbers)
-    out +=
+    numbers +=
         fmt::format("<tr{}><td>{}</td><td>{:.9g}</td><td>{:.9g}</td><td>{}</td></tr>",
                     c.exact && offline && !c.equal() ? " class=\"bad\"" : "", escaped(c.name), c.measured, c.predicted,
                     c.exact && offline ? (c.equal() ? "equal" : "NOT EQUAL") : signed_percent(c.error()));
-  out += "</table>";
+  out += html::table("numbers of the run", numbers);
   if (offline)
     out += m.first_difference ? fmt::format("<p class=\"bad\">Schedule and memory differ from iteration {} on.</p>",
                                             *m.first_difference)
                               : "<p>Schedule and memory are equal in every iteration.</p>";
   if (!m.latencies.empty()) {
-    out +=
-        "<table><tr><th>latency</th><th>requests</th><th>mean measured s</th><th>predicted s</th><th>p95 measured "
+    std::string rows_of =
+        "<tr><th>latency</th><th>requests</th><th>mean measured s</th><th>predicted s</th><th>p95 measured "
         "s</th><th>predicted s</th><th>each request apart</th></tr>";
     for (const PairedLatency& l : m.latencies)
-      out += fmt::format(
+      rows_of += fmt::format(
           "<tr><td>{}</td><td>{}</td><td>{:.4f}</td><td>{:.4f}</td><td>{:.4f}</td><td>{:.4f}</td><td>{} (p95 "
           "{})</td></tr>",
           l.name, l.count, l.measured_mean_s, l.predicted_mean_s, l.measured_p95_s, l.predicted_p95_s,
           percent(l.paired_mape), percent(l.paired_p95));
-    out += "</table>";
+    out += html::table("latencies", rows_of);
   }
   return out;
 }
 }  // namespace
 
 std::string validation_html(const Validation& v) {
-  std::string out =
-      "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
-      "content=\"width=device-width\">";
-  out += fmt::format("<title>Validation: {}</title><style>", escaped(v.scenario_name));
-  out +=
-      "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:64rem;padding:0 "
-      "1rem;color:#222;background:#fff}"
-      "table{border-collapse:collapse;margin:1rem 0;font-variant-numeric:tabular-nums}td,th{padding:.2rem "
-      ".7rem;text-align:right;"
-      "border-bottom:1px solid #ddd}td:first-child,th:first-child{text-align:left}.bad{color:#a30000;font-weight:600}"
-      ".plots{display:flex;flex-wrap:wrap;gap:1rem}figure{margin:0;flex:1 1 "
-      "24rem}svg{width:100%;font-size:11px;fill:#444}"
-      ".grid{stroke:#e4e4e4;fill:none}.same{stroke:#999;stroke-dasharray:4 "
-      "3;fill:none}.small{font-size:13px;color:#666}"
-      ".key{display:inline-block;width:.7em;height:.7em;border-radius:50%;margin:0 .3em 0 1em}</style></head><body>";
-  out += fmt::format("<h1>Measured against predicted: {}</h1>", escaped(v.scenario_name));
+  std::string out = html::begin("Measured against predicted: " + v.scenario_name);
   out += fmt::format("<p>Measured on {}, driver {}, {}. Predicted by {}.</p>", escaped(v.gpu), escaped(v.driver),
                      escaped(v.date), escaped(v.cost));
   for (const std::string& note : v.notes) out += fmt::format("<p class=\"small\">{}</p>", escaped(note));
-  out += fmt::format("<table>{}{}</table>", error_head, error_rows({v.all}));
+  out += html::table("errors of all iterations", std::string(error_head) + error_rows({v.all}));
   out += fmt::format(
       "<p>Makespan {}, output tokens/s {} (the worst manager's). Counters: <span class=\"{}\">{}</span>.</p>",
       signed_percent(v.makespan_error), signed_percent(v.throughput_error), v.counters_equal || !v.offline ? "" : "bad",
@@ -214,10 +189,10 @@ std::string validation_html(const Validation& v) {
       : v.offline      ? "NOT EQUAL"
                        : "not comparable: arrivals in real time, schedules follow the clock");
   out += "<p>An error is predicted / measured − 1; a step is an iteration without its wait for memory.";
-  for (const auto& [name, value] : colours)
-    out += fmt::format("<span class=\"key\" style=\"background:{}\"></span>{}", value, name);
+  for (const std::string_view name : regimes)
+    out += fmt::format("<span class=\"key\" style=\"background:var(--{})\"></span>{}", name, name);
   out += "</p>";
   for (const ManagerValidation& m : v.managers) out += manager_html(m, v.offline);
-  return out + "</body></html>\n";
+  return out + html::end();
 }
 }  // namespace stowage

@@ -2,20 +2,26 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/error.hpp"
+#include "cli/about.hpp"
 #include "cli/commands.hpp"
+#include "cli/compare_requests.hpp"
 #include "cli/table.hpp"
+#include "reports/folder.hpp"
+#include "reports/saved.hpp"
 #include "reports/text.hpp"
 
 namespace stowage::cli {
@@ -51,9 +57,12 @@ constexpr Metric metrics[] = {
     {"mapping stall", "/vmm/stall_s", Metric::time, -1},
 };
 
+constexpr std::array<std::string_view, 4> unit_names = {"count", "rate", "time", "share"};
+
 struct Result {
   std::string file;
   Json json;
+  std::map<std::string, RequestValues> requests;
 };
 
 Result load(const std::string& given) {
@@ -65,7 +74,8 @@ Result load(const std::string& given) {
                                           : "there is no such result; give a folder of 'stowage run -o' or its "
                                             "summary.json");
   }
-  Result out{path.string(), Json::parse(std::string(std::istreambuf_iterator<char>(in), {}), nullptr, false)};
+  Result out{path.string(), Json::parse(std::string(std::istreambuf_iterator<char>(in), {}), nullptr, false),
+             read_requests(path.parent_path())};
   const std::string schema = out.json.is_object() ? out.json.value("schema", "") : "";
   if (schema != "stowage.result/1" || !out.json.contains("runs") || !out.json["runs"].is_array())
     throw InputError({path.string()}, schema.empty() ? "not a result of stowage"
@@ -89,17 +99,25 @@ std::map<std::string, std::string> leaves(const Json& json) {
   return out;
 }
 
-std::string differences(const Result& a, const Result& b) {
+/// [{key, a, b}]: null where one has no such key.
+Json asked_differently(const Result& a, const Result& b) {
   const auto left = leaves(a.json.value("scenario", Json::object()));
   const auto right = leaves(b.json.value("scenario", Json::object()));
-  std::vector<std::vector<std::string>> rows = {{"asked differently", "A", "B"}};
+  Json out = Json::array();
   for (const auto& [path, value] : left) {
     const auto other = right.find(path);
     if (other == right.end() || other->second != value)
-      rows.push_back({"  " + path.substr(1), value, other == right.end() ? "-" : other->second});
+      out.push_back({{"key", path.substr(1)}, {"a", value}, {"b", other == right.end() ? "-" : other->second}});
   }
   for (const auto& [path, value] : right)
-    if (!left.contains(path)) rows.push_back({"  " + path.substr(1), "-", value});
+    if (!left.contains(path)) out.push_back({{"key", path.substr(1)}, {"a", "-"}, {"b", value}});
+  return out;
+}
+
+std::string differences(const Json& asked) {
+  std::vector<std::vector<std::string>> rows = {{"asked differently", "A", "B"}};
+  for (const Json& d : asked)
+    rows.push_back({"  " + d["key"].get<std::string>(), d["a"].get<std::string>(), d["b"].get<std::string>()});
   for (auto& row : rows)
     for (auto& cell : row) cell = text::fit(text::printable(cell), 60);
   return rows.size() == 1 ? "The two were asked the same.\n" : table(rows);
@@ -124,6 +142,8 @@ std::string shown_value(const Metric& m, double x) {
   }
   return text::percent(x);
 }
+
+std::string signed_value(const Metric& m, double x) { return (x < 0 ? "-" : "+") + shown_value(m, std::abs(x)); }
 
 std::string change(const Metric& m, double a, double b) {
   if (std::isnan(a) || std::isnan(b) || a == b) return "";
@@ -151,28 +171,82 @@ std::vector<std::pair<const Json*, const Json*>> pairs_of(const Result& a, const
       out.emplace_back(&a.json["runs"][i], &b.json["runs"][i]);
   return out;
 }
+const RequestValues* requests_of(const Result& r, const std::string& name) {
+  const auto at = r.requests.find(name);
+  return at == r.requests.end() ? nullptr : &at->second;
+}
+
+/// What the intervals are of; empty without any.
+std::string basis_of(const RequestValues* a, const RequestValues* b) {
+  if (a == nullptr || b == nullptr || std::min(a->ids.size(), b->ids.size()) < 100) return "";
+  const auto cut = [](const RequestValues& r) { return r.ids.size() == compared_requests_max ? "the first " : ""; };
+  return same_requests(*a, *b)
+             ? fmt::format("Intervals of {}{}, pair by pair.", cut(*a), text::plural(a->ids.size(), "request"))
+             : fmt::format("Intervals of {}{} of A and {}{} of B, which are not the same.", cut(*a),
+                           text::plural(a->ids.size(), "request"), cut(*b), text::plural(b->ids.size(), "request"));
+}
+
+/// Both folders on one page where they hold what a page is made of; else their figures alone.
+ReportInput describe_comparison(const Options& options, const Json& json) {
+  std::vector<NamedInput> inputs;
+  for (const std::string& folder : options.inputs) {
+    std::ifstream in(fs::path(folder) / "report.json", std::ios::binary);
+    if (!in) break;
+    const std::string saved{std::istreambuf_iterator<char>(in), {}};
+    inputs.push_back({folder, from_saved(saved, (fs::path(folder) / "report.json").string())});
+  }
+  ReportInput input;
+  if (inputs.size() == 2) input = combine(std::move(inputs), options.command_line);
+  input.kind = "compare";
+  input.data = json;
+  input.version = "stowage " + version();
+  input.command = options.command_line;
+  if (input.title.empty()) input.title = options.inputs[0] + " and " + options.inputs[1];
+  return input;
+}
 }  // namespace
 
 Outcome compare_command(const Options& options) {
   if (options.inputs.size() != 2) throw InputError({}, "compare takes two results; write: stowage compare A B");
+  std::optional<ResultFolder> folder;
+  if (!options.output.empty()) folder.emplace(options.output, options.force);
   const Result a = load(options.inputs[0]), b = load(options.inputs[1]);
   const auto pairs = pairs_of(a, b);
   Outcome outcome;
-  Json json = {{"schema", "stowage.compare/1"}, {"a", a.file}, {"b", b.file}, {"runs", Json::array()}};
-  outcome.text = fmt::format("A: {}\nB: {}\n\n{}", a.file, b.file, differences(a, b));
+  Json json = {{"schema", "stowage.compare/1"},
+               {"a", a.file},
+               {"b", b.file},
+               {"asked", asked_differently(a, b)},
+               {"runs", Json::array()}};
+  outcome.text = fmt::format("A: {}\nB: {}\n\n{}", a.file, b.file, differences(json["asked"]));
   for (const auto& [left, right] : pairs) {
     const std::string name_a = left->value("name", "A"), name_b = right->value("name", "B");
     std::vector<std::vector<std::string>> rows = {
         {name_a == name_b ? name_a : name_a + " against " + name_b, "A", "B", "B against A"}};
     rows.push_back({"  SLO", slo_word(*left), slo_word(*right), ""});
-    Json values = {{"a", name_a}, {"b", name_b}, {"metrics", Json::object()}};
+    const RequestValues *served_a = requests_of(a, name_a), *served_b = requests_of(b, name_b);
+    const std::string basis = basis_of(served_a, served_b);
+    if (!basis.empty()) rows[0].push_back("95 % interval");
+    rows.back().resize(rows[0].size());
+    Json values = {{"a", name_a}, {"b", name_b}, {"slo_a", slo_word(*left)}, {"slo_b", slo_word(*right)}};
+    if (!basis.empty()) values["basis"] = basis;
+    values["metrics"] = Json::object();
+    values["table"] = Json::array();
     for (const Metric& m : metrics) {
       const double x = number_at(*left, m.path), y = number_at(*right, m.path);
       if (std::isnan(x) && std::isnan(y)) continue;
       rows.push_back({fmt::format("  {}", m.label), shown_value(m, x), shown_value(m, y), change(m, x, y)});
       values["metrics"][std::string(m.path.substr(1))] = {x, y};
+      Json row = {{"label", m.label}, {"unit", unit_names[m.unit]}, {"better", m.better}, {"a", x}, {"b", y}};
+      if (!basis.empty()) {
+        const auto interval = metric_difference(*served_a, *served_b, m.path.substr(1));
+        rows.back().push_back(
+            interval ? fmt::format("{} to {}", signed_value(m, interval->low), signed_value(m, interval->high)) : "");
+        if (interval) row["difference"] = interval->value, row["low"] = interval->low, row["high"] = interval->high;
+      }
+      values["table"].push_back(std::move(row));
     }
-    outcome.text += "\n" + table(rows);
+    outcome.text += "\n" + table(rows) + (basis.empty() ? "" : "  " + basis + "\n");
     json["runs"].push_back(std::move(values));
   }
   for (const auto& run : b.json["runs"]) {
@@ -180,6 +254,11 @@ Outcome compare_command(const Options& options) {
     outcome.code = slo_not_met;
     outcome.complaints.push_back(fmt::format("stowage: SLO not met: {}: {}", b.file,
                                              slo_word(run) == "-" ? "its scenario has no slo" : run.value("name", "")));
+  }
+  if (folder) {
+    folder->write("compare.json", json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+    write_page(*folder, describe_comparison(options, json));
+    folder->commit();
   }
   if (options.json) outcome.text = json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
   return outcome;

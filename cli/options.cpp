@@ -38,8 +38,8 @@ class Parser {
     app_.add_flag("--licenses", licenses_, "Licences of what is built in");
     app_.footer("Exit codes: 0 ok; 1 the tool or its surroundings failed; 2 bad usage, scenario or trace;\n"
                 "3 SLO not met (--assert-slo); 4 infeasible; 130/143 interrupted. More: docs/cli.md");
-    add_run();
-    add_calibrate();
+    app_.require_subcommand(0, 1);  // so that a folder may be called as a command is: stowage report plan
+    add_run(), add_calibrate();
     add_report();
     add_plan();
     add_sweep();
@@ -129,7 +129,7 @@ class Parser {
     add_set(plan);
     plan->add_option("--vary", options_.vary, "Add to the study's space, as cluster.tensor=1,2,4")
         ->type_name("KEY=VALUES")->take_all()->allow_extra_args(false);
-    plan->add_option("-o,--output", options_.output, "Folder for plan.json and plan.csv")->type_name("DIR");
+    plan->add_option("-o,--output", options_.output, "Folder for report.html and plan.json")->type_name("DIR");
     plan->add_flag("--force", options_.force, "Replace the results that the folder holds");
     add_format(plan);
     plan->add_option("--seed", seed_, "Seed of everything random; the same as --set seed=N")->type_name("N");
@@ -143,9 +143,10 @@ class Parser {
   void add_compare() {
     auto* compare = app_.add_subcommand("compare", "Two results side by side: folders or summary.json");
     input(compare, "A B", "result folders of 'run', or their summary.json", 2);
+    compare->add_option("-o,--output", options_.output, "Folder for report.html and compare.json")->type_name("DIR");
+    compare->add_flag("--force", options_.force, "Replace the results that the folder holds");
     add_format(compare);
-    compare->add_flag("--assert-slo", options_.assert_slo,
-                      "Exit with 3 unless B meets the SLO that its scenario gives");
+    compare->add_flag("--assert-slo", options_.assert_slo, "Exit with 3 unless B meets its scenario's SLO");
   }
 
   void add_sweep() {
@@ -154,7 +155,7 @@ class Parser {
     add_set(sweep);
     sweep->add_option("--vary", options_.vary, "Vary one key, as cluster.tensor=1,2,4 or workload.rate_scale=1..8:15")
         ->type_name("KEY=VALUES")->take_all()->allow_extra_args(false);
-    sweep->add_option("-o,--output", options_.output, "Folder for the journals and sweep.csv")->type_name("DIR");
+    sweep->add_option("-o,--output", options_.output, "Folder for journals, sweep.csv, report.html")->type_name("DIR");
     sweep->add_option("--shard", options_.shard, "Only this part, as 3/20 (needs -o)")->type_name("I/N");
     sweep->add_flag("--merge", options_.merge, "Put the parts in -o together; names what is missing");
     sweep->add_option("--engine", options_.engine, "local (default), slurm or parallel")->type_name("ENGINE");

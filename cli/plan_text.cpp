@@ -59,7 +59,8 @@ std::string managers_table(const Plan& plan) {
   if (best.empty()) return "";
   std::vector<std::string> head = {"the best of each manager"}, can = {"  deployable with"},
                            sustained = {"  one replica"}, replicas = {"  replicas"}, gpus = {"  GPUs"},
-                           cost = {"  USD an hour"}, lost = {"  KV lost"}, binds = {"  binds"};
+                           cost = {"  USD an hour"}, lost = {"  KV lost"}, binds = {"  binds"},
+                           prices = {"  prices"};
   for (const std::size_t i : best) {
     const Candidate& c = plan.bench.candidates[i];
     head.push_back(c.manager);
@@ -70,14 +71,14 @@ std::string managers_table(const Plan& plan) {
     cost.push_back(usd(plan.bench, c.sizing->usd_per_hour));
     lost.push_back(text::percent(c.capacity.at->kv_lost));
     binds.push_back(c.capacity.beyond ? c.capacity.beyond->binding() : "-");
+    prices.emplace_back(grounds_names[static_cast<std::size_t>(c.grounds)]);
   }
-  return table({head, can, sustained, replicas, gpus, cost, lost, binds});
+  return table({head, can, prices, sustained, replicas, gpus, cost, lost, binds});
 }
 
 std::string top_ten(const Plan& plan) {
   if (plan.found.ranking.empty()) return "";
   Rows rows = {{"", "one replica", "replicas", "GPUs", "idle", "USD/h", "USD/M out", "TTFT p50", "TPOT p50", "prices"}};
-  std::string commands;
   for (std::size_t n = 0; n < plan.found.ranking.size() && n < ranked_max; ++n) {
     const Candidate& c = plan.bench.candidates[plan.found.ranking[n]];
     const Sizing& s = *c.sizing;
@@ -86,15 +87,24 @@ std::string top_ten(const Plan& plan) {
                     usd(plan.bench, s.usd_per_hour), usd(plan.bench, unit_cost(plan.bench, c)),
                     text::duration(c.capacity.at->ttft_p50_ns), text::duration(c.capacity.at->tpot_p50_ns),
                     std::string(grounds_names[static_cast<std::size_t>(c.grounds)])});
-    commands += fmt::format("{:2}. {}\n", n + 1, c.sets.empty() ? "(the scenario as it is)" : c.sets);
-    if (const auto vllm = vllm_command(c); !vllm.empty()) commands += fmt::format("    {}\n", vllm);
   }
-  return table(rows) + "\nto get them:\n" + commands;
+  return table(rows);
+}
+
+/// Last, because it is long: what to copy.
+std::string commands(const Plan& plan) {
+  std::string out;
+  for (std::size_t n = 0; n < plan.found.ranking.size() && n < ranked_max; ++n) {
+    const Candidate& c = plan.bench.candidates[plan.found.ranking[n]];
+    out += fmt::format("{:2}. {}\n", n + 1, c.sets.empty() ? "(the scenario as it is)" : c.sets);
+    if (const auto vllm = vllm_command(c); !vllm.empty()) out += fmt::format("    {}\n", vllm);
+  }
+  return out.empty() ? "" : "to get the ten best:\n" + out;
 }
 
 /// Cost a token upwards, time a token to the right, both logarithmic; o = searched, * = on the front.
 std::string pareto_chart(const Plan& plan) {
-  constexpr std::size_t width = 64, height = 14;
+  constexpr std::size_t width = 64, height = 9;
   const auto front = pareto_front(plan);
   std::vector<std::size_t> all;
   for (const std::size_t i : plan.found.searched)
@@ -140,7 +150,9 @@ std::string sureness(const Plan& plan) {
     std::string by;
     for (const auto& [replicas, share] : u.suffice_by_replicas) {
       if (by.size() > 160) break;
-      by += fmt::format("{}{} GPUs suffice in {:.0f} %", by.empty() ? "" : ", ", replicas * w.gpus, share * 100);
+      by += fmt::format("{}{} suffice{} in {:.0f} %", by.empty() ? "" : ", ",
+                        text::plural(static_cast<std::uint64_t>(replicas * w.gpus), "GPU"),
+                        replicas * w.gpus == 1 ? "s" : "", share * 100);
     }
     out +=
         wrapped(fmt::format("how sure: {}. In {} draws of prices ({}) and workload (block bootstrap): {}. One replica "
@@ -200,6 +212,7 @@ std::string plan_text(const Plan& plan) {
        {slo_table(plan), managers_table(plan), top_ten(plan), pareto_chart(plan), sureness(plan)})
     if (!part.empty()) out += "\n" + part;
   for (const auto& note : bench.notes) out += wrapped("note: " + note);
+  if (const auto copy = commands(plan); !copy.empty()) out += "\n" + copy;
   return out;
 }
 }  // namespace stowage::cli

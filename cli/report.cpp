@@ -21,7 +21,7 @@ ReportInput load_report(const std::string& folder) {
   if (!in) {
     throw InputError({folder, 0, 0},
                      fmt::format("no report.json can be read here; give a folder that 'stowage run … -o' "
-                                 "has written"));
+                                 "(or plan, sweep, compare) has written"));
   }
   const std::string text{std::istreambuf_iterator<char>(in), {}};
   return from_saved(text, path.string());
@@ -46,6 +46,11 @@ Outcome make_report(const Options& options) {
   for (const std::string& folder : options.inputs) inputs.push_back({folder, load_report(folder)});
   if (inputs.size() > 1 && options.output.empty()) {
     throw InputError({}, "a page of several folders has no place of its own; say where with -o FILE.html");
+  }
+  for (const NamedInput& n : inputs) {
+    if (inputs.size() > 1 && n.input.kind != "run")
+      throw InputError({n.folder, 0, 0}, "this is a page of '" + n.input.kind +
+                                             "'; only results of 'stowage run' can share a page");
   }
   const fs::path path =
       options.output.empty() ? fs::path(options.inputs.front()) / "report.html" : fs::path(options.output);

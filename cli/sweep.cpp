@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <utility>
@@ -12,13 +14,18 @@
 #include "base/error.hpp"
 #include "cli/about.hpp"
 #include "cli/commands.hpp"
+#include "cli/describe.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/progress.hpp"
 #include "cli/sweep_engines.hpp"
 #include "planner/journal.hpp"
 #include "planner/sweep_run.hpp"
+#include "planner/sweep_summary.hpp"
 #include "reports/folder.hpp"
+#include "reports/html.hpp"
+#include "reports/saved.hpp"
 #include "reports/text.hpp"
+#include "sim/kv/registry.hpp"
 
 namespace stowage::cli {
 namespace {
@@ -51,6 +58,45 @@ void write_file(const std::filesystem::path& path, const std::string& text) {
   if (error) throw EnvironmentError(fmt::format("cannot write '{}': {}", path.string(), error.message()));
 }
 
+/// The page: of all records, with the model, hardware and workload of the first point that can be. The badge is of the
+/// weakest evidence along the axes that change what steps cost.
+ReportInput describe_sweep(const Sweep& sweep, const std::vector<std::string>& records, const Options& options) {
+  ReportInput input;
+  std::map<std::string, std::string> deployable;
+  const Space& space = sweep.space();
+  std::vector<std::uint64_t> looked_at = {0};
+  std::uint64_t stride = 1;
+  for (auto axis = space.axes().rbegin(); axis != space.axes().rend(); stride *= axis->values.size(), ++axis) {
+    const bool priced = axis->path.starts_with("hardware") || axis->path.starts_with("model") ||
+                        axis->path.starts_with("cluster") || axis->path.starts_with("cost") ||
+                        axis->path.starts_with("managers");
+    for (std::size_t v = 1; priced && v < axis->values.size() && looked_at.size() < 64; ++v)
+      looked_at.push_back(v * stride);
+  }
+  ScenarioCache cache;
+  for (const std::uint64_t point : looked_at) {
+    try {
+      const Scenario scenario = resolve_scenario(space.document(sweep.study().base, point), {}, cache);
+      for (const RunConfig& run : scenario.runs)
+        deployable.emplace(run.manager.name, find_manager(run.manager.kind)->deployable);
+      ReportInput here = describe(scenario, options, {}, input.version.empty());
+      if (input.version.empty())
+        input = std::move(here);
+      else
+        input.evidence = std::max(input.evidence, here.evidence);
+    } catch (const InfeasibleError&) {
+      // The page says so of its row; another point speaks for the sweep.
+    } catch (const InputError&) {}
+  }
+  if (input.version.empty()) input.version = "stowage " + version(), input.command = options.command_line;
+  input.title = sweep.study().name;
+  input.kind = "sweep";
+  input.data = nlohmann::ordered_json::parse(sweep_summary(sweep, records, deployable));
+  input.budget.clear();
+  input.kv_line.clear();
+  return input;
+}
+
 std::string points_text(std::uint64_t n) { return text::plural(n, "point"); }
 
 /// Holes are a partial sweep (5), contradictions a failure (1); only a whole sweep gets its table.
@@ -78,6 +124,9 @@ Outcome merge(const Sweep& sweep, const Options& options) {
   }
   const auto path = std::filesystem::path(options.output) / "sweep.csv";
   write_file(path, csv(sweep, merged.records));
+  const ReportInput input = describe_sweep(sweep, merged.records, options);
+  write_file(path.parent_path() / "report.json", to_saved(input));
+  write_file(path.parent_path() / "report.html", to_html(input));
   outcome.text = options.json ? json(sweep, merged.records)
                               : fmt::format("{} of {}, put together from {}: {}\n", text::count(size),
                                             points_text(size), text::plural(merged.journals, "journal"), path.string());

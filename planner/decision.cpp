@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <tuple>
 
 #include "base/error.hpp"
 
@@ -163,6 +164,7 @@ void decide(Plan& plan, int jobs, const std::function<void()>& between) {
   if (!d.checked->met) d.text += fmt::format("; but simulated at the demand it misses {}", d.checked->binding());
   d.text += ".";
   d.changes = changes_of(plan);
+  plan.outlook = look_around(bench, plan.found, chosen, jobs, between);
   for (const std::size_t i : plan.found.best_of_kind) {
     const Candidate& c = bench.candidates[i];
     if (!c.can_deploy() && c.key < w.key)
@@ -177,21 +179,23 @@ double unit_cost(const Workbench& bench, const Candidate& c) {
   return gpu * static_cast<double>(c.gpus) / (tokens_per_hour / 1e6);
 }
 
-std::vector<std::size_t> pareto_front(const Plan& plan) {
-  std::vector<std::size_t> order;
+std::vector<std::size_t> pareto_front(const Plan& plan, const Figure& first, const Figure& second) {
   const auto& all = plan.bench.candidates;
+  std::vector<std::size_t> order, out;
   for (const std::size_t i : plan.found.searched)
     if (all[i].capacity.at) order.push_back(i);
-  const auto cost = [&](std::size_t i) { return unit_cost(plan.bench, all[i]); };
-  const auto slow = [&](std::size_t i) { return all[i].capacity.at->tpot_p50_ns; };
   std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    if (cost(a) != cost(b)) return cost(a) < cost(b);
-    return slow(a) != slow(b) ? slow(a) < slow(b) : a < b;
+    return std::tuple(first(all[a]), second(all[a]), a) < std::tuple(first(all[b]), second(all[b]), b);
   });
-  std::vector<std::size_t> out;
   for (const std::size_t i : order)
-    if (out.empty() || slow(i) < slow(out.back())) out.push_back(i);
+    if (out.empty() || second(all[i]) < second(all[out.back()])) out.push_back(i);
   return out;
+}
+
+std::vector<std::size_t> pareto_front(const Plan& plan) {
+  return pareto_front(
+      plan, [&](const Candidate& c) { return unit_cost(plan.bench, c); },
+      [](const Candidate& c) { return c.capacity.at->tpot_p50_ns; });
 }
 
 Plan make_plan(Study study, int jobs, const std::function<void()>& between) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "planner/outlook.hpp"
 #include "planner/uncertainty.hpp"
 
 namespace stowage {
@@ -34,6 +35,7 @@ struct Plan {
   SearchResult found;
   Uncertainty uncertainty;
   Decision decision;
+  std::optional<Outlook> outlook;  // of a feasible decision
 };
 
 /// The whole of `stowage plan`.
@@ -42,6 +44,9 @@ struct Plan {
 /// Candidates that no other beats in both: cost a token and time per token at its sustained rate (all that were
 /// searched and sustain a rate), by rising cost.
 [[nodiscard]] std::vector<std::size_t> pareto_front(const Plan& plan);
+/// The same of any two figures, each the less the better.
+using Figure = std::function<double(const Candidate&)>;
+[[nodiscard]] std::vector<std::size_t> pareto_front(const Plan& plan, const Figure& first, const Figure& second);
 /// Per million output tokens, at the planned share of the sustained rate, whole GPUs but no idle ones: what compares
 /// configurations. GPU-hours when there are no prices.
 [[nodiscard]] double unit_cost(const Workbench& bench, const Candidate& candidate);

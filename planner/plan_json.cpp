@@ -29,12 +29,19 @@ Json targets_json(const Probe& probe) {
 }
 
 Json probe_json(const Probe& p) {
-  return {{"rate_per_s", p.rate_per_s},        {"met", p.met},
-          {"saturated", p.saturated},          {"requests", p.requests},
-          {"warm_up_cut", p.warm_up},          {"rejected", p.rejected},
-          {"preemptions", p.preemptions},      {"output_tokens_per_s", p.output_tokens_per_s},
-          {"ttft_p50_s", p.ttft_p50_ns / 1e9}, {"tpot_p50_s", p.tpot_p50_ns / 1e9},
-          {"e2e_p50_s", p.e2e_p50_ns / 1e9},   {"targets", targets_json(p)}};
+  return {{"rate_per_s", p.rate_per_s},
+          {"met", p.met},
+          {"saturated", p.saturated},
+          {"requests", p.requests},
+          {"warm_up_cut", p.warm_up},
+          {"rejected", p.rejected},
+          {"preemptions", p.preemptions},
+          {"kv_lost", p.kv_lost},
+          {"output_tokens_per_s", p.output_tokens_per_s},
+          {"ttft_p50_s", p.ttft_p50_ns / 1e9},
+          {"tpot_p50_s", p.tpot_p50_ns / 1e9},
+          {"e2e_p50_s", p.e2e_p50_ns / 1e9},
+          {"targets", targets_json(p)}};
 }
 
 Json sizing_json(const Sizing& s, bool priced) {
@@ -58,6 +65,7 @@ Json candidate_json(const Plan& plan, std::size_t i) {
   out["hardware"] = c.hardware;
   out["gpus_per_replica"] = c.gpus;
   out["manager"] = c.manager;
+  out["kind"] = c.kind;
   out["deployable"] = c.deployable;
   out["prices"] = grounds_names[static_cast<std::size_t>(c.grounds)];
   out["bound_per_s"] = c.bound_per_s;
@@ -71,6 +79,8 @@ Json candidate_json(const Plan& plan, std::size_t i) {
     out["at_rate"] = probe_json(*c.capacity.at);
   }
   if (const auto command = vllm_command(c); !command.empty()) out["vllm"] = command;
+  out["output_tokens_per_s_per_gpu"] =
+      c.capacity.at ? Json(c.capacity.at->output_tokens_per_s / static_cast<double>(c.gpus)) : Json(nullptr);
   return out;
 }
 
@@ -131,6 +141,42 @@ Json uncertainty_json(const Plan& plan) {
   out["by_replicas"] = by;
   return out;
 }
+
+/// Three pairs of figures, each with its front: what a token costs, how long it takes, how many a GPU makes.
+Json fronts_json(const Plan& plan) {
+  const auto cost = [&](const Candidate& c) { return unit_cost(plan.bench, c); };
+  const auto tpot = [](const Candidate& c) { return c.capacity.at->tpot_p50_ns; };
+  const auto ttft = [](const Candidate& c) { return c.capacity.at->ttft_p50_ns; };
+  const auto slowness = [](const Candidate& c) {
+    return -c.capacity.at->output_tokens_per_s / static_cast<double>(c.gpus);
+  };
+  const std::string money = plan.bench.priced ? "usd_per_million_output_tokens" : "gpu_hours_per_million_output_tokens";
+  return {{{"x", "tpot_p50_s"}, {"y", money}, {"front", pareto_front(plan, cost, tpot)}},
+          {{"x", "ttft_p50_s"}, {"y", money}, {"front", pareto_front(plan, cost, ttft)}},
+          {{"x", "tpot_p50_s"}, {"y", "output_tokens_per_s_per_gpu"}, {"front", pareto_front(plan, slowness, tpot)}}};
+}
+
+Json optional_json(const std::optional<double>& x) { return x ? Json(*x) : Json(nullptr); }
+
+Json outlook_json(const Outlook& o) {
+  Json curves = Json::array(), changes = Json::array();
+  for (const Curve& c : o.curves) {
+    Json probes = Json::array();
+    for (const Probe& p : c.probes) probes.push_back(probe_json(p));
+    curves.push_back({{"candidate", c.candidate}, {"probes", std::move(probes)}});
+  }
+  for (const RateWhatIf& w : o.what_if) {
+    Json row = {{"what", w.what}};
+    if (w.note.empty()) {
+      row["low"] = {{"text", w.low_text}, {"rate_per_s", optional_json(w.low_per_s)}};
+      row["high"] = {{"text", w.high_text}, {"rate_per_s", optional_json(w.high_per_s)}};
+    } else {
+      row["note"] = w.note;
+    }
+    changes.push_back(std::move(row));
+  }
+  return {{"curves", std::move(curves)}, {"what_if", {{"rate_per_s", o.base_per_s}, {"changes", std::move(changes)}}}};
+}
 }  // namespace
 
 std::string plan_json(const Plan& plan) {
@@ -139,6 +185,7 @@ std::string plan_json(const Plan& plan) {
   out["demand"] = {{"requests_per_s", plan.bench.demand_per_s},
                    {"text", plan.bench.demand_text},
                    {"knee", plan.bench.study.plan.knee},
+                   {"spare", plan.bench.study.plan.spare},
                    {"prompt_mean", plan.bench.requests.prompt_mean},
                    {"output_mean", plan.bench.requests.output_mean}};
   out["uncertainty"] = uncertainty_json(plan);
@@ -152,6 +199,8 @@ std::string plan_json(const Plan& plan) {
   out["ranking"] = plan.found.ranking;
   out["best_of_kind"] = plan.found.best_of_kind;
   out["pareto"] = pareto_front(plan);
+  out["fronts"] = fronts_json(plan);
+  if (plan.outlook) out.update(outlook_json(*plan.outlook));
   Json candidates = Json::array();
   for (std::size_t i = 0; i < plan.bench.candidates.size(); ++i) candidates.push_back(candidate_json(plan, i));
   out["candidates"] = std::move(candidates);

@@ -10,6 +10,7 @@
 namespace stowage::page {
 namespace {
 constexpr std::size_t table_rows = 24;  // of a curve; the CSV has all
+constexpr std::size_t pareto_rows = 60;
 
 /// Evenly spread indices, first and last included.
 std::vector<std::size_t> spread(std::size_t size, std::size_t at_most) {
@@ -61,19 +62,24 @@ std::vector<std::size_t> decimate(std::span<const double> values, std::size_t bu
 }
 
 Figure pareto(const Pareto& p) {
-  Plot plot{p.x, p.y, {}, p.limits, {}};
+  Plot plot{p.x, p.y, {}, p.limits, p.points};
   Table table{p.title, {"", column(p.x), column(p.y), "limits", "front", "to run it"}, {{"", {}}}, ""};
   Line front{.series = "front", .dashed = true};
   for (const Candidate& c : p.candidates) {
-    auto line = std::ranges::find(plot.lines, c.series, &Line::series);
+    auto line =
+        std::ranges::find_if(plot.lines, [&](const Line& l) { return l.series == c.series && l.faded == !c.on_front; });
     if (line == plot.lines.end()) {
-      plot.lines.push_back({.series = c.series, .line = false, .points = true});
+      plot.lines.push_back({.series = c.series, .line = false, .points = true, .faded = !c.on_front});
       line = plot.lines.end() - 1;
     }
     line->x.push_back(c.x);
     line->y.push_back(c.y);
     line->tips.push_back(c.set.empty() ? c.name : c.name + "\n" + c.set);
     if (c.on_front && std::isfinite(c.x) && std::isfinite(c.y)) front.x.push_back(c.x), front.y.push_back(c.y);
+    if (table.groups[0].rows.size() == pareto_rows) {
+      table.remark = "The first " + text::count(pareto_rows) + " of " + text::count(p.candidates.size()) + ".";
+      continue;
+    }
     table.groups[0].rows.push_back({{c.name, c.series, c.badge},
                                     {{shown(p.x.unit, c.x)},
                                      {shown(p.y.unit, c.y)},

@@ -24,6 +24,7 @@ struct Pareto {
   Axis x = {}, y = {};
   std::vector<Candidate> candidates = {};
   std::vector<Limit> limits = {};
+  std::vector<Point> points = {};  // "chosen"
 };
 [[nodiscard]] Figure pareto(const Pareto& p);
 

@@ -20,10 +20,10 @@
 namespace stowage {
 namespace fs = std::filesystem;
 namespace {
-/// What a run may leave in its folder; with --force, those not written again would speak of another run.
-constexpr std::array<std::string_view, 8> result_names = {"report.html",    "summary.json",       "requests.csv",
-                                                          "iterations.csv", "memory.csv",         "resolved.yaml",
-                                                          "report.json",    "trace.perfetto.json"};
+/// What a command may leave in its folder; with --force, those not written again would speak of another result.
+constexpr std::array<std::string_view, 11> result_names = {
+    "report.html",   "summary.json", "requests.csv",        "iterations.csv", "memory.csv",  "resolved.yaml",
+    "report.json",   "plan.json",    "trace.perfetto.json", "plan.csv",       "compare.json"};
 
 [[noreturn]] void fail(const std::string& what, const fs::path& path, const std::string& reason) {
   throw EnvironmentError(what + " '" + path.string() + "': " + reason);
@@ -169,11 +169,15 @@ void ResultFolder::commit() {
 
 void write_report(ResultFolder& folder, const ReportInput& input) {
   folder.write("summary.json", to_json_text(input));
-  folder.write("resolved.yaml", input.resolved_yaml);
   OutputFile& memory = folder.open("memory.csv");
   for (const RunResult& run : input.runs) write_memory_csv(memory, run);
-  folder.write("report.json", to_saved(input));
   folder.write("trace.perfetto.json", to_perfetto(input));
+  write_page(folder, input);
+}
+
+void write_page(ResultFolder& folder, const ReportInput& input) {
+  if (!input.resolved_yaml.empty()) folder.write("resolved.yaml", input.resolved_yaml);
+  folder.write("report.json", to_saved(input));
   folder.write("report.html", to_html(input));
 }
 }  // namespace stowage

@@ -75,4 +75,6 @@ class ResultFolder {
 /// Writes report.html, summary.json, memory.csv and resolved.yaml. The caller opened requests.csv (and iterations.csv)
 /// itself before the runs, and calls commit() afterwards.
 void write_report(ResultFolder& folder, const ReportInput& input);
+/// The page of any command: report.html, report.json and resolved.yaml. The caller writes the data beside them.
+void write_page(ResultFolder& folder, const ReportInput& input);
 }  // namespace stowage

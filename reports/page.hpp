@@ -90,6 +90,7 @@ struct Line {
   std::vector<std::string> tips = {};                 // of each point, or empty
   std::vector<std::pair<double, double>> ticks = {};  // signs on the curve: p50, p95, p99
   bool line = true, points = false, step = false, area = false, dashed = false;
+  bool faded = false;  // points that matter less than others of their series
 };
 struct Limit {
   double at = 0;

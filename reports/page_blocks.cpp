@@ -148,8 +148,10 @@ std::string Writer::figure(const Figure& f) {
     std::size_t lanes = 0;  // charts of rows grow with them
     if (const auto* t = std::get_if<Timeline>(&f.chart)) lanes = t->lanes.size();
     if (const auto* t = std::get_if<Tornado>(&f.chart)) lanes = t->changes.size();
-    const std::string height =
+    std::string height =
         lanes == 0 ? "" : fmt::format(" style=\"height:{}px\"", 70 + 34 * std::min<std::size_t>(lanes, 40));
+    if (const auto* t = std::get_if<HeatMap>(&f.chart))
+      height = fmt::format(" style=\"height:{}px\"", 140 + 34 * std::clamp<std::size_t>(t->rows.size(), 2, 7));
     out += fmt::format(
         "<div class=\"chart {0}\" data-figure=\"{1}\" data-chart=\"{0}\" role=\"img\" aria-label=\"{2}: "
         "{3}\"{4}></div>\n",
@@ -206,7 +208,7 @@ std::string Writer::code(const Code& c) {
   const std::string pre = fmt::format(form, id, c.folded ? "" : "line", html(c.text));
   if (!c.folded)
     return "<div class=\"panel\">" + (c.title.empty() ? "" : "<h3>" + html(c.title) + "</h3>") + pre + "</div>\n";
-  return "<div class=\"panel\"><details><summary>" + html(c.title) + "</summary>" + pre + "</details></div>\n";
+  return "<div class=\"panel fold\"><details><summary>" + html(c.title) + "</summary>" + pre + "</details></div>\n";
 }
 
 std::string Writer::block(const Block& b) {

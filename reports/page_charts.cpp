@@ -80,11 +80,11 @@ std::string json(const Plot& plot, Writer& writer) {
     }
     lines += fmt::format(
         "{}{{\"s\":{},\"x\":{},\"y\":{},\"low\":{},\"high\":{},\"tips\":{},\"ticks\":{},\"line\":{},\"points\":{},"
-        "\"step\":{},\"area\":{},\"dashed\":{}}}",
+        "\"step\":{},\"area\":{},\"dashed\":{},\"faded\":{}}}",
         lines.empty() ? "" : ",", writer.series_index(line.series), numbers(line.x), numbers(line.y), numbers(line.low),
         numbers(line.high), texts(line.tips),
         array(line.ticks, [](const auto& p) { return "[" + number(p.first) + "," + number(p.second) + "]"; }),
-        line.line, line.points, line.step, line.area, line.dashed);
+        line.line, line.points, line.step, line.area, line.dashed, line.faded);
   }
   if (x.empty()) return "";
   for (const Limit& limit : plot.limits) {  // a limit just out of reach is worth seeing

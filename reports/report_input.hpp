@@ -60,6 +60,11 @@ struct BudgetPart {
 };
 
 struct ReportInput {
+  /// What the page is of: "run", whose numbers are `runs`, or another command, whose numbers are in `data` as that
+  /// command prints them: "plan" (plan.json), "sweep", "compare".
+  std::string kind = "run";
+  nlohmann::ordered_json data = nullptr;
+
   std::string title;                                                   // the scenario's name, as the user wrote it
   std::string command;                                                 // exact command line that made this
   std::string version;                                                 // "stowage 0.1.0"

@@ -102,49 +102,9 @@ page::Section managers(const ReportInput& input) {
   return out;
 }
 
-page::Section budget(const ReportInput& input) {
-  page::Section out{"budget", "Memory budget", words::budget(input), {}};
-  if (input.budget.empty() && input.kv_line.empty()) return out;
-  page::Bars bars;
-  bars.words = input.kv_line;
-  if (input.budget.empty()) {
-    out.sentence = "The KV pool was given in the scenario.";
-    out.blocks.emplace_back(std::move(bars));
-    return out;
-  }
-  double total = 0;
-  for (const BudgetPart& p : input.budget) total += static_cast<double>(std::max<std::int64_t>(p.bytes, 0));
-  page::Bars::Bar bar{"each GPU", {}, text::bytes(total)};
-  bars.table = {"Memory budget", {"of each GPU", "memory", "share"}, {{"", {}}}, ""};
-  std::size_t other = 0;
-  for (const BudgetPart& p : input.budget) {
-    const std::string colour = p.is_kv_pool ? "live" : fmt::format("b{}", std::min<std::size_t>(other++, 4));
-    const double bytes = static_cast<double>(std::max<std::int64_t>(p.bytes, 0));
-    const std::string share = text::percent(total > 0 ? bytes / total : 0);
-    bar.shares.push_back({p.label, colour, bytes, text::bytes(bytes)});
-    bars.legend.push_back({p.label, colour, 0, text::bytes(bytes) + " · " + share});
-    bars.table.groups[0].rows.push_back({p.label, {{text::bytes(bytes)}, {share}}});
-  }
-  bars.bars.push_back(std::move(bar));
-  out.blocks.emplace_back(std::move(bars));
-  return out;
-}
-
-page::Section inputs(const ReportInput& input) {
-  page::Cards cards;
-  for (const Card& c : input.cards) {
-    page::Card card{c.title, {}};
-    for (const Fact& f : c.facts) card.facts.push_back({f.label, f.value});
-    cards.cards.push_back(std::move(card));
-  }
-  page::Section out{
-      "inputs",
-      "What was simulated",
-      input.ledger.empty() ? "The requests, the model and the machine." : "Workload: " + input.ledger + ".",
-      {}};
-  if (!cards.cards.empty()) out.blocks.emplace_back(std::move(cards));
-  return out;
-}
+constexpr std::string_view run_files =
+    "summary.json (also inside), requests.csv, memory.csv, trace.perfetto.json, resolved.yaml; report.json rebuilds "
+    "it: stowage report FOLDER";
 
 page::Section notes(const ReportInput& input) {
   page::Notes notes{input.notes};
@@ -175,30 +135,6 @@ page::Section notes(const ReportInput& input) {
   return out;
 }
 
-page::Section provenance(const ReportInput& input) {
-  double wall_ns = 0;
-  for (const RunResult& run : input.runs) wall_ns += static_cast<double>(run.wall_ns);
-  page::Card facts{"",
-                   {{"version", input.version},
-                    {"workload", input.workload_name},
-                    {"seed", input.seed.empty() ? "none: nothing is random" : input.seed},
-                    {"step costs", input.cost_source},
-                    {"evidence", words::evidence(input.evidence)},
-                    {"time to simulate", wall_ns > 0 ? text::duration(wall_ns) : ""},
-                    {"beside this page",
-                     "summary.json (also inside), requests.csv, memory.csv, trace.perfetto.json, "
-                     "resolved.yaml; report.json rebuilds it: stowage report FOLDER"}}};
-  page::Section out{
-      "provenance",
-      "Provenance",
-      "This command gives the same numbers again; with -o FOLDER, this page. The page holds summary.json, "
-      "in a script element of that name; the requests and the full series lie beside it as CSV.",
-      {}};
-  out.blocks.emplace_back(page::Code{"", input.command});
-  out.blocks.emplace_back(page::Cards{{std::move(facts)}});
-  if (!input.resolved_yaml.empty()) out.blocks.emplace_back(page::Code{"Resolved scenario", input.resolved_yaml, true});
-  return out;
-}
 }  // namespace
 
 page::Page run_page(const ReportInput& all) {
@@ -216,24 +152,23 @@ page::Page run_page(const ReportInput& all) {
   const ReportInput& input = cut ? shown : all;
   page::Page p{.kind = "run report", .title = input.title, .version = input.version};
   p.badges = {input.workload_name, "step costs: " + input.cost_source};
-  p.evidence = evidence_name(input.evidence);
-  p.evidence_words = words::evidence(input.evidence);
-  p.evidence_measured = input.evidence == Evidence::measured || input.evidence == Evidence::scaled;
+  parts::set_evidence(p, input);
   p.verdict = verdict(all);
   p.series = parts::run_series(input);
   p.sections = {slo(input),
                 managers(input),
-                budget(input),
+                parts::budget(input),
                 parts::pareto(input),
                 parts::memory_over_time(input),
                 parts::waste(input),
                 parts::distributions(input),
+                parts::fleet(input),
                 parts::lives(input),
-                inputs(input),
+                parts::inputs(input),
                 parts::sensitivity(input),
                 notes(input),
-                provenance(input)};
-  p.summary_json = to_json_text(input);
+                parts::provenance(input, run_files)};
+  p.summary_json = parts::carried_summary(to_json_text(input));
   return p;
 }
 }  // namespace stowage

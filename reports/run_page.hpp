@@ -3,6 +3,7 @@
 // parts.
 #include <array>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "reports/page.hpp"
@@ -33,11 +34,21 @@ inline constexpr std::array<Part, part_count> stacking = {Part::live,     Part::
 [[nodiscard]] std::string too_many(const ReportInput& input);
 [[nodiscard]] inline double seconds(std::int64_t ns) { return static_cast<double>(ns) / 1e9; }
 
+/// The badge over every table.
+void set_evidence(page::Page& page, const ReportInput& input);
+[[nodiscard]] page::Section budget(const ReportInput& input);
+[[nodiscard]] page::Section inputs(const ReportInput& input);
+/// `beside`: the files in the page's folder.
+[[nodiscard]] page::Section provenance(const ReportInput& input, std::string_view beside);
 [[nodiscard]] page::Section pareto(const ReportInput& input);
 [[nodiscard]] page::Section memory_over_time(const ReportInput& input);
 [[nodiscard]] page::Section waste(const ReportInput& input);
 [[nodiscard]] page::Section distributions(const ReportInput& input);
 [[nodiscard]] page::Section lives(const ReportInput& input);
+/// Of fleets; empty for single replicas.
+[[nodiscard]] page::Section fleet(const ReportInput& input);
+/// summary.json as the page carries it: of a fleet too large for a page the first 64 replicas a run.
+[[nodiscard]] std::string carried_summary(std::string summary_json);
 [[nodiscard]] page::Section sensitivity(const ReportInput& input);
 }  // namespace parts
 }  // namespace stowage

@@ -116,6 +116,38 @@ ManagerSpec manager(const Json& j) {
   return out;
 }
 
+Json summary(const Summary& s) { return {s.count, s.mean, s.p50, s.p90, s.p95, s.p99, s.max}; }
+Summary summary(const Json& j) {
+  return {j.at(0), real(j.at(1)), real(j.at(2)), real(j.at(3)), real(j.at(4)), real(j.at(5)), real(j.at(6))};
+}
+Json imbalance(const Imbalance& i) { return {i.max_over_mean, i.cov, i.jain}; }
+Imbalance imbalance(const Json& j) { return {real(j.at(0)), real(j.at(1)), real(j.at(2))}; }
+
+Json replica(const ReplicaSummary& r) {
+  return {{"group", r.group},
+          {"counts",
+           {r.submitted, r.completed, r.rejected, r.unfinished, r.preemptions, r.iterations, r.prompt_tokens,
+            r.output_tokens}},
+          {"times_ns", {r.busy_ns, r.stall_ns}},
+          {"batch", {r.batch_mean, r.batch_max}},
+          {"pool", {r.pool_bytes, r.pool_tokens, r.peak_committed_bytes}},
+          {"mean_fraction", r.mean_fraction},
+          {"latencies", {summary(r.ttft_ns), summary(r.tbt_ns), summary(r.e2e_ns)}}};
+}
+ReplicaSummary replica(const Json& j) {
+  ReplicaSummary r;
+  const Json &c = j.at("counts"), &p = j.at("pool"), &l = j.at("latencies");
+  r.group = j.at("group");
+  r.submitted = c.at(0), r.completed = c.at(1), r.rejected = c.at(2), r.unfinished = c.at(3), r.preemptions = c.at(4);
+  r.iterations = c.at(5), r.prompt_tokens = c.at(6), r.output_tokens = c.at(7);
+  r.busy_ns = j.at("times_ns").at(0), r.stall_ns = j.at("times_ns").at(1);
+  r.batch_mean = real(j.at("batch").at(0)), r.batch_max = j.at("batch").at(1);
+  r.pool_bytes = p.at(0), r.pool_tokens = p.at(1), r.peak_committed_bytes = p.at(2);
+  for (std::size_t i = 0; i < part_count; ++i) r.mean_fraction[i] = real(j.at("mean_fraction").at(i));
+  r.ttft_ns = summary(l.at(0)), r.tbt_ns = summary(l.at(1)), r.e2e_ns = summary(l.at(2));
+  return r;
+}
+
 Json run_json(const RunResult& r) {
   Json rejected = Json::array(), series = Json::array();
   for (const RejectedRequest& x : r.first_rejected)
@@ -141,6 +173,11 @@ Json run_json(const RunResult& r) {
                {r.vmm.map_calls, r.vmm.unmap_calls, r.vmm.busy_ns, r.vmm.stall_ns, r.vmm.stall_max_ns,
                 r.vmm.stalled_iterations}}};
   if (r.trace) out["trace"] = trace(*r.trace);
+  if (r.client_ttft_ns.count() > 0) out["client_ns"] = {histogram(r.client_ttft_ns), histogram(r.client_e2e_ns)};
+  if (!r.replicas.empty()) {
+    out["imbalance"] = {imbalance(r.requests_imbalance), imbalance(r.tokens_imbalance), imbalance(r.busy_imbalance)};
+    for (const ReplicaSummary& x : r.replicas) out["replicas"].push_back(replica(x));
+  }
   return out;
 }
 
@@ -166,6 +203,14 @@ RunResult run(const Json& j) {
   }
   r.vmm = {v.at(0), v.at(1), real(v.at(2)), v.at(3), v.at(4), v.at(5)};
   if (j.contains("trace")) r.trace = std::make_shared<const RunTrace>(trace(j.at("trace")));
+  if (j.contains("client_ns"))
+    r.client_ttft_ns = histogram(j.at("client_ns").at(0)), r.client_e2e_ns = histogram(j.at("client_ns").at(1));
+  if (j.contains("replicas")) {
+    const Json& i = j.at("imbalance");
+    r.requests_imbalance = imbalance(i.at(0)), r.tokens_imbalance = imbalance(i.at(1));
+    r.busy_imbalance = imbalance(i.at(2));
+    for (const Json& x : j.at("replicas")) r.replicas.push_back(replica(x));
+  }
   return r;
 }
 
@@ -225,6 +270,8 @@ ReportInput input_of(const Json& j) {
   out.evidence = static_cast<Evidence>(std::clamp(j.at("evidence").get<int>(), 0, static_cast<int>(Evidence::linear)));
   if (j.contains("sensitivity")) out.sensitivity = sensitivity(j.at("sensitivity"));
   out.notes = j.at("notes").get<std::vector<std::string>>();
+  if (j.contains("folders")) out.folders = j.at("folders").get<std::vector<std::string>>();
+  if (j.contains("kind")) out.kind = j.at("kind"), out.data = j.at("data");
   return out;
 }
 }  // namespace
@@ -257,6 +304,11 @@ std::string to_saved(const ReportInput& input) {
               {"notes", input.notes},
               {"runs", std::move(runs)}};
   if (input.sensitivity) out["sensitivity"] = sensitivity(*input.sensitivity);
+  if (!input.folders.empty()) out["folders"] = input.folders;
+  if (input.kind != "run") {
+    out["kind"] = input.kind;
+    out["data"] = input.data;
+  }
   return out.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

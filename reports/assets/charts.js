@@ -115,9 +115,9 @@ const stowageCharts = (() => {
       if (line.step && !line.area && !front && points.length) points.unshift([x.low, points[0][0] <= x.low ? points[0][1] : y.low, 0]);
       return {
         name: named(line.s), type: line.line ? "line" : "scatter", step: stepped, showSymbol: line.points, connectNulls: false,
-        symbol: shape(line.s), symbolSize: line.points ? (line.line ? 8 : 13) : 9, silent: front, z: front ? 1 : 3,
+        symbol: shape(line.s), symbolSize: line.points ? (line.line ? 8 : line.faded ? 10 : 13) : 9, silent: front, z: front ? 1 : 3,
         lineStyle: {width: front ? 1.4 : 2.2, color: c, type: line.dashed ? [5, 4] : line.area ? "solid" : dash(line.s)},
-        itemStyle: {color: c, opacity: 1}, emphasis: {disabled: line.line}, areaStyle: line.area ? {color: c, opacity: 0.16} : undefined,
+        itemStyle: {color: c, opacity: line.faded ? 0.35 : 1}, emphasis: {disabled: line.line}, areaStyle: line.area ? {color: c, opacity: 0.16} : undefined,
         data: points,
         markPoint: !line.ticks.length ? undefined : {symbol: shape(line.s), symbolSize: 9, label: {show: false}, silent: true,
           itemStyle: {color: c}, data: line.ticks.map(([a, b]) => ({coord: [x.to(a), y.to(b)]}))},
@@ -130,8 +130,8 @@ const stowageCharts = (() => {
     if (d.points.length) {
       option.series.push({type: "scatter", silent: true, symbol: "circle", symbolSize: 15, z: 5,
         itemStyle: {color: "transparent", borderColor: l.ink, borderWidth: 2},
-        label: {show: true, color: l.ink, position: "top", formatter: p => d.points[p.dataIndex].text},
-        data: d.points.map(p => [x.to(p.x), y.to(p.y)])});
+        label: {show: true, color: l.ink, fontSize: 12, formatter: p => d.points[p.dataIndex].text},
+        data: d.points.map(p => ({value: [x.to(p.x), y.to(p.y)], label: beside(x, y, p)}))});
     }
     const drawn = d.lines.length;
     if (cloud) {
@@ -166,6 +166,11 @@ const stowageCharts = (() => {
             label: {color: l.ink, fontSize: 11, formatter: p => p.name},
             data: seen.map(m => m.x ? {name: m.text, xAxis: x.to(m.at), label: {align: side(x, m.at)}}
                                     : {name: m.text, yAxis: y.to(m.at), label: {position: "insideStartTop"}})};
+  }
+  // A point's label stays inside the frame.
+  function beside(x, y, p) {
+    const across = (x.to(p.x) - x.low) / (x.high - x.low), up = (y.to(p.y) - y.low) / (y.high - y.low);
+    return {position: across > 0.85 ? "left" : across < 0.12 ? "right" : up > 0.85 ? "bottom" : "top"};
   }
   // Two lines at most beside a row; the table has the whole name.
   const short = most => name => name.length > most ? name.slice(0, most - 12) + "…" + name.slice(-11) : name;

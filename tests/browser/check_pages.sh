@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# check_pages.sh MAKE_PAGES FOLDER: writes the pages, then looks at each in headless Chromium. 77 = skipped.
+# check_pages.sh MAKE_PAGES STOWAGE FOLDER: writes the pages, then looks at each in headless Chromium. 77 = skipped.
 set -euo pipefail
-make_pages=$1 folder=$2
+make_pages=$1 stowage=$2 folder=$3
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 rm -rf "$folder"
 "$make_pages" "$folder"
+[ ! -x "$stowage" ] || bash "$here/cli_pages.sh" "$stowage" "$folder"
 browser=${CHROMIUM:-}
 for name in chromium chromium-browser google-chrome; do
   [ -n "$browser" ] || browser=$(command -v "$name" || true)

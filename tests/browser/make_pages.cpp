@@ -251,6 +251,20 @@ void make(const std::filesystem::path& folder) {
   hostile.cards[0] = {evil, {{evil, evil}}};
   write(folder, "hostile", hostile);
 
+  // Far more replicas than a scenario may have: the page names those to look at.
+  ReportInput replicas = page("Twenty thousand replicas", {three[1]}, 300, 8);
+  for (std::size_t i = 0; i < 20'000; ++i) {
+    ReplicaSummary r;
+    r.group = "h100";
+    r.submitted = r.completed = i % 7;
+    r.prompt_tokens = 500 * (i % 7);
+    r.busy_ns = static_cast<std::int64_t>(i % 101) * replicas.runs[0].makespan_ns / 100;
+    r.batch_mean = i % 13 == 0 ? std::nan("") : 2.5;
+    r.ttft_ns = {i % 7, 1e8, 1e8, 1e8, 1e8, 1e6 * static_cast<double>(i), 1e8};
+    replicas.runs[0].replicas.push_back(std::move(r));
+  }
+  write(folder, "replicas", replicas);
+
   std::vector<ManagerSpec> many;
   for (const std::int64_t block : {1, 2, 4, 8, 16, 32, 64, 128, 256}) {
     many.push_back(manager("paged", {{"block_size", block}}));

@@ -2,7 +2,7 @@
 
 // Waits until the last chart is drawn; how long that took since the navigation began, in ms.
 export const drawn = `new Promise((done, fail) => {
-  const end = Date.now() + 30000;
+  const end = Date.now() + 60000;
   const look = () => document.documentElement.dataset.charts ? done(performance.now())
     : Date.now() > end ? fail(new Error("charts not drawn")) : setTimeout(look, 10);
   look();
@@ -94,6 +94,11 @@ const target = kind => `(() => {
   chart.scrollIntoView({block: "center", behavior: "instant"});
   const fills = {cloud: ["--m0", "--m1", "--m2", "--m3"], timeline: ["--p-decode", "--p-queue"], tornado: ["--m0", "--m1"]}["${kind}"];
   let box = chart.getBoundingClientRect(), x = box.left + box.width * ${kind === "heat" ? 0.85 : 0.55}, y = box.top + Math.min(100, box.height / 3);
+  if ("${kind}" === "heat") {  // a field that has a number
+    const d = stowageData.figures[+chart.dataset.figure], k = d.values.findLastIndex(v => v !== null), w = d.columns.length, h = d.rows.length;
+    x = box.left + 110 + (k % w + 0.5) / w * (box.width - 134);
+    y = box.top + 12 + (h - Math.floor(k / w) - 0.5) / h * (box.height - 90);
+  }
   if (fills) {
     const wanted = fills.map(css);
     const mark = [...chart.querySelectorAll("svg path, svg rect")].filter(p => wanted.includes((p.getAttribute("fill") ?? "").toLowerCase()))

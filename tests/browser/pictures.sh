@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# pictures.sh REPORT.html FOLDER: the pictures of docs/reports.md, from the page of the shipped scenario.
+# pictures.sh REPORT.html FOLDER: pictures for docs/, from the page of a run, a plan or a sweep of a shipped scenario.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 mkdir -p "$2"

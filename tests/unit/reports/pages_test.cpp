@@ -1,0 +1,92 @@
+// Pages of plans, sweeps and comparisons from their data alone.
+#include <gtest/gtest.h>
+
+#include "base/error.hpp"
+#include "reports/compare_page.hpp"
+#include "reports/html.hpp"
+#include "reports/plan_page.hpp"
+#include "reports/saved.hpp"
+#include "reports/sweep_page.hpp"
+#include "sample.hpp"
+
+namespace stowage {
+namespace {
+using Json = nlohmann::ordered_json;
+
+ReportInput of(std::string kind, Json data) {
+  ReportInput input;
+  input.kind = std::move(kind);
+  input.title = "a study";
+  input.version = "stowage 0.1.0";
+  input.data = std::move(data);
+  return input;
+}
+
+Json comparison() {
+  return Json::parse(R"({"schema": "stowage.compare/1", "a": "a/summary.json", "b": "b/summary.json",
+    "asked": [{"key": "scheduler/max_batch", "a": "256", "b": "2"}],
+    "runs": [{"a": "paged-16", "b": "paged-16", "slo_a": "PASS", "slo_b": "-", "basis": "Intervals of 400 requests.",
+      "metrics": {}, "table": [
+      {"label": "requests/s", "unit": "rate", "better": 1, "a": 10.0, "b": 12.0},
+      {"label": "TTFT p99", "unit": "time", "better": -1, "a": 1.0, "b": 1.2,
+       "difference": 0.2, "low": 0.1, "high": 0.3},
+      {"label": "E2E p99", "unit": "time", "better": -1, "a": 1.0, "b": 1.2,
+       "difference": 0.2, "low": -0.1, "high": 0.3},
+      {"label": "TBT p50", "unit": "time", "better": -1, "a": 0.01, "b": null}]}]})");
+}
+
+TEST(ComparePage, CountsWhatIsBetterWorseAndNoise) {
+  const page::Page p = compare_page(of("compare", comparison()));
+  EXPECT_EQ(p.verdict.sentence, "B is better than A in 1 figure and worse in 1; 1 may be noise.");
+  const std::string html = page::to_html(p);
+  EXPECT_NE(html.find("+200 ms"), std::string::npos);
+  EXPECT_NE(html.find("+100 ms to +300 ms"), std::string::npos);
+  EXPECT_NE(html.find("not certain"), std::string::npos);
+}
+
+TEST(Pages, AreMadeAgainFromWhatWasSaved) {
+  const ReportInput input = of("compare", comparison());
+  const ReportInput again = from_saved(to_saved(input), "report.json");
+  EXPECT_EQ(again.kind, "compare");
+  EXPECT_EQ(again.data, input.data);
+  EXPECT_EQ(to_html(again), to_html(input));
+}
+
+TEST(Pages, DataThatIsNoneIsRefused) {
+  for (const char* kind : {"plan", "sweep", "compare"}) {
+    EXPECT_THROW((void)to_html(of(kind, Json::parse("{\"runs\": 3}"))), InputError) << kind;
+    EXPECT_THROW((void)to_html(of(kind, nullptr)), InputError) << kind;
+  }
+}
+
+TEST(SweepPage, NumbersThatAreNoneAreGaps) {
+  const page::Page p = sweep_page(of("sweep", Json::parse(R"({"points": 2, "status": {"ok": 1, "infeasible": 1},
+    "axes": [{"path": "x", "values": ["1", "2"], "numbers": [1, 2], "unit": ""}], "managers": ["paged-16"],
+    "deployable": {"paged-16": "vllm"}, "maps": [], "cloud": [], "columns": ["point", "x", "manager", "status", "note"],
+    "effects": [{"axis": 0, "metric": "ttft_p99_s", "managers": [
+      {"name": "paged-16", "median": [0.5, null], "least": [0.5, null], "greatest": [0.5, null]}]}],
+    "failures": [{"point": 1, "set": "--set x=2", "manager": "", "status": "infeasible", "note": "does not fit"}],
+    "table": [[0, "1", "paged-16", "ok", ""], [1, "2", "", "infeasible", "does not fit"]]})")));
+  EXPECT_EQ(p.verdict.sentence, "2 points simulated, 1 of 2 runs went through.");
+  const std::string html = page::to_html(p);
+  EXPECT_NE(html.find("Point 1 (--set x=2): infeasible: does not fit"), std::string::npos);
+  EXPECT_NE(html.find("\"y\":[0.5,null]"), std::string::npos);
+}
+
+TEST(RunPage, AFleetIsSavedWholeAndNamesItsReplicas) {
+  ReportInput input = sample_input();
+  for (int i = 0; i < 40; ++i) {
+    ReplicaSummary r;
+    r.group = "h100";
+    r.submitted = r.completed = 10;
+    r.busy_ns = 1'000'000 * (i == 17 ? 90 : 10);
+    r.ttft_ns = {10, 1e6, 1e6, 1e6, 1e6, i == 23 ? 9e9 : 1e6, 9e9};
+    input.runs[0].replicas.push_back(r);
+  }
+  const std::string html = to_html(input);
+  EXPECT_NE(html.find("replica 23 (h100): slowest p99 TTFT"), std::string::npos);
+  EXPECT_NE(html.find("replica 17 (h100): busiest"), std::string::npos);
+  EXPECT_EQ(to_html(from_saved(to_saved(input), "report.json")), html);
+}
+}  // namespace
+}  // namespace stowage
