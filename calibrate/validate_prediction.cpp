@@ -4,6 +4,7 @@
 #include <map>
 
 #include "calibrate/validate_parts.hpp"
+#include "models/cost/profile_prices.hpp"
 #include "sim/kv/registry.hpp"
 
 namespace stowage::validation {
@@ -62,7 +63,8 @@ Prediction::Prediction(const Scenario& scenario, const RunConfig& config) : conf
     const ProfileTarget target{static_cast<int>(scenario.cluster.tensor), config.scheduler.max_batched_tokens,
                                config.scheduler.max_batch, layout_of(config.manager)};
     for (std::size_t i = 0; i < scenario.profile->draw_count(); ++i)
-      draws_.push_back(compile_profile(scenario.model, scenario.hardware, scenario.profile->drawn(i), target));
+      draws_.push_back(compile_partly(scenario.model, scenario.hardware, scenario.profile->drawn(i),
+                                      scenario.cluster.layout(), target, config.scheduler.max_model_len));
   }
   RunHooks hooks;
   hooks.on_iteration = [&](const IterationRecord& r) { iterations_.push_back(r); };
