@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 
 #include "base/error.hpp"
 #include "reports/latency.hpp"
@@ -47,10 +48,17 @@ std::vector<SloCheck> check_slo(std::span<const LatencyLimit> targets, const Run
     const Latency& latency = *parsed->latency;
     SloCheck check;
     check.target = target;
-    if (latency.of(run).count() > 0) {
+    const double q = parsed->statistic == Parsed::quantile ? parsed->q : 1;
+    const auto served = static_cast<double>(run.completed), rejected = static_cast<double>(run.rejected);
+    check.rejections = run.completed > 0 && served < std::ceil(q * (served + rejected));
+    if (check.rejections) {
+      check.margin = -1;
+    } else if (latency.of(run).count() > 0) {
+      // Rank q of all requests lies further up among those that were served; gaps have no such rank.
+      const double all = &latency.of(run) == &run.tbt_ns ? 1 : (served + rejected) / served;
       check.achieved_ns = parsed->statistic == Parsed::mean  ? latency.mean_ns(run)
                           : parsed->statistic == Parsed::max ? latency.max_ns(run)
-                                                             : latency.quantile_ns(run, parsed->q);
+                                                             : latency.quantile_ns(run, std::min(1.0, q * all));
       check.met = *check.achieved_ns <= target.limit_ns;
       check.margin = target.limit_ns > 0 ? (target.limit_ns - *check.achieved_ns) / target.limit_ns : 0;
     } else {
