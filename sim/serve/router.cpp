@@ -13,6 +13,7 @@ using Weights = std::span<const std::int64_t>;
 
 /// a.amount / a.capacity < b.amount / b.capacity, exactly.
 bool less(const Load& a, const Load& b) {
+  if (a.capacity == b.capacity) return a.amount < b.amount;  // of like replicas
   __extension__ using Wide = __int128;
   return static_cast<Wide>(a.amount) * b.capacity < static_cast<Wide>(b.amount) * a.capacity;
 }
