@@ -41,7 +41,7 @@ page::Cell passed(bool met) { return {"", met ? Tone::good : Tone::bad, met ? "P
 page::Section slo(const ReportInput& input) {
   page::Section out{"slo",
                     "Service levels",
-                    "What was asked, and what each manager achieved. A rejected request counts as one that came too late.",
+                    "What was asked, and what each manager achieved. A rejected request counts as one too late.",
                     {}};
   if (input.slo.empty() || input.runs.empty()) return out;
   page::Table table{"Service levels", run_columns(input, "target"), {{"", {}}}, ""};

@@ -35,7 +35,8 @@ struct SloCheck {
 
 /// One row per target, in order. A rejected request has not met its target: a percentile is one of all requests, with
 /// the rejected behind all others, so that p99 stands at most 1 % of them, and a mean or a maximum none. Gaps between
-/// tokens are of completed requests only; their p99 too stands at most 1 % of requests rejected. Throws nothing; a key that is not one (`is_slo_key`) is a programmer's error.
+/// tokens are of completed requests only; their p99 too stands at most 1 % of requests rejected.
+/// Throws nothing; a key that is not one (`is_slo_key`) is a programmer's error.
 [[nodiscard]] std::vector<SloCheck> check_slo(std::span<const LatencyLimit> targets, const RunResult& run);
 /// Every target met and no request left unfinished (a run cut off has not shown its worst). True without targets.
 [[nodiscard]] bool slo_met(std::span<const LatencyLimit> targets, const RunResult& run);

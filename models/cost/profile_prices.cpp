@@ -146,7 +146,8 @@ std::string partly_measured(const ModelSpec& model, const HardwareSpec& hardware
   const std::int64_t batch = std::min<std::int64_t>({32, target.max_batch, target.max_batched_tokens});
   const std::int64_t prompt = std::min<std::int64_t>(2048, target.max_batched_tokens);
   return fmt::format("measurements price {:.0f} % of a decode step of {} requests with 1,024 tokens each and {:.0f} % "
-                     "of a prompt step of {} tokens; the rest ({}) is priced by the spec sheet (roofline, uncalibrated)",
+                     "of a prompt step of {} tokens; the rest ({}) is priced by the spec sheet (roofline, "
+                     "uncalibrated)",
                      percent({0, batch, batch * 1024, 0}), batch, percent({prompt, 0, 0, 0}), prompt,
                      beyond_profile(model, layout));
 }
