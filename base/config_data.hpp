@@ -23,6 +23,8 @@ struct ConfigNode::Data {
     std::shared_ptr<Data> value;
   };
   std::vector<Entry> entries;
+  /// Of a map: keys that --set removed though they were not there. MapReader::finish() says whether anybody knows them.
+  std::vector<std::pair<std::string, SourcePos>> removed;
 
   [[nodiscard]] const Entry* find(std::string_view key) const;
   [[nodiscard]] std::string child_path(std::string_view key) const;

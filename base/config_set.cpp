@@ -82,7 +82,10 @@ DataPtr with_value(const DataPtr& node, std::span<const Step> steps, const DataP
   auto found =
       std::find_if(copy->entries.begin(), copy->entries.end(), [&](const auto& e) { return e.key == step.key; });
   if (found == copy->entries.end()) {
-    if (!value) return copy;
+    if (!value) {
+      copy->removed.emplace_back(step.key, at);
+      return copy;
+    }
     found = copy->entries.insert(found, {step.key, at, nullptr});
   }
   if (auto child = with_value(found->value, rest, value, at)) {

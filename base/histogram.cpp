@@ -20,8 +20,12 @@ std::int64_t LogHistogram::upper(std::size_t i) {
   return lower(i) + (std::int64_t{1} << shift);
 }
 
+// No value is less than what is left of the sum when all others are as great as the greatest: with one value, or equal
+// ones, that is the value itself.
 double LogHistogram::middle(std::size_t i) const {
-  const auto low = static_cast<double>(lower(i));
+  const unsigned __int128 others = static_cast<unsigned __int128>(max_) * (count_ - 1);
+  const std::int64_t least = sum_ > others ? static_cast<std::int64_t>(sum_ - others) : 0;
+  const auto low = static_cast<double>(std::max(lower(i), std::min(least, upper(i) - 1)));
   const auto high = static_cast<double>(std::min(upper(i) - 1, max_));
   return (low + high) / 2;
 }

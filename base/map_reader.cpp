@@ -268,9 +268,17 @@ void MapReader::problem(std::string_view key, std::string message) {
 }
 
 void MapReader::finish() {
-  const std::vector<std::string_view> names(known_.begin(), known_.end());
-  for (const auto& [key, at] : map_.keys()) {
-    if (std::find(names.begin(), names.end(), key) != names.end()) continue;
+  std::vector<std::string_view> names;  // each once, however often it was asked for
+  const auto known = [&](std::string_view key) { return std::find(names.begin(), names.end(), key) != names.end(); };
+  for (const auto& name : known_)
+    if (!known(name)) names.push_back(name);
+  auto keys = map_.keys();
+  if (map_)
+    for (const auto& [key, at] : map_.data().removed)
+      if (map_.data().find(key) == nullptr && std::find(others_.begin(), others_.end(), key) == others_.end())
+        keys.emplace_back(key, at);
+  for (const auto& [key, at] : keys) {
+    if (known(key)) continue;
     const std::string where = map_.path().empty() ? "" : fmt::format(" in '{}'", shown(map_.path()));
     std::string hint = did_you_mean(key, names);
     if (hint.empty()) hint = did_you_mean(key, std::vector<std::string_view>(others_.begin(), others_.end()));

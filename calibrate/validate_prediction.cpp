@@ -4,6 +4,7 @@
 #include <map>
 
 #include "calibrate/validate_parts.hpp"
+#include "models/cost/profile_prices.hpp"
 #include "sim/kv/registry.hpp"
 
 namespace stowage::validation {
@@ -65,10 +66,14 @@ Prediction::Prediction(const Scenario& scenario, const RunConfig& config, const 
   if (scenario.cost_used == CostSource::profile) {
     const ProfileTarget target{static_cast<int>(scenario.cluster.tensor), config.scheduler.max_batched_tokens,
                                config.scheduler.max_batch, layout_of(config.manager)};
+    const auto compile = [&](const Profile& profile) {
+      return compile_partly(scenario.model, scenario.hardware, profile, scenario.cluster.layout(), target,
+                            config.scheduler.max_model_len);
+    };
     for (std::size_t i = 0; i < scenario.profile->draw_count(); ++i)
-      draws_.push_back(compile_profile(scenario.model, scenario.hardware, scenario.profile->drawn(i), target));
+      draws_.push_back(compile(scenario.profile->drawn(i)));
     if (machine.whole() && scenario.profile->canary.whole())
-      anchored_ = compile_profile(scenario.model, scenario.hardware, scenario.profile->anchored(machine), target);
+      anchored_ = compile(scenario.profile->anchored(machine));
     for (const char* regime : {"decode", "prefill", "mixed"})
       if (const PartError* e = scenario.profile->error_of(std::string("iteration_") + regime))
         iteration_p95_[regime] = e->p95;

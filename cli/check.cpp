@@ -10,6 +10,7 @@
 #include "base/error.hpp"
 #include "cli/commands.hpp"
 #include "cli/describe.hpp"
+#include "models/cost/profile.hpp"
 #include "models/hardware/hardware.hpp"
 #include "models/llm/model.hpp"
 #include "planner/sweep.hpp"
@@ -18,7 +19,7 @@
 
 namespace stowage::cli {
 namespace {
-enum class Kind : std::uint8_t { scenario, model, hardware, study };
+enum class Kind : std::uint8_t { scenario, model, hardware, study, profile };
 
 /// Told by the keys that only one kind of file has; in doubt it is a scenario, whose reader says what is missing.
 Kind kind_of(const std::string& file) {
@@ -29,6 +30,8 @@ Kind kind_of(const std::string& file) {
     return std::any_of(keys.begin(), keys.end(), [&](auto key) { return static_cast<bool>(root.get(key)); });
   };
   if (root.get("scenario")) return Kind::study;
+  const ConfigNode schema = root.get("schema");
+  if (schema.kind() == ConfigNode::Kind::scalar && schema.text().starts_with("stowage.profile/")) return Kind::profile;
   static constexpr std::array<std::string_view, 3> of_scenarios = {"model", "workload", "managers"};
   static constexpr std::array<std::string_view, 3> of_models = {"layers", "hidden", "kv_heads"};
   static constexpr std::array<std::string_view, 4> of_hardware = {"memory_bandwidth", "bf16", "sms", "driver_memory"};
@@ -57,6 +60,10 @@ std::string checked(const std::string& file, const Options& options) {
       const Space space(study.axes);
       (void)Sweep(study, "");  // resolves the first point
       return fmt::format("{}: ok: study of {}", file, text::plural(space.size(), "point"));
+    }
+    case Kind::profile: {
+      const Profile profile = load_profile(as_path(file));
+      return fmt::format("{}: ok: profile of {}, {}", file, profile.name, profile.summary());
     }
     case Kind::scenario: break;
   }

@@ -43,5 +43,6 @@ struct Outcome {
 [[nodiscard]] Outcome hardware_show(const Options& options);
 [[nodiscard]] Outcome hardware_list(const Options& options);
 [[nodiscard]] Outcome calibrate_command(const Options& options);
+[[nodiscard]] Outcome schema_command(const Options& options);
 [[nodiscard]] Outcome completion(const Options& options);
 }  // namespace stowage::cli

@@ -1,10 +1,12 @@
 #include "cli/describe.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/config.hpp"
 #include "cli/about.hpp"
@@ -116,7 +118,20 @@ std::vector<BudgetPart> budget_parts(const Scenario& scenario) {
   return parts;
 }
 
+/// What prices the replicas of unlike groups: each GPU once.
+std::string cost_source_of_groups(const Scenario& scenario) {
+  std::vector<std::string> seen;
+  for (const GroupSpec& g : scenario.cluster.groups) {
+    const std::string line = g.profile ? fmt::format("profile {}, {}", g.profile->name, g.profile->summary())
+                                       : fmt::format("roofline of {}, not calibrated", g.hardware.name);
+    if (std::find(seen.begin(), seen.end(), line) == seen.end()) seen.push_back(line);
+  }
+  return fmt::format("{}", fmt::join(seen, "; "));
+}
+
 std::string cost_source(const Scenario& scenario) {
+  if (scenario.cost_used != CostSource::linear && !scenario.cluster.groups.empty())
+    return cost_source_of_groups(scenario);
   switch (scenario.cost_used) {
     case CostSource::linear: return "linear, coefficients of the scenario";
     case CostSource::roofline: return "roofline of " + scenario.hardware.name + ", not calibrated";
@@ -140,6 +155,8 @@ Evidence evidence(const Scenario& scenario) {
     case CostSource::profile: break;
   }
   const Profile& p = *scenario.profile;
+  for (const GroupSpec& g : scenario.cluster.groups)
+    if (g.profile && g.profile->name != g.hardware.name) return Evidence::scaled;
   if (p.evidence == ProfileEvidence::published) return Evidence::published;
   if (p.evidence == ProfileEvidence::engine_log) return Evidence::engine_log;
   return scenario.profile_gaps.empty() && p.name == scenario.hardware.name ? Evidence::measured : Evidence::scaled;

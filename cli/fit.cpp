@@ -15,6 +15,7 @@
 #include "cli/interrupt.hpp"
 #include "cli/settings.hpp"
 #include "cli/table.hpp"
+#include "models/cost/profile_prices.hpp"
 #include "models/cost/roofline.hpp"
 #include "models/vllm_log.hpp"
 #include "reports/text.hpp"
@@ -34,6 +35,7 @@ struct Question {
   const EngineSpec* engine = nullptr;
   std::optional<VllmLog> log;
   std::string workload;
+  std::string prices;  // what the steps are priced by
   std::vector<std::string> notes;
 };
 
@@ -157,6 +159,30 @@ void from_options(Question& q, const Settings& set) {
   q.in.max_model_len = set.whole("max-model-len", std::min<std::int64_t>(8192, q.in.model.max_positions), 1 << 30);
 }
 
+/// Steps by the profile that ships for the GPU, else by its spec sheet.
+void price(Question& q) {
+  const std::int64_t tokens = std::max(q.memory.max_batched_tokens, q.memory.max_batch);
+  const auto profile = shipped_profile(q.in.hardware.name);
+  if (!profile) {
+    q.in.cost = compile_roofline(q.in.model, q.in.hardware, q.in.layout, tokens, q.in.max_model_len);
+    q.prices = fmt::format("spec sheet of {} (roofline, uncalibrated)", q.in.hardware.name);
+    return;
+  }
+  ProfileTarget target;
+  target.tensor = q.in.layout.tensor;
+  target.max_batched_tokens = tokens;
+  target.max_batch = q.memory.max_batch;
+  q.in.cost = compile_partly(q.in.model, q.in.hardware, *profile, q.in.layout, target, q.in.max_model_len);
+  q.prices = fmt::format("profile {}, {}", profile->name, profile->summary());
+  const bool whole = beyond_profile(q.in.model, q.in.layout).empty();
+  std::vector<std::string> gaps;
+  if (!q.in.model.moe() && !q.in.model.latent()) gaps = profile_gaps(q.in.model, *profile, q.in.layout.tensor);
+  if (!whole)
+    gaps.push_back(partly_measured(q.in.model, q.in.hardware, *profile, q.in.layout, target, q.in.max_model_len));
+  q.in.calibrated = whole;  // shapes scaled from others are in the notes
+  for (const std::string& gap : gaps) q.notes.push_back(fmt::format("profile {}: {}", profile->name, gap));
+}
+
 Question ask(const Options& options) {
   const Settings set(options);
   Question q;
@@ -200,8 +226,7 @@ Question ask(const Options& options) {
   }
   settle_pool(q);
   q.in.max_batch = q.memory.max_batch;
-  q.in.cost = compile_roofline(q.in.model, q.in.hardware, q.in.layout,
-                               std::max(q.memory.max_batched_tokens, q.memory.max_batch), q.in.max_model_len);
+  price(q);
   if (q.engine != nullptr && !q.engine->pool_measured)
     q.notes.push_back(
         fmt::format("no start-up log of {} was at hand: its terms are those of 0.19 with its defaults, its "
@@ -214,6 +239,14 @@ Question ask(const Options& options) {
                     q.in.model.window, gib(q.in.model.kv_bytes_of_request(q.in.max.stored())),
                     gib(q.in.model.kv_bytes_per_token() * q.in.max.stored())));
   return q;
+}
+
+bool graphs_estimated(const Question& q) { return q.in.budget.graphs.count() > 0 && !q.memory.graphs; }
+
+/// "102 graphs of 19 MiB; engines' logs had 9 to 28"
+std::string graphs(const Question& q) {
+  return fmt::format("{} graphs of {:.0f} MiB; engines' logs had {:.0f} to {:.0f}", engine_graphs(q.memory.max_batch),
+                     q.engine != nullptr ? q.engine->graph_mib : 0, graph_mib_reported_min, graph_mib_reported_max);
 }
 
 Json as_json(const Question& q, const FitReport& report) {
@@ -237,6 +270,7 @@ Json as_json(const Question& q, const FitReport& report) {
                 {"activations", b.activations.count()},
                 {"overhead", b.overhead.count()},
                 {"graphs", b.graphs.count()},
+                {"graphs_estimated", graphs_estimated(q)},
                 {"null_block", b.null_block.count()},
                 {"kv_pool", b.kv_pool.count()},
                 {"stage", b.stage},
@@ -255,6 +289,7 @@ Json as_json(const Question& q, const FitReport& report) {
           {"calls_per_s", m.mapping.calls_per_s},         {"driver_calls_per_s", m.mapping.driver_calls_per_s}};
     out["managers"].push_back(std::move(row));
   }
+  out["prices"] = q.prices;
   out["verdict"] = report.verdict;
   out["notes"] = q.notes;
   return out;
@@ -271,7 +306,9 @@ std::string budget_text(const Question& q) {
       {"- activations", fmt::format("{} ({} tokens, {} sequences a step)", gib(b.activations),
                                     number(q.memory.max_batched_tokens), number(q.memory.max_batch))},
       {"- non-torch memory", gib(b.overhead)}};
-  if (b.graphs.count() > 0) rows.emplace_back("- CUDA graphs", gib(b.graphs));
+  if (b.graphs.count() > 0)
+    rows.emplace_back("- CUDA graphs", graphs_estimated(q) ? fmt::format("{} (estimate: {})", gib(b.graphs), graphs(q))
+                                                           : gib(b.graphs));
   if (b.null_block.count() > 0)
     rows.emplace_back("- null block", text::bytes(static_cast<double>(b.null_block.count())));
   std::string pool = fmt::format("{} / {} B a token", gib(b.kv_pool), number(b.kv_bytes_per_token.count()));
@@ -303,6 +340,7 @@ std::string as_text(const Question& q, const FitReport& report) {
       "map and set-access on one GPU with no page kept from earlier requests. Pages under 2 MiB need a patched "
       "driver.\n\n";
   for (const auto& sentence : report.verdict) out += sentence + "\n";
+  out += "prices of steps: " + q.prices + "\n";
   for (const auto& note : q.notes) out += "note: " + note + "\n";
   return out;
 }

@@ -37,6 +37,7 @@ bool reader_is_gone() {
 }
 
 int print_result(const cli::Outcome& outcome) {
+  errno = 0;
   if (outcome.write) {
     try {
       outcome.write(std::cout);
@@ -47,12 +48,14 @@ int print_result(const cli::Outcome& outcome) {
   } else {
     std::cout << outcome.text;
   }
+  // A result larger than the buffer fails here already; the stream does not keep the reason.
+  const int early = std::cout ? 0 : errno;
   errno = 0;
   if (std::cout.flush() || reader_is_gone()) {
     for (const auto& line : outcome.complaints) print_error(line);
     return outcome.code;
   }
-  throw EnvironmentError(fmt::format("the result cannot be written: {}", std::strerror(errno)));
+  throw EnvironmentError(fmt::format("the result cannot be written: {}", std::strerror(early != 0 ? early : errno)));
 }
 
 /// Errors without a place of their own are signed by the program.
@@ -73,7 +76,7 @@ cli::Outcome dispatch(const cli::Options& options) {
       {"calibrate", cli::calibrate_command}, {"validate", cli::validate_command},
       {"hardware list", cli::hardware_list}, {"completion", cli::completion},
       {"plan", cli::plan_command},           {"sweep", cli::sweep_command},
-      {"compare", cli::compare_command},
+      {"compare", cli::compare_command},     {"schema", cli::schema_command},
   };
   if (options.command.empty()) return {.text = options.message};
   const auto command = commands.find(options.command);

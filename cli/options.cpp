@@ -40,10 +40,8 @@ class Parser {
                 "3 SLO not met (--assert-slo); 4 infeasible; 130/143 interrupted. More: docs/cli.md");
     app_.require_subcommand(0, 1);  // so that a folder may be called as a command is: stowage report plan
     add_run(), add_calibrate();
-    add_report();
-    add_plan();
-    add_sweep();
-    add_compare();
+    add_report(), add_plan();
+    add_sweep(), add_compare();
     add_validate();
     add_check();
     add_fit();
@@ -51,6 +49,7 @@ class Parser {
     add_show("model", "a zoo name, a YAML file, or a Hugging Face config.json",
              "Model architectures: parameters, weights, KV bytes per token");
     add_show("hardware", "a name from the list, or a YAML file", "GPUs and links the simulator knows");
+    input(app_.add_subcommand("schema", "JSON Schema of a scenario, study or summary"), "KIND", "which of these");
     input(app_.add_subcommand("completion", "Shell completion, as in: eval \"$(stowage completion bash)\""), "SHELL",
           "bash, zsh or fish");
   }

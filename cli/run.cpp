@@ -122,7 +122,10 @@ void complain_if_slo_missed(const ReportInput& input, const RunResult& run, Outc
   for (const SloCheck& check : check_slo(input.slo, run)) {
     if (check.met) continue;
     missed += fmt::format("{}{} {}, not within {}", missed.empty() ? "" : "; ", check.target.key,
-                          check.achieved_ns ? text::duration(*check.achieved_ns) : std::string("unknown"),
+                          check.achieved_ns ? text::duration(*check.achieved_ns)
+                          : check.rejections ? fmt::format("{} of {} rejected", text::count(run.rejected),
+                                                           text::plural(run.submitted, "request"))
+                                             : std::string("unknown"),
                           text::duration(check.target.limit_ns));
   }
   if (missed.empty()) missed = text::plural(run.rejected + run.unfinished, "request") + " not served";

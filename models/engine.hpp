@@ -53,6 +53,13 @@ struct EngineLimits {
 /// estimate. Logs print it ("Estimated CUDA graph memory"); give it when known.
 [[nodiscard]] Bytes engine_graph_memory(const EngineSpec& engine, std::int64_t max_num_seqs);
 
+/// What published start-ups of other models and GPUs had, a graph:
+/// 9 MiB (0.44 GiB for PIECEWISE=51, vLLM PR 48214, 8 July 2026), 19 MiB (1.58 GiB for PIECEWISE=51 and FULL=35),
+/// 23 MiB (0.36 GiB for PIECEWISE=16 on two GPUs, gpustack/runner PR 251, 14 August 2026), 24 MiB (captured, vLLM issue
+/// 50780) and 24 to 28 MiB (captured at 400 tokens and more, vLLM PR 22897, 14 August 2025). None is of a dense model
+/// on an H100, so nothing better than the middle of that range can be said.
+inline constexpr double graph_mib_reported_min = 9, graph_mib_reported_max = 28;
+
 /// All releases, oldest first.
 [[nodiscard]] std::span<const EngineSpec> engines();
 /// nullptr when there is none of that name.

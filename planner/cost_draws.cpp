@@ -28,7 +28,8 @@ RooflineEfficiency drawn(const std::string& hardware, std::uint64_t seed, std::u
 StepCost draw_cost(const Candidate& c, std::uint64_t seed, std::uint64_t i) {
   const Scenario& s = *c.scenario;
   if (s.cost_used == CostSource::profile && s.profile->draw_count() > 0)
-    return draw_steps(s, c.config().manager, static_cast<std::size_t>(i) % s.profile->draw_count());
+    return draw_steps(s, c.config().manager, static_cast<std::size_t>(i) % s.profile->draw_count(),
+                      drawn(s.hardware.name, seed, i));
   if (c.grounds != Grounds::roofline) return c.config().cost;
   RooflineEfficiency efficiency = drawn(s.hardware.name, seed, i);
   if (s.host) efficiency.step_ns = 0;  // given: with_host adds it
@@ -45,8 +46,10 @@ std::string draws_text(Grounds grounds) {
       return "your coefficients as given, without an error of their own";
     case Grounds::published:
       return "the profile's own draws: 10 % a part (a stated prior: one machine was published, and no whole step)";
-    case Grounds::measured:
     case Grounds::scaled:
+      return "the profile's own draws: its noise, what it could not predict, and machines of one kind that differ; the "
+             "spec sheet's part, if any, within 25 %";
+    case Grounds::measured:
       break;
   }
   return "the profile's own draws: its noise, what it could not predict, and machines of one kind that differ";

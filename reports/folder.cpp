@@ -1,8 +1,12 @@
 #include "reports/folder.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -34,6 +38,28 @@ fs::path hidden(const fs::path& folder, const std::string& name, std::size_t par
   return folder / ("." + name + "." + std::to_string(::getpid()) + "." + std::to_string(part) + ".part");
 }
 
+/// Is this a part of a run that ended without leave (killed, power lost)? Whoever writes a part holds its lock.
+bool abandoned(const fs::path& file) {
+  const std::string name = file.filename().string();
+  if (!name.starts_with(".") || !name.ends_with(".part")) return false;
+  const auto ours = [&](std::string_view result) { return name.starts_with(fmt::format(".{}.", result)); };
+  if (std::none_of(result_names.begin(), result_names.end(), ours)) return false;
+  const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0) return false;
+  const bool free = ::flock(fd, LOCK_EX | LOCK_NB) == 0;
+  ::close(fd);
+  return free;
+}
+
+/// What such a run left behind goes; what was there before it stays, as it does when a run fails.
+void clear_abandoned(const fs::path& folder) {
+  std::error_code error;
+  std::vector<fs::path> gone;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
+    if (abandoned(entry->path())) gone.push_back(entry->path());
+  for (const fs::path& path : gone) fs::remove(path, error);
+}
+
 void append(OutputFile& to, const fs::path& from) {
   const int fd = ::open(from.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) fail("cannot read", from, reason(errno));
@@ -56,6 +82,7 @@ OutputFile::OutputFile(fs::path path, bool continues)
     : path_(std::move(path)), continues_(continues), buffer_(new char[capacity]) {
   fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (fd_ < 0) fail("cannot write", path_, reason(errno));
+  (void)::flock(fd_, LOCK_EX | LOCK_NB);  // so that clear_abandoned() of another run leaves it alone
 }
 
 OutputFile::~OutputFile() {
@@ -101,6 +128,7 @@ ResultFolder::ResultFolder(fs::path folder, bool force) : folder_(std::move(fold
   for (fs::path p = folder_; !p.empty() && !fs::exists(p, error); p = p.parent_path()) made_.push_back(p);
   fs::create_directories(folder_, error);
   if (error) fail("cannot make the folder", folder_, error.message());
+  if (made_.empty()) clear_abandoned(folder_);
   if (made_.empty() && !force) {
     fs::directory_iterator entry(folder_, error);
     if (error) fail("cannot read the folder", folder_, error.message());

@@ -5,6 +5,7 @@
 #include "base/error.hpp"
 #include "reports/fleet.hpp"
 #include "reports/latency.hpp"
+#include "reports/metrics.hpp"
 
 namespace stowage {
 namespace {
@@ -78,9 +79,9 @@ Json run_json(const ReportInput& input, const RunResult& run) {
               {"makespan_s", seconds(run.makespan_ns)},
               {"iterations", run.iterations},
               {"throughput",
-               {{"requests_per_s", run.requests_per_s()},
-                {"prompt_tokens_per_s", run.prompt_tokens_per_s()},
-                {"output_tokens_per_s", run.output_tokens_per_s()}}},
+               {{"requests_per_s", rate_or_nothing(run, run.requests_per_s())},
+                {"prompt_tokens_per_s", rate_or_nothing(run, run.prompt_tokens_per_s())},
+                {"output_tokens_per_s", rate_or_nothing(run, run.output_tokens_per_s())}}},
               {"ttft_s", summary(ttft, run)},
               {"tbt_s", summary(tbt, run)},
               {"tpot_s", summary(tpot, run)},

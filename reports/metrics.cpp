@@ -25,9 +25,12 @@ constexpr std::array rows = {
     MetricRow{served, "rejected", [](Run r) { return double(r.rejected); }, whole, Better::lower},
     MetricRow{served, "unfinished", [](Run r) { return double(r.unfinished); }, whole, Better::lower},
     MetricRow{served, "preemptions", [](Run r) { return double(r.preemptions); }, whole, Better::lower},
-    MetricRow{served, "requests/s", [](Run r) { return r.requests_per_s(); }, text::number, Better::higher},
-    MetricRow{served, "output tokens/s", [](Run r) { return r.output_tokens_per_s(); }, text::number, Better::higher},
-    MetricRow{served, "prompt tokens/s", [](Run r) { return r.prompt_tokens_per_s(); }, text::number, Better::higher},
+    MetricRow{served, "requests/s", [](Run r) { return rate_or_nothing(r, r.requests_per_s()); },
+              text::number, Better::higher},
+    MetricRow{served, "output tokens/s", [](Run r) { return rate_or_nothing(r, r.output_tokens_per_s()); },
+              text::number, Better::higher},
+    MetricRow{served, "prompt tokens/s", [](Run r) { return rate_or_nothing(r, r.prompt_tokens_per_s()); },
+              text::number, Better::higher},
     MetricRow{served, "makespan", [](Run r) { return double(r.makespan_ns); }, text::duration, Better::lower},
     MetricRow{served, "iterations", [](Run r) { return double(r.iterations); }, whole, Better::neither},
     MetricRow{served, "running requests, mean", [](Run r) { return r.batch_mean; }, text::number, Better::neither},
@@ -93,6 +96,10 @@ std::vector<MetricRow> metric_rows(std::span<const RunResult> runs) {
     if (!quiet) out.push_back(row);
   }
   return out;
+}
+
+double rate_or_nothing(const RunResult& run, double rate) {
+  return run.makespan_ns > 0 || run.completed == 0 ? rate : nothing;
 }
 
 double lost_fraction(const RunResult& run) {

@@ -22,6 +22,9 @@ struct MetricRow {
 /// The rows that say something about these runs: mapping only when someone maps, rejections only when there are any.
 [[nodiscard]] std::vector<MetricRow> metric_rows(std::span<const RunResult> runs);
 
+/// `rate`, one of RunResult's; NaN when requests completed in no time, which has no rate.
+[[nodiscard]] double rate_or_nothing(const RunResult& run, double rate);
+
 /// Held but not by a token, on average: reserved + internal + external, a fraction of the pool.
 [[nodiscard]] double lost_fraction(const RunResult& run);
 

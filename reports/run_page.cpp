@@ -41,7 +41,7 @@ page::Cell passed(bool met) { return {"", met ? Tone::good : Tone::bad, met ? "P
 page::Section slo(const ReportInput& input) {
   page::Section out{"slo",
                     "Service levels",
-                    "What was asked, and what each manager achieved. Rejected requests are in no percentile.",
+                    "What was asked, and what each manager achieved. A rejected request counts as one too late.",
                     {}};
   if (input.slo.empty() || input.runs.empty()) return out;
   page::Table table{"Service levels", run_columns(input, "target"), {{"", {}}}, ""};
@@ -59,7 +59,9 @@ page::Section slo(const ReportInput& input) {
         margin = c.met ? text::percent(c.margin) + " to spare"
                        : text::times(*c.achieved_ns / c.target.limit_ns) + " the limit";
       }
-      rows[t].cells.push_back({c.achieved_ns ? text::duration(*c.achieved_ns) : "nothing measured",
+      rows[t].cells.push_back({c.achieved_ns  ? text::duration(*c.achieved_ns)
+                               : c.rejections ? "too many rejected"
+                                              : "nothing measured",
                                c.met ? Tone::good : Tone::bad, c.met ? "✓ met" : "✗ missed", margin});
     }
     all.cells.push_back(passed(slo_met(input.slo, run)));

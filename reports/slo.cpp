@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 
 #include "base/error.hpp"
 #include "reports/latency.hpp"
@@ -33,6 +34,16 @@ std::optional<Parsed> parse(std::string_view key) {
   if (read.ec != std::errc{} || read.ptr != end || !(percentile > 0 && percentile <= 100)) return std::nullopt;
   return Parsed{*latency, Parsed::quantile, percentile / 100};
 }
+constexpr double rounding = 1e-9;  // of a rank
+
+/// Rank q of all requests lies further up among those that were served. Gaps between tokens have no such rank.
+double among_served(const Latency& latency, const RunResult& run, double q) {
+  const LogHistogram& served = latency.of(run);
+  if (run.rejected == 0 || &served == &run.tbt_ns) return q;
+  const auto n = static_cast<double>(served.count());
+  const double rank = std::ceil(q * (n + static_cast<double>(run.rejected)) - rounding);
+  return std::min(1.0, (rank - 0.5) / n);  // half a rank below it, so that rounding cannot reach the next
+}
 }  // namespace
 
 bool is_slo_key(std::string_view key) { return parse(key).has_value(); }
@@ -47,10 +58,15 @@ std::vector<SloCheck> check_slo(std::span<const LatencyLimit> targets, const Run
     const Latency& latency = *parsed->latency;
     SloCheck check;
     check.target = target;
-    if (latency.of(run).count() > 0) {
+    const double q = parsed->statistic == Parsed::quantile ? parsed->q : 1;
+    const auto served = static_cast<double>(run.completed), rejected = static_cast<double>(run.rejected);
+    check.rejections = run.completed > 0 && served < std::ceil(q * (served + rejected) - rounding);
+    if (check.rejections) {
+      check.margin = -1;
+    } else if (latency.of(run).count() > 0) {
       check.achieved_ns = parsed->statistic == Parsed::mean  ? latency.mean_ns(run)
                           : parsed->statistic == Parsed::max ? latency.max_ns(run)
-                                                             : latency.quantile_ns(run, parsed->q);
+                                                             : latency.quantile_ns(run, among_served(latency, run, q));
       check.met = *check.achieved_ns <= target.limit_ns;
       check.margin = target.limit_ns > 0 ? (target.limit_ns - *check.achieved_ns) / target.limit_ns : 0;
     } else {

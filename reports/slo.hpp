@@ -26,14 +26,17 @@ struct LatencyLimit {
 struct SloCheck {
   LatencyLimit target;
   /// nullopt when there was nothing to measure: fails when no request completed, is met when requests of one token
-  /// had no gap to measure.
+  /// had no gap to measure. Also when rejections decide: then it is not met.
   std::optional<double> achieved_ns;
+  bool rejections = false;  // too many requests were rejected, however fast the others were
   bool met = false;
   double margin = 0;  // (limit - achieved) / limit: 0.2 = a fifth to spare, -1 = twice the limit
 };
 
-/// One row per target, in order. Rejected requests have no latency and are not in the percentiles; every report
-/// shows their number beside the table. Throws nothing; a key that is not one (`is_slo_key`) is a programmer's error.
+/// One row per target, in order. A rejected request has not met its target: a percentile is one of all requests, with
+/// the rejected behind all others, so that p99 stands at most 1 % of them, and a mean or a maximum none. Gaps between
+/// tokens are of completed requests only; their p99 too stands at most 1 % of requests rejected.
+/// Throws nothing; a key that is not one (`is_slo_key`) is a programmer's error.
 [[nodiscard]] std::vector<SloCheck> check_slo(std::span<const LatencyLimit> targets, const RunResult& run);
 /// Every target met and no request left unfinished (a run cut off has not shown its worst). True without targets.
 [[nodiscard]] bool slo_met(std::span<const LatencyLimit> targets, const RunResult& run);

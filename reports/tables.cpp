@@ -51,8 +51,9 @@ std::string to_csv(const ReportInput& input) {
                        : slo_met(input.slo, r) ? "true"
                                                : "false",
                        r.submitted, r.completed, r.rejected, r.unfinished, r.preemptions,
-                       exact(double(r.makespan_ns) / 1e9), exact(r.requests_per_s()), exact(r.output_tokens_per_s()),
-                       exact(r.prompt_tokens_per_s()), exact(r.batch_mean), r.batch_max);
+                       exact(double(r.makespan_ns) / 1e9), exact(rate_or_nothing(r, r.requests_per_s())),
+                       exact(rate_or_nothing(r, r.output_tokens_per_s())),
+                       exact(rate_or_nothing(r, r.prompt_tokens_per_s())), exact(r.batch_mean), r.batch_max);
     for (const Latency* l : latencies) {
       const Summary s = l->of(r).summary();
       for (const double v : {s.mean, s.p50, s.p90, s.p95, s.p99, s.max}) {
@@ -86,7 +87,9 @@ std::string to_markdown(const ReportInput& input) {
     out += fmt::format("| {} ≤ {} |", markdown(input.slo[t].key), text::duration(input.slo[t].limit_ns));
     for (const RunResult& run : input.runs) {
       const SloCheck c = check_slo(input.slo, run)[t];
-      out += fmt::format(" {} {} |", c.achieved_ns ? text::duration(*c.achieved_ns) : "nothing measured",
+      out += fmt::format(" {} {} |", c.achieved_ns  ? text::duration(*c.achieved_ns)
+                         : c.rejections ? "too many rejected"
+                                        : "nothing measured",
                          c.met ? "✓" : "✗");
     }
     out += "\n";

@@ -94,6 +94,11 @@ std::string short_paths(std::string_view s) {
 
 using Show = std::string (*)(const RunResult&);
 
+std::string rate(const RunResult& run, double per_s) {
+  const double r = rate_or_nothing(run, per_s);
+  return std::isnan(r) ? "-" : text::number(r);
+}
+
 std::string p50_p99(const Latency& l, const RunResult& r) {
   if (l.of(r).count() == 0) return "-";
   return text::duration(l.quantile_ns(r, 0.5)) + " / " + text::duration(l.quantile_ns(r, 0.99));
@@ -132,10 +137,10 @@ constexpr std::array table = {
              [](const RunResult& r) { return text::count(r.rejected) + " / " + text::count(r.preemptions); },
              nullptr,
              {}},
-    TableRow{"requests/s", [](const RunResult& r) { return text::number(r.requests_per_s()); },
-             [](const RunResult& r) { return r.requests_per_s(); }, Better::higher},
-    TableRow{"output tokens/s", [](const RunResult& r) { return text::number(r.output_tokens_per_s()); },
-             [](const RunResult& r) { return r.output_tokens_per_s(); }, Better::higher},
+    TableRow{"requests/s", [](const RunResult& r) { return rate(r, r.requests_per_s()); },
+             [](const RunResult& r) { return rate_or_nothing(r, r.requests_per_s()); }, Better::higher},
+    TableRow{"output tokens/s", [](const RunResult& r) { return rate(r, r.output_tokens_per_s()); },
+             [](const RunResult& r) { return rate_or_nothing(r, r.output_tokens_per_s()); }, Better::higher},
     TableRow{"makespan", [](const RunResult& r) { return text::duration(double(r.makespan_ns)); },
              [](const RunResult& r) { return double(r.makespan_ns); }, Better::lower},
     TableRow{"running, mean / max",
@@ -187,7 +192,9 @@ std::vector<Line> slo_lines(const ReportInput& input, std::size_t at_most) {
     Line line{fmt::format("  {} <= {}", input.slo[t].key, text::duration(input.slo[t].limit_ns)), {}};
     for (const auto& run_checks : checks) {
       const SloCheck& check = run_checks[t];
-      const std::string shown = check.achieved_ns ? text::duration(*check.achieved_ns) : "nothing";
+      const std::string shown = check.achieved_ns ? text::duration(*check.achieved_ns)
+                                : check.rejections ? "rejected"
+                                                   : "nothing";
       line.cells.push_back({shown + (check.met ? " ok" : " MISS"), check.met ? Paint::plain : Paint::bad});
     }
     lines.push_back(std::move(line));
@@ -236,8 +243,8 @@ void one_a_line(Page& page, const ReportInput& input) {
     const RunResult& r = input.runs[i];
     const bool met = slo_met(input.slo, r);
     Line line{text::printable(r.name),
-              {{text::number(r.requests_per_s())},
-               {text::number(r.output_tokens_per_s())},
+              {{rate(r, r.requests_per_s())},
+               {rate(r, r.output_tokens_per_s())},
                {text::duration(ttft.quantile_ns(r, 0.99))},
                {text::duration(tbt.quantile_ns(r, 0.99))},
                {text::percent(lost_fraction(r))},

@@ -45,12 +45,13 @@ std::string subject(const ReportInput& input, const std::vector<std::size_t>& in
   return text::list(names(input, indices)) + " " + std::string(indices.size() == 1 ? one : many);
 }
 
-double requests_per_s(const RunResult& r) { return r.requests_per_s(); }
+double requests_per_s(const RunResult& r) { return rate_or_nothing(r, r.requests_per_s()); }
 double ttft_p99(const RunResult& r) { return ttft.quantile_ns(r, 0.99); }
 
 std::string single(const RunResult& run) {
   return fmt::format("{} serves {} requests/s ({} output tokens/s) with p99 TTFT {}; {} of the KV pool is lost.",
-                     run.name, text::number(run.requests_per_s()), text::number(run.output_tokens_per_s()),
+                     run.name, text::number(requests_per_s(run)),
+                     text::number(rate_or_nothing(run, run.output_tokens_per_s())),
                      text::duration(ttft_p99(run)), text::percent(lost_fraction(run)));
 }
 
@@ -96,6 +97,21 @@ struct SloSentence {
   Verdict verdict;
   std::string text;
 };
+/// A verdict that says how many had no part in it: ", with 3 of 10 requests rejected".
+std::string with_rejections(const ReportInput& input, std::string sentence) {
+  std::uint64_t most = 0, submitted = 0;
+  bool same = true;
+  for (const RunResult& run : input.runs) {
+    same = same && run.rejected == input.runs.front().rejected;
+    if (run.rejected >= most) submitted = run.submitted;
+    most = std::max(most, run.rejected);
+  }
+  if (most == 0) return sentence;
+  sentence.pop_back();  // the full stop
+  return fmt::format("{}, with {}{} of {} rejected.", sentence, same ? "" : "up to ", text::count(most),
+                     text::plural(submitted, "request"));
+}
+
 SloSentence slo(const ReportInput& input) {
   std::vector<std::size_t> met, missed;
   for (std::size_t i = 0; i < input.runs.size(); ++i) {
@@ -120,7 +136,7 @@ Headline headline(const ReportInput& input) {
   if (!input.slo.empty()) {
     const SloSentence s = slo(input);
     out.verdict = s.verdict;
-    out.sentence = s.text;
+    out.sentence = with_rejections(input, s.text);
   }
   if (none_completed) {
     const RunResult& r = input.runs.front();

@@ -48,5 +48,6 @@ struct ScenarioCache {
   SharedByKey<std::optional<Profile>> profiles;  // by path, or by the name of the hardware it is shipped for
   SharedByKey<Requests> requests;  // by the text of `workload`, its folder and the seed
   SharedByKey<StepCost> costs;     // by all that a price table depends on
+  SharedByKey<std::string> measured;  // what of such a table measurements price, in words
 };
 }  // namespace stowage

@@ -73,8 +73,11 @@ void check_outright_pool(Scenario& s) {
 void note_layout(Scenario& s) {
   const ModelSpec& m = s.model;
   const std::int64_t gpus = s.cluster.tensor * s.cluster.pipeline * s.cluster.data;
-  if (gpus > 1 && s.cost_used == CostSource::roofline)
-    s.notes.push_back(fmt::format("collectives are {}", RooflinePrices(s.hardware, s.cluster.layout()).link_source()));
+  const bool beyond_tensor = s.cluster.pipeline > 1 || s.cluster.data > 1 || s.cluster.expert > 1;
+  if (gpus > 1 && (s.cost_used == CostSource::roofline || (s.cost_used == CostSource::profile && beyond_tensor)))
+    s.notes.push_back(fmt::format("{} are {}",
+                                  s.cost_used == CostSource::roofline ? "collectives" : "links between GPUs",
+                                  RooflinePrices(s.hardware, s.cluster.layout()).link_source()));
   if (s.cluster.tensor > s.hardware.node_gpus)
     s.notes.push_back(fmt::format("tensor {} spans more than the {} GPUs of one host: collectives cross the network",
                                   s.cluster.tensor, s.hardware.node_gpus));
@@ -97,7 +100,7 @@ void note_layout(Scenario& s) {
     s.notes.push_back(
         "latent attention keeps one tensor a layer; managers that map pages take it for two of half the "
         "width");
-  if (m.moe() && s.cost_used == CostSource::roofline)
+  if (m.moe() && s.cost_used != CostSource::linear)
     s.notes.push_back("tokens are taken to choose experts evenly and independently");
 }
 
@@ -138,6 +141,8 @@ void take_from(Scenario& s, std::vector<Scenario>& groups) {
   s.pool_tokens = first.pool_tokens;
   s.cost_used = first.cost_used;
   s.profile = first.profile;
+  for (std::size_t i = 0; i < groups.size(); ++i)
+    if (groups[i].cost_used == CostSource::profile) s.cluster.groups[i].profile = groups[i].profile;
   for (Scenario& own : groups) {
     if (own.cost_used == CostSource::roofline) s.cost_used = CostSource::roofline;
     for (std::string& gap : own.profile_gaps)

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "models/cost/host.hpp"
+#include "models/cost/profile_prices.hpp"
 #include "models/cost/roofline.hpp"
 #include "models/cost/vmm.hpp"
 #include "scenario/reader.hpp"
@@ -20,19 +21,29 @@ KvLayout layout_of(const ManagerSpec& manager) {
   return layout;
 }
 
-/// What a profile of dense layers on the GPUs of one host cannot price, or "".
-std::string beyond_profile(const ModelSpec& m, const Layout& layout) {
-  if (m.moe()) return "experts";
-  if (m.latent()) return "latent attention";
-  if (m.window > 0) return "sliding windows";
-  if (m.quant != Quant::none || m.kv_dtype == Dtype::float8) return "quantized weights or KV";
-  if (layout.pipeline > 1 || layout.data > 1) return "pipeline and data parallelism";
-  return {};
+ProfileTarget target_of(const Scenario& s, const KvLayout& kv) {
+  return {static_cast<int>(s.cluster.tensor), s.scheduler.max_batched_tokens, s.scheduler.max_batch, kv, !s.host};
 }
-StepCost profile_steps(const Scenario& s, const KvLayout& kv, const Profile& profile) {
-  const ProfileTarget target{static_cast<int>(s.cluster.tensor), s.scheduler.max_batched_tokens, s.scheduler.max_batch,
-                             kv, !s.host};
-  return with_host(compile_profile(s.model, s.hardware, profile, target), s.host.value_or(HostCost{}), s.model.layers);
+
+/// All that a price table depends on.
+std::string cost_key(const Scenario& s, const KvLayout& kv) {
+  const Layout layout = s.cluster.layout();
+  const SchedulerConfig& limits = s.scheduler;
+  const HostCost host = s.host.value_or(HostCost{});
+  return fmt::format("{} {}\n{}\n{}\n{} {} {} {}\n{} {} {}\n{} {}\n{} {} {} {}", s.model_ref,
+                     dtype_name(s.model.kv_dtype), s.hardware_ref,
+                     s.cost_used == CostSource::profile ? "profile " + s.cost.profile : "", layout.tensor,
+                     layout.pipeline, layout.expert, layout.data, limits.max_batched_tokens, limits.max_batch,
+                     limits.max_model_len, kv.block_tokens, kv.mapped, s.host.has_value(), host.per_step_ns,
+                     host.per_layer_ns, host.per_seq_ns);
+}
+
+StepCost profile_steps(const Scenario& s, const KvLayout& kv, const Profile& profile,
+                       const RooflineEfficiency& sheet = {}) {
+  const ProfileTarget target = target_of(s, kv);
+  return with_host(
+      compile_partly(s.model, s.hardware, profile, s.cluster.layout(), target, s.scheduler.max_model_len, sheet),
+      s.host.value_or(HostCost{}), s.model.layers);
 }
 }  // namespace
 
@@ -56,10 +67,17 @@ Prices::Prices(Scenario& s, ScenarioCache& cache) : s_(s), cache_(cache) {
     s.cost_used = CostSource::linear;
     return;
   }
-  const std::string beyond = beyond_profile(s.model, s.cluster.layout());
-  if (s.profile && beyond.empty()) {
+  if (s.profile) {
     s.cost_used = CostSource::profile;
-    s.profile_gaps = profile_gaps(s.model, *s.profile, static_cast<int>(s.cluster.tensor));
+    const Layout layout = s.cluster.layout();
+    const std::string beyond = beyond_profile(s.model, layout);
+    // Fewer than four products of a layer are dense when there are experts: the sentence would be about other shapes.
+    if (!s.model.moe() && !s.model.latent())
+      s.profile_gaps = profile_gaps(s.model, *s.profile, static_cast<int>(s.cluster.tensor));
+    if (!beyond.empty())
+      s.profile_gaps.push_back(*cache.measured.get(cost_key(s, {}), [&] {
+        return partly_measured(s.model, s.hardware, *s.profile, layout, target_of(s, {}), s.scheduler.max_model_len);
+      }));
     if (s.profile->name != s.hardware.name)
       s.notes.push_back(
           fmt::format("steps are priced by the profile of {}, not of {}", s.profile->name, s.hardware.name));
@@ -67,12 +85,7 @@ Prices::Prices(Scenario& s, ScenarioCache& cache) : s_(s), cache_(cache) {
     return;
   }
   s.cost_used = CostSource::roofline;
-  if (s.cost.source == CostSource::profile && s.profile)
-    s.notes.push_back(
-        fmt::format("the profile of {} has no prices for {}: steps are priced by the spec sheet (roofline, "
-                    "uncalibrated)",
-                    s.hardware.name, beyond));
-  else if (s.cost.source == CostSource::profile)
+  if (s.cost.source == CostSource::profile)
     s.notes.push_back(
         fmt::format("{} has no calibrated profile: steps are priced by its spec sheet (roofline, "
                     "uncalibrated)",
@@ -87,20 +100,14 @@ StepCost Prices::steps(const ManagerSpec& manager) {
   if (s_.cost_used == CostSource::linear) return with_host(StepCost(s_.cost.linear), host, s_.model.layers);
   const bool profile = s_.cost_used == CostSource::profile;
   const KvLayout kv = profile ? layout_of(manager) : KvLayout{};
-  const Layout layout = s_.cluster.layout();
-  const SchedulerConfig& limits = s_.scheduler;
-  const std::string key = fmt::format(
-      "{} {}\n{}\n{}\n{} {} {} {}\n{} {} {}\n{} {}\n{} {} {} {}", s_.model_ref, dtype_name(s_.model.kv_dtype),
-      s_.hardware_ref, profile ? "profile " + s_.cost.profile : "", layout.tensor, layout.pipeline, layout.expert,
-      layout.data, limits.max_batched_tokens, limits.max_batch, limits.max_model_len, kv.block_tokens, kv.mapped,
-      s_.host.has_value(), host.per_step_ns, host.per_layer_ns, host.per_seq_ns);
   // A host that is given stands in for the one measured with the steps, or assumed.
-  return *cache_.costs.get(key, [&] {
+  return *cache_.costs.get(cost_key(s_, kv), [&] {
     if (profile) return profile_steps(s_, kv, *s_.profile);
     RooflineEfficiency efficiency;
     if (s_.host) efficiency.step_ns = 0;
     return with_host(
-        compile_roofline(s_.model, s_.hardware, layout, limits.max_batched_tokens, limits.max_model_len, efficiency),
+        compile_roofline(s_.model, s_.hardware, s_.cluster.layout(), s_.scheduler.max_batched_tokens,
+                         s_.scheduler.max_model_len, efficiency),
         host, s_.model.layers);
   });
 }
@@ -126,8 +133,8 @@ VmmCost Prices::vmm(const ManagerSpec& manager) const {
 }
 }  // namespace detail
 
-StepCost draw_steps(const Scenario& s, const ManagerSpec& manager, std::size_t i) {
+StepCost draw_steps(const Scenario& s, const ManagerSpec& manager, std::size_t i, const RooflineEfficiency& sheet) {
   STOWAGE_ASSERT(s.cost_used == CostSource::profile && s.profile);
-  return detail::profile_steps(s, detail::layout_of(manager), s.profile->drawn(i));
+  return detail::profile_steps(s, detail::layout_of(manager), s.profile->drawn(i), sheet);
 }
 }  // namespace stowage

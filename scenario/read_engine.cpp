@@ -74,6 +74,12 @@ void note_engine(Scenario& s) {
         fmt::format("{} forms each batch while the one before runs (asynchronous scheduling), which is not simulated: "
                     "a request may wait one step longer for its first token",
                     s.engine->name));
+  if (s.budget.graphs > Bytes{0} && !s.memory.graphs && s.memory.utilization)
+    s.notes.push_back(
+        fmt::format("{}: the {:.2f} GiB set aside for CUDA graphs are an estimate ({:.0f} MiB each; logs had {:.0f} to "
+                    "{:.0f}); give memory.graphs when known",
+                    s.engine->name, static_cast<double>(s.budget.graphs.count()) / (1 << 30), s.engine->graph_mib,
+                    graph_mib_reported_min, graph_mib_reported_max));
   for (const GroupSpec& g : s.cluster.groups) {
     const EngineLimits own = engine_limits(g.hardware), first = engine_limits(s.hardware);
     if (own.max_num_seqs == first.max_num_seqs) continue;

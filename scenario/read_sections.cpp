@@ -58,13 +58,15 @@ ClusterSpec read_cluster(const ConfigNode& node, const Scenario& s, bool model_k
   c.data = in.integer("data", 1, 65536, 1);
   std::vector<std::string_view> names;
   for (const RouterRow& row : routers()) names.push_back(row.name);
-  names.push_back("prefix-affinity");
-  c.router = names[in.choice("router", names, 0)];
+  const ConfigNode router = node.kind() == ConfigNode::Kind::map ? node.get("router") : ConfigNode{};
+  if (router.kind() == ConfigNode::Kind::scalar && router.text() == "prefix-affinity")
+    problems.add(in.node("router").at(), fmt::format("'{}': this version keeps no prefix cache to route by; write "
+                                                     "least-kv or another",
+                                                     in.path_of("router")));
+  else
+    c.router = names[in.choice("router", names, 0)];
   (void)in.node("groups");  // read_groups
   in.finish();
-  if (c.router == "prefix-affinity")
-    in.problem("router", fmt::format("'{}': this version keeps no prefix cache to route by; write least-kv or another",
-                                     in.path_of("router")));
   if (!model_known) return c;
   if (const auto problem = layout_problem(s.model, c.layout())) {
     in.problem(problem->key, fmt::format("'{}': {}", in.path_of(problem->key), problem->why));

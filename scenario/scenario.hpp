@@ -15,6 +15,7 @@
 #include "base/units.hpp"
 #include "models/cost/host.hpp"
 #include "models/cost/profile.hpp"
+#include "models/cost/roofline.hpp"
 #include "models/engine.hpp"
 #include "models/hardware/hardware.hpp"
 #include "models/llm/model.hpp"
@@ -42,9 +43,10 @@ struct GroupSpec {
   std::string hardware_ref;  // as Scenario::hardware_ref
   HardwareSpec hardware;
   SourcePos at;
-  /// What follows: the layout and pool of one of its replicas.
+  /// What follows: the layout and pool of one of its replicas, and the profile that prices it; null = its spec sheet.
   KvGeometry kv;
   std::int64_t pool_tokens = 0;
+  std::shared_ptr<const Profile> profile;
   [[nodiscard]] std::string name() const;  // "2 x a100-80gb"
   /// As written.
   bool operator==(const GroupSpec& o) const {
@@ -142,8 +144,9 @@ struct ScenarioCache;  // scenario/cache.hpp
                                         ScenarioCache& cache);
 
 /// The price table of a run under `manager` had draw `i` of the scenario's profile been its figures (Profile::drawn).
-/// cost_used must be profile.
-[[nodiscard]] StepCost draw_steps(const Scenario& scenario, const ManagerSpec& manager, std::size_t i);
+/// cost_used must be profile. `sheet`: the spec sheet's efficiencies, of what the profile cannot price.
+[[nodiscard]] StepCost draw_steps(const Scenario& scenario, const ManagerSpec& manager, std::size_t i,
+                                  const RooflineEfficiency& sheet = {});
 
 /// The scenario with every default written out, presets expanded, as YAML that load_scenario reads to the same
 /// scenario; resolving that again gives the same bytes. Relative paths are written relative to `folder`, where the text

@@ -1,6 +1,8 @@
 // A trace file as a workload. One pass at open checks every row, fills the ledger and finds the span. What is small
 // or out of order is then held decoded (16 B a row) and shared by all streams; what is large and in order is parsed
 // again by each stream as it goes, so that memory does not grow with the file.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -56,6 +58,7 @@ class KeptRows {
     return kept;
   }
 
+  [[nodiscard]] std::size_t offset() const { return reader_->offset(); }
   void fill(TraceLedger& ledger) const {
     ledger.rows = rows_;
     if (zero_prompts_ > 0) ledger.dropped["zero input"] = zero_prompts_;
@@ -179,14 +182,44 @@ class TraceWorkload final : public Workload {
   std::shared_ptr<const Trace> trace_;
 };
 
+/// Rows that cannot be read, told together: the first of them, and how many there are.
+class BadRows {
+ public:
+  void add(const InputError& error) {
+    if (rows_++ < shown_max) problems_.insert(problems_.end(), error.problems().begin(), error.problems().end());
+  }
+  void throw_if_any(const std::string& file) {
+    if (rows_ > shown_max)
+      problems_.push_back({{file}, fmt::format("{} rows cannot be read; the first {} are named", rows_, shown_max)});
+    if (rows_ > 0) throw InputError(std::move(problems_));
+  }
+
+ private:
+  static constexpr std::uint64_t shown_max = 10;
+  std::uint64_t rows_ = 0;
+  std::vector<Problem> problems_;
+};
+
 /// Reads every row once: fills the ledger, and trace.rows as long as they are few.
 void first_pass(Trace& trace, TraceLedger& ledger) {
   KeptRows kept(trace.bytes, *trace.format, trace.options);
+  BadRows bad;
+  // After a bad row the reader stands at the next one; what it had read before is lost, but then nothing comes of it.
+  const auto read = [&](std::span<RawRow> out) {
+    for (std::size_t from = kept.offset();; from = kept.offset()) {
+      try {
+        return kept.read(out);
+      } catch (const InputError& error) {
+        bad.add(error);
+        if (kept.offset() == from) bad.throw_if_any(trace.options.path);
+      }
+    }
+  };
   std::array<RawRow, batch_rows> batch{};
   std::int64_t latest_ns = std::numeric_limits<std::int64_t>::min();
   ledger.first_ns = std::numeric_limits<std::int64_t>::max();
   trace.rows.reserve(std::min(held_rows_max, trace.bytes.view().size() / 6 + 1));  // no row is shorter than 6 bytes
-  while (const std::size_t n = kept.read(batch)) {
+  while (const std::size_t n = read(batch)) {
     for (const RawRow& row : std::span(batch).first(n)) {
       ledger.out_of_order += row.time_ns < latest_ns ? 1 : 0;
       latest_ns = std::max(latest_ns, row.time_ns);
@@ -199,6 +232,7 @@ void first_pass(Trace& trace, TraceLedger& ledger) {
     }
     if (trace.held) trace.rows.insert(trace.rows.end(), batch.begin(), batch.begin() + static_cast<std::ptrdiff_t>(n));
   }
+  bad.throw_if_any(trace.options.path);
   ledger.last_ns = latest_ns;
   kept.fill(ledger);
 }

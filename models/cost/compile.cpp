@@ -22,15 +22,16 @@ class Pipeline {
     int slowest = 0;
     double ns = 0;
   };
-  [[nodiscard]] Split split(std::int64_t tokens, std::int64_t sampled) const {
+  [[nodiscard]] Split split(std::int64_t tokens, std::int64_t sampled, bool graph) const {
     Split out;
     out.micro_batches = static_cast<double>(std::clamp<std::int64_t>(tokens, 1, stages_));
-    out.rows = {static_cast<double>(tokens) / out.micro_batches, static_cast<double>(sampled) / out.micro_batches};
+    const double rows = static_cast<double>(tokens) / out.micro_batches;
+    out.rows = {rows, static_cast<double>(sampled) / out.micro_batches, prices_.step(rows, graph)};
     std::vector<double> segment_ns;
     for (const auto& segment : graph_.segments()) segment_ns.push_back(graph_.path_ns(segment, prices_, out.rows));
     double through = send_ns(out.rows), slowest = -1;
     for (int s = 0; s < stages_; ++s) {
-      double ns = s == 0 ? prices_.host().ns : 0;
+      double ns = s == 0 ? out.rows.terms.host_ns : 0;
       const auto& counts = graph_.stage(s);
       for (std::size_t i = 0; i < counts.size(); ++i) ns += static_cast<double>(counts[i]) * segment_ns[i];
       through += ns;
@@ -76,7 +77,7 @@ Resource resource_of(const Operator& op, Bound bound) {
 OperatorPrice& line_of(std::vector<OperatorPrice>& bill, const Operator& op, const OperatorCost& cost) {
   for (auto& line : bill)
     if (line.name == op.name) return line;
-  bill.push_back({op.name, 0, 0, 0, 0, cost.bound, resource_of(op, cost.bound), op.stream, 0});
+  bill.push_back({op.name, 0, 0, 0, 0, cost.bound, resource_of(op, cost.bound), op.stream, 0, cost.measured});
   return bill.back();
 }
 
@@ -104,11 +105,12 @@ void add_attention(std::vector<OperatorPrice>& bill, const OperatorGraph& graph,
     // Of the two lines the one that grows with what is read.
     const bool reads = d.s0 > 0 && first > second;
     bill.push_back({"decode attention", work.layers, flops, bytes, std::max(first, second) * scale,
-                    reads ? Bound::memory : Bound::fixed, reads ? Resource::kv : Resource::launch, Stream::compute, 0});
+                    reads ? Bound::memory : Bound::fixed, reads ? Resource::kv : Resource::launch, Stream::compute, 0,
+                    false});
   }
   if (shape.prefill_tokens > 0)
     bill.push_back({"prefill attention", work.layers, 0, 0, shape.prefill_attention_ns, Bound::compute,
-                    Resource::compute, Stream::compute, 0});
+                    Resource::compute, Stream::compute, 0, false});
 }
 }  // namespace
 
@@ -120,8 +122,8 @@ StepCost compile_step(const OperatorGraph& graph, const OperatorPrices& prices, 
   table.decode_dense_ns.resize(entries);
   for (std::int64_t m = 0; m <= max_batched_tokens; ++m) {
     const auto i = static_cast<std::size_t>(m);
-    table.decode_dense_ns[i] = pipeline.split(m, m).ns;
-    table.dense_ns[i] = m <= mixed_head_rows ? table.decode_dense_ns[i] : pipeline.split(m, mixed_head_rows).ns;
+    table.decode_dense_ns[i] = pipeline.split(m, m, true).ns;
+    table.dense_ns[i] = pipeline.split(m, std::min(m, mixed_head_rows), false).ns;
   }
   table.decode = prices.decode_attention(graph.attention());
   table.prefill = prices.prefill_attention(graph.attention());
@@ -140,12 +142,13 @@ StepCost compile_step(const OperatorGraph& graph, const OperatorPrices& prices, 
 std::vector<OperatorPrice> bill_of_step(const OperatorGraph& graph, const OperatorPrices& prices,
                                         const StepShape& shape) {
   const Pipeline pipeline(graph, prices);
-  const auto split = pipeline.split(shape.prefill_tokens + shape.decode_seqs, sampled_rows(shape));
+  const bool graph_step = shape.prefill_tokens == 0;
+  const auto split = pipeline.split(shape.prefill_tokens + shape.decode_seqs, sampled_rows(shape), graph_step);
   std::vector<OperatorPrice> bill;
   if (!split.one_stage || split.slowest == 0) {
     const double times = split.one_stage ? split.micro_batches : 1;
-    bill.push_back({"host", static_cast<std::int64_t>(times), 0, 0, times * prices.host().ns, Bound::fixed,
-                    Resource::host, Stream::host, 0});
+    bill.push_back({"host", static_cast<std::int64_t>(times), 0, 0, times * split.rows.terms.host_ns, Bound::fixed,
+                    Resource::host, Stream::host, 0, false});
   }
   for (std::size_t i = 0; i < graph.segments().size(); ++i) {
     double times = 0;
@@ -157,7 +160,7 @@ std::vector<OperatorPrice> bill_of_step(const OperatorGraph& graph, const Operat
   if (!split.one_stage && pipeline.stages() > 1)
     bill.push_back({"send to the next stage", pipeline.stages() - 1, 0,
                     (pipeline.stages() - 1) * graph.send_bytes_per_token() * split.rows.tokens,
-                    pipeline.send_ns(split.rows), Bound::link, Resource::collective, Stream::communication, 0});
+                    pipeline.send_ns(split.rows), Bound::link, Resource::collective, Stream::communication, 0, false});
   add_attention(bill, graph, prices, shape, pipeline.stages() == 1 ? 1.0 : pipeline.attention_scale(shape.decode_seqs));
   return bill;
 }

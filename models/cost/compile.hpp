@@ -37,6 +37,7 @@ struct OperatorPrice {
   Resource resource = Resource::launch;
   Stream stream = Stream::compute;
   double hidden_ns = 0;  // done beside the critical path
+  bool measured = false;  // priced by a measurement
 };
 /// The bill of one step; its ns sum to compile_step(...).ns(shape) but for rounding in the last digits. With pipeline
 /// stages, that of the way that decides: the slowest stage m times, or all stages once. Prefill attention is one line

@@ -17,8 +17,12 @@ StepCost with_host(const StepCost& cost, const HostCost& host, std::int64_t laye
   StepCost::Table t = cost.table();
   for (double& ns : t.dense_ns) ns += step_ns;
   for (double& ns : t.decode_dense_ns) ns += step_ns;
-  t.decode.c0_per_seq += host.per_seq_ns;  // both lines: the greater of them grows by as much
-  t.decode.c1_per_seq += host.per_seq_ns;
+  if (t.decode_scale.empty()) {
+    t.decode.c0_per_seq += host.per_seq_ns;  // both lines: the greater of them grows by as much
+    t.decode.c1_per_seq += host.per_seq_ns;
+  } else {
+    t.decode_seq_ns += host.per_seq_ns;  // a pipeline divides attention among its stages, not what the host does
+  }
   // Row b of the measured table is for b requests.
   for (std::size_t i = 0; i < t.decode_rows.size(); ++i)
     t.decode_rows[i].c += static_cast<double>(i / decode_segments) * host.per_seq_ns;

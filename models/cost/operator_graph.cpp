@@ -47,9 +47,10 @@ class Builder {
     return add(std::move(op), after);
   }
   Vertex elementwise(std::string name, double elements_per_row, bool routed = false,
-                     const std::vector<Vertex>& after = {}) {
+                     const std::vector<Vertex>& after = {}, Mover mover = Mover::other) {
     Operator op{std::move(name)};
     op.routed = routed;
+    op.mover = mover;
     op.bytes_per_row = elements_per_row * element_;
     return add(std::move(op), after);
   }
@@ -66,7 +67,7 @@ class Builder {
     if (t_ > 1) pending_ = collective("all-reduce", Collective::all_reduce, Group::tensor, hidden(), {after});
   }
   Vertex norm() {  // fused with the residual: two in, two out
-    const Vertex v = elementwise("norms", 4 * hidden(), false, pending());
+    const Vertex v = elementwise("norms", 4 * hidden(), false, pending(), Mover::norm);
     return v;
   }
   [[nodiscard]] std::vector<Vertex> pending() {
@@ -118,7 +119,7 @@ void add_attention(Builder& b, const ModelSpec& m, std::int64_t t) {
     kept = static_cast<double>(2 * kv);
     moved = static_cast<double>(2 * out_width + 4 * kv);
   }
-  b.elementwise("position and append", moved + kept * kv_element);
+  b.elementwise("position and append", moved + kept * kv_element, false, {}, Mover::rotate);
   b.add({"attention kernels", Operator::Kind::attention});
   b.all_reduce(b.gemm("attention output", out_width, m.hidden));
 }
@@ -126,7 +127,7 @@ void add_attention(Builder& b, const ModelSpec& m, std::int64_t t) {
 void add_mlp(Builder& b, const ModelSpec& m, std::int64_t t) {
   const std::int64_t width = m.intermediate / t, ups = m.mlp == Mlp::gated ? 2 : 1;
   b.gemm(m.mlp == Mlp::gated ? "gate and up" : "up", m.hidden, ups * width);
-  b.elementwise("activation", static_cast<double>((ups + 1) * width));
+  b.elementwise("activation", static_cast<double>((ups + 1) * width), false, {}, Mover::activate);
   b.all_reduce(b.gemm("down", width, m.hidden));
 }
 
@@ -148,11 +149,11 @@ void add_experts(Builder& b, const ModelSpec& m, const Layout& l) {
   if (exchange) ready = {b.collective("dispatch", Collective::all_to_all, Group::expert, sent, {routing})};
   if (shared > 0) {  // while tokens travel
     b.gemm("shared gate and up", m.hidden, ups * shared);
-    b.elementwise("shared activation", static_cast<double>((ups + 1) * shared));
+    b.elementwise("shared activation", static_cast<double>((ups + 1) * shared), false, {}, Mover::activate);
     b.gemm("shared down", shared, m.hidden);
   }
   b.experts("experts gate and up", m.hidden, ups * width, ready);
-  b.elementwise("experts activation", static_cast<double>((ups + 1) * width), true);
+  b.elementwise("experts activation", static_cast<double>((ups + 1) * width), true, {}, Mover::activate);
   const Vertex down = b.experts("experts down", width, m.hidden);
   ready.clear();
   if (exchange) ready = {b.collective("combine", Collective::all_to_all, Group::expert, sent, {down})};
@@ -217,7 +218,7 @@ OperatorGraph::OperatorGraph(const ModelSpec& m, const Layout& layout, std::int6
 
 void OperatorGraph::add_embedding(const ModelSpec& m) {
   Builder b(m, layout_.tensor);
-  b.elementwise("embedding", 2 * b.hidden());
+  b.elementwise("embedding", 2 * b.hidden(), false, {}, Mover::norm);
   segments_.push_back(b.finish("embedding", 1));
 }
 
@@ -243,6 +244,7 @@ void OperatorGraph::add_head(const ModelSpec& m) {
     b.add(std::move(op));
   };
   Operator norm{"last norm"};
+  norm.mover = Mover::norm;
   norm.bytes_per_row = 2 * b.hidden() * element_;
   sampled(norm);
   Operator head{"head", Operator::Kind::gemm};
@@ -251,6 +253,7 @@ void OperatorGraph::add_head(const ModelSpec& m) {
   sampled(head);
   // Logits read, copied to float32 and reduced: 2 + 4 + 4 bytes of the whole vocabulary, gathered on one GPU.
   Operator sampler{"sampler"};
+  sampler.mover = Mover::sample;
   sampler.bytes_per_row = static_cast<double>(m.vocab) * (element_ + 8);
   sampled(sampler);
   segments_.push_back(b.finish("head", 1));
@@ -263,7 +266,8 @@ double OperatorGraph::touched_experts(double tokens) const {
 
 PricedOperator OperatorGraph::price(const Operator& op, const OperatorPrices& prices, const StepRows& rows) const {
   const double tokens = op.routed && layout_.expert > 1 ? rows.tokens * layout_.data : rows.tokens;
-  const double n = op.sampled ? rows.sampled : op.routed ? tokens * experts_per_token_ / layout_.expert : rows.tokens;
+  const double n = op.routed ? tokens * experts_per_token_ / layout_.expert
+                             : prices.padded(op.sampled ? rows.sampled : rows.tokens);
   PricedOperator out;
   switch (op.kind) {
     case Operator::Kind::gemm: {
@@ -276,7 +280,7 @@ PricedOperator OperatorGraph::price(const Operator& op, const OperatorPrices& pr
     }
     case Operator::Kind::elementwise:
       out.bytes = op.bytes_per_row * n;
-      out.cost = prices.elementwise(out.bytes);
+      out.cost = prices.elementwise(out.bytes, op.mover);
       break;
     case Operator::Kind::collective:
       out.bytes = op.bytes_per_row * n;
@@ -286,6 +290,7 @@ PricedOperator OperatorGraph::price(const Operator& op, const OperatorPrices& pr
       out.cost = prices.attention_kernel();
       break;
   }
+  if (out.cost.measured) out.cost.ns = (out.cost.ns + rows.terms.launch_ns) * rows.terms.chain;
   return out;
 }
 

@@ -35,6 +35,7 @@ struct Operator {
   std::int64_t k = 0, n = 0;  // gemm
   double bytes_per_weight = 2;
   bool eight_bit = false;
+  Mover mover = Mover::other;
   double bytes_per_row = 0;  // elementwise: read and written; collective: of the message
   Collective collective = Collective::all_reduce;
   Group group = Group::tensor;
@@ -50,9 +51,10 @@ struct Segment {
   std::vector<StepGraph::vertex_descriptor> order;  // topological
 };
 
-/// Rows of a step, or of a micro-batch.
+/// Rows of a step, or of a micro-batch, and what the step makes of its operators.
 struct StepRows {
   double tokens = 0, sampled = 0;
+  StepTerms terms = {};
 };
 
 /// One operator of one segment in a step.

@@ -17,6 +17,16 @@ enum class Bound : std::uint8_t { compute, memory, link, fixed };
 struct OperatorCost {
   double ns = 0;
   Bound bound = Bound::fixed;
+  bool measured = false;  // from a table of measurements; else from a spec sheet
+};
+
+/// What a kernel that only moves bytes does, for prices that tell them apart.
+enum class Mover : std::uint8_t { norm, rotate, activate, sample, other };
+
+/// What a step makes of its operators. `chain`: of a measured operator within a step over the same alone; `launch_ns`:
+/// more for each measured kernel outside a captured graph; `host_ns`: host work that the GPU waits for.
+struct StepTerms {
+  double chain = 1, launch_ns = 0, host_ns = 0;
 };
 
 /// rows x k times k x n, on one GPU. A grouped product over experts reads `weights` matrices (the expected number of
@@ -52,7 +62,7 @@ class OperatorPrices {
   virtual ~OperatorPrices() = default;
   [[nodiscard]] virtual OperatorCost gemm(const GemmWork& work) const = 0;
   /// Reads and writes `bytes`, arithmetic for nothing: norms, rotation, activation, routing, sampling.
-  [[nodiscard]] virtual OperatorCost elementwise(double bytes) const = 0;
+  [[nodiscard]] virtual OperatorCost elementwise(double bytes, Mover mover) const = 0;
   /// `bytes` as in LinkCost::ns.
   [[nodiscard]] virtual OperatorCost collective(Collective kind, double bytes, Group group) const = 0;
   /// From a pipeline stage to the next.
@@ -63,6 +73,10 @@ class OperatorPrices {
   [[nodiscard]] virtual PrefillAttention prefill_attention(const AttentionWork& work) const = 0;
   /// Host work a step that the GPU waits for.
   [[nodiscard]] virtual OperatorCost host() const = 0;
+  /// Of a step of `rows` tokens; `graph`: captured, as pure decode steps are.
+  [[nodiscard]] virtual StepTerms step(double, bool) const { return {1, 0, host().ns}; }
+  /// The rows that kernels run at for `rows` tokens.
+  [[nodiscard]] virtual double padded(double rows) const { return rows; }
   /// How links are priced, for the report: "alpha-beta from the sheet (NVLink), uncalibrated".
   [[nodiscard]] virtual std::string link_source() const = 0;
 };

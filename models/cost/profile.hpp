@@ -195,8 +195,8 @@ struct ProfileTarget {
   std::int64_t max_batched_tokens = 8192;
   std::int64_t max_batch = 256;
   KvLayout layout;
-  bool ragged = true;  // contexts are unequal, as in traffic
   bool host = true;    // false: the host's part of a step is left out, the caller adds his own
+  bool ragged = true;  // contexts are unequal, as in traffic
 };
 /// The price table of one replica. A mixed step does not say how many rows the head sees; it is priced for at most 64.
 [[nodiscard]] StepCost compile_profile(const ModelSpec& model, const HardwareSpec& hardware, const Profile& profile,

@@ -36,7 +36,7 @@ OperatorCost RooflinePrices::gemm(const GemmWork& work) const {
   return {std::max(compute, traffic) + e_.kernel_ns, bound};
 }
 
-OperatorCost RooflinePrices::elementwise(double bytes) const {
+OperatorCost RooflinePrices::elementwise(double bytes, Mover) const {
   const double ns = bytes * (1e9 / (hardware_.memory_bytes_per_s * e_.elementwise_bytes));
   return {ns + e_.kernel_ns, e_.kernel_ns >= ns ? Bound::fixed : Bound::memory};
 }

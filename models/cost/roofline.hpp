@@ -34,7 +34,7 @@ class RooflinePrices final : public OperatorPrices {
  public:
   RooflinePrices(const HardwareSpec& hardware, const Layout& layout, const RooflineEfficiency& efficiency = {});
   [[nodiscard]] OperatorCost gemm(const GemmWork& work) const override;
-  [[nodiscard]] OperatorCost elementwise(double bytes) const override;
+  [[nodiscard]] OperatorCost elementwise(double bytes, Mover mover) const override;
   [[nodiscard]] OperatorCost collective(Collective kind, double bytes, Group group) const override;
   [[nodiscard]] OperatorCost send(double bytes) const override;
   [[nodiscard]] OperatorCost attention_kernel() const override;

@@ -58,8 +58,9 @@ DecodeLine StepCost::decode_line(std::int64_t b) const {
   }
   DecodeLine line{dense[static_cast<std::size_t>(b)], t.decode.c0 + t.decode.c0_per_seq * seqs, t.decode.s0,
                   t.decode.c1 + t.decode.c1_per_seq * seqs, t.decode.s1, nullptr};
-  if (!t.decode_scale.empty())
-    for (double* part : {&line.c0, &line.s0, &line.c1, &line.s1}) *part *= t.decode_scale[static_cast<std::size_t>(b)];
+  if (t.decode_scale.empty()) return line;
+  for (double* part : {&line.c0, &line.s0, &line.c1, &line.s1}) *part *= t.decode_scale[static_cast<std::size_t>(b)];
+  for (double* part : {&line.c0, &line.c1}) *part += t.decode_seq_ns * seqs;
   return line;
 }
 

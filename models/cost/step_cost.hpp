@@ -121,6 +121,7 @@ class StepCost {
     std::vector<double> decode_scale;  // of `decode`, by B: what a pipeline waits for; empty = 1
     std::vector<DecodeSegment> decode_rows;  // [B, from 0][decode_segments], instead of `decode`; empty = not measured
     double mixed_decode_ns = 0;  // more for decoding requests in a step that is no captured graph
+    double decode_seq_ns = 0;  // more for each decoding request, not scaled; only read where there is a decode_scale
     PrefillTiles tiles;
     Boost boost;
   };

@@ -107,8 +107,10 @@ HardwareSpec load_hardware(const std::string& name_or_path, const SourcePos& at)
     return parse_hardware(file->bytes, "zoo/" + std::string(file->name));
   const auto names = hardware_names();
   const std::vector<std::string_view> views(names.begin(), names.end());
-  throw InputError(at, fmt::format("no GPU '{}' in the zoo{}; `stowage hardware list` names them, or give a path to a "
+  std::string hint = did_you_mean(name_or_path, views);
+  if (hint.empty()) hint = ";";
+  throw InputError(at, fmt::format("no GPU '{}' in the zoo{} `stowage hardware list` names them, or give a path to a "
                                    "YAML file",
-                                   name_or_path, did_you_mean(name_or_path, views)));
+                                   name_or_path, hint));
 }
 }  // namespace stowage

@@ -163,8 +163,10 @@ ModelSpec load_model(const std::string& name_or_path, const SourcePos& at) {
     return parse_model(file->bytes, "zoo/" + std::string(file->name));
   const auto names = model_names();
   const std::vector<std::string_view> views(names.begin(), names.end());
-  throw InputError(at, fmt::format("no model '{}' in the zoo{}; `stowage model list` names them, or give a path to a "
+  std::string hint = did_you_mean(name_or_path, views);
+  if (hint.empty()) hint = ";";
+  throw InputError(at, fmt::format("no model '{}' in the zoo{} `stowage model list` names them, or give a path to a "
                                    "YAML file or a Hugging Face config.json",
-                                   name_or_path, did_you_mean(name_or_path, views)));
+                                   name_or_path, hint));
 }
 }  // namespace stowage

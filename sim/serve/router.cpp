@@ -13,6 +13,7 @@ using Weights = std::span<const std::int64_t>;
 
 /// a.amount / a.capacity < b.amount / b.capacity, exactly.
 bool less(const Load& a, const Load& b) {
+  if (a.capacity == b.capacity) return a.amount < b.amount;  // of like replicas
   __extension__ using Wide = __int128;
   return static_cast<Wide>(a.amount) * b.capacity < static_cast<Wide>(b.amount) * a.capacity;
 }
@@ -61,26 +62,35 @@ class Random final : public Router {
   std::vector<std::uint64_t> below_;  // sums of the weights so far
 };
 
-/// The least loaded of all; of equals the first after the one chosen last, round and round.
+/// The least loaded of all; of equals the first after the one chosen last, round and round. Bounds are cheap and loads
+/// are not, so the replica of the lowest bound is asked first: few others can then be less.
 class Least final : public Router {
  public:
-  Least(Weights weights, std::uint64_t) : replicas_(weights.size()), last_(weights.size() - 1) {}
+  Least(Weights weights, std::uint64_t) : bounds_(weights.size()), last_(weights.size() - 1) {}
   std::size_t pick(FleetView& fleet) override {
-    std::size_t best = last_ + 1 == replicas_ ? 0 : last_ + 1;
-    Load least = fleet.load(best);
-    for (std::size_t n = 1, i = best; n < replicas_; ++n) {
-      i = i + 1 == replicas_ ? 0 : i + 1;
-      if (!less(fleet.at_least(i), least)) continue;
-      const Load load = fleet.load(i);
-      if (!less(load, least)) continue;
-      least = load;
-      best = i;
+    const std::size_t size = bounds_.size(), start = after(last_);
+    std::size_t best = 0;  // counted from `start`, as all below
+    for (std::size_t n = 0, i = start; n < size; ++n, i = after(i)) {
+      bounds_[n] = fleet.at_least(i);
+      if (less(bounds_[n], bounds_[best])) best = n;
     }
-    return last_ = best;
+    const auto replica = [&](std::size_t n) { return start + n < size ? start + n : start + n - size; };
+    Load least = fleet.load(replica(best));
+    for (std::size_t n = 0; n < size; ++n) {
+      const auto better = [&](const Load& l) { return n < best ? !less(least, l) : less(l, least); };
+      if (n == best || !better(bounds_[n])) continue;
+      const Load load = fleet.load(replica(n));
+      if (!better(load)) continue;
+      least = load;
+      best = n;
+    }
+    return last_ = replica(best);
   }
 
  private:
-  std::size_t replicas_, last_;
+  [[nodiscard]] std::size_t after(std::size_t i) const { return i + 1 == bounds_.size() ? 0 : i + 1; }
+  std::vector<Load> bounds_;
+  std::size_t last_;
 };
 
 /// The less loaded of two different ones drawn at random; the first drawn of equals.

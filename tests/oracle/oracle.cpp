@@ -5,15 +5,16 @@
 //  2. What the mapper maps or unmaps counts from the boundary, so one iteration is one stretch of still memory.
 //  3. "Refused at the last boundary" needs a real refusal by the manager there: a loop that ends for want of budget, of
 //     batch slots, or because chunking is off refuses nobody, and the free bytes stay free. An idle gap has no head.
-//  4. A pool's rounding is lost also in idle gaps; cached bytes stay cached while the head is blocked. 5. tpot is exact.
+//  4. A pool's rounding is lost also in idle gaps; cached bytes stay cached while the head is blocked.
+//  5. tpot is the exact quotient, not rounded to ns.
 //  6. A queued unmapping (eager, background) that no later iteration starts counts in unmap_calls and busy_ns.
 //  7. A zero-length iteration is an iteration; a boundary may follow another at the same time.
 //  8. The driver's time is page counts times prices: map_pages x (map + set_access) + unmap_pages x unmap, for each lot
 //     of work that is rounded together; what is left of the mapper is its unrounded work less the time since it began.
 //  9. Rejections (too long first, then never fits) happen when the request arrives; a rejected arrival is a boundary.
 // 10. Several GPUs: pool and bytes a token are all GPUs' together, T x page is one GPU's, map_calls those of one GPU.
-// 11. In a fleet a request this replica will reject is never outstanding, nor its prompt wanted. 12. peak_committed takes
-//     iterations only.
+// 11. In a fleet a request that this replica will reject is never outstanding, nor is its prompt wanted.
+// 12. peak_committed takes iterations only.
 #include "tests/oracle/oracle.hpp"
 
 #include <algorithm>
@@ -21,7 +22,6 @@
 #include <deque>
 #include <limits>
 #include <memory>
-#include <numeric>
 #include <tuple>
 
 #include "base/error.hpp"
@@ -287,9 +287,8 @@ class Replica final : public SteppedReplica {
   double price(IterationRecord& it) {
     StepShape shape;
     for (const Resident* r : batch_) {
-      STOWAGE_ASSERT(!r->decoding || r->scheduled == 1);
       if (r->decoding) {
-        shape.decode_seqs += 1;
+        shape.decode_seqs += r->scheduled;
         shape.decode_kv_tokens += r->computed;
       } else {
         shape.prefill_tokens += r->scheduled;
@@ -301,18 +300,19 @@ class Replica final : public SteppedReplica {
     const double ns = c_.cost.ns(shape);
     if (c_.cost.kind() == StepCost::Kind::linear) {
       const auto& l = c_.cost.linear();
-      const double again = l.base_ns + l.per_prefill_token_ns * static_cast<double>(it.prefill_tokens) +
-                           l.per_decode_seq_ns * static_cast<double>(it.decode_seqs) +
-                           l.per_kv_token_ns * static_cast<double>(it.decode_kv_tokens) + shape.prefill_attention_ns;
-      STOWAGE_ASSERT(again == ns);
+      STOWAGE_ASSERT(ns == l.base_ns + l.per_prefill_token_ns * static_cast<double>(it.prefill_tokens) +
+                               l.per_decode_seq_ns * static_cast<double>(it.decode_seqs) +
+                               l.per_kv_token_ns * static_cast<double>(it.decode_kv_tokens) +
+                               shape.prefill_attention_ns);
       return ns;
     }
     return clock_.price_ns(c_.cost, ns, shape, now_, it.stall_ns);
   }
 
   std::int64_t live_bytes() const {
-    const auto add = [](std::int64_t sum, const Resident* r) { return sum + r->computed; };
-    return std::accumulate(running_.begin(), running_.end(), std::int64_t{0}, add) * bpt_;
+    std::int64_t tokens = 0;
+    for (const Resident* r : running_) tokens += r->computed;
+    return tokens * bpt_;
   }
 
   /// Memory as it stands now; reserved and internal are booked when each residency ends.

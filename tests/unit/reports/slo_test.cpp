@@ -34,6 +34,31 @@ TEST(Slo, AchievedAgainstLimit) {
   EXPECT_TRUE(slo_met(std::vector<LatencyLimit>{{"ttft_max", 20e6}}, run));
 }
 
+// 99 requests of 1 ... 99 ms and `rejected` others, which stand behind them all.
+TEST(Slo, ARejectedRequestHasNotMetIt) {
+  RunResult run;
+  for (int i = 1; i <= 99; ++i) run.ttft_ns.add(i);  // below 256 every value has a bucket of its own
+  run.tbt_ns.add(5, 99);
+  run.completed = 99;
+  const auto check = [&](const char* key, double limit) {
+    return check_slo(std::vector<LatencyLimit>{{key, limit}}, run).front();
+  };
+  EXPECT_DOUBLE_EQ(*check("ttft_p90", 200).achieved_ns, 90);  // rank ceil(0.9 x 99) = 90
+  run.rejected = 1;
+  EXPECT_DOUBLE_EQ(*check("ttft_p50", 200).achieved_ns, 50);  // rank 50 of 100
+  EXPECT_DOUBLE_EQ(*check("ttft_p99", 200).achieved_ns, 99);  // rank 99 of 100: the last one served
+  EXPECT_TRUE(check("ttft_p99", 200).met);
+  for (const char* key : {"ttft_max", "ttft_mean", "ttft_p99.5", "tbt_p99.9"}) {
+    EXPECT_FALSE(check(key, 200).met) << key;
+    EXPECT_TRUE(check(key, 200).rejections) << key;
+    EXPECT_FALSE(check(key, 200).achieved_ns) << key;
+  }
+  EXPECT_TRUE(check("tbt_p99", 200).met);
+  run.rejected = 300;
+  EXPECT_FALSE(check("tbt_p50", 200).met);
+  EXPECT_FALSE(slo_met(std::vector<LatencyLimit>{{"ttft_p50", 200}}, run));
+}
+
 TEST(Slo, NothingToMeasure) {
   const std::vector<LatencyLimit> tbt_limit = {{"tbt_p99", 1e6}};
   RunResult run;

@@ -1,0 +1,3 @@
+# Nothing is near: no suggestion, and no stray marks.
+stowage model show zzz
+stowage hardware show zzz
