@@ -287,13 +287,9 @@ class Replica final : public SteppedReplica {
   double price(IterationRecord& it) {
     StepShape shape;
     for (const Resident* r : batch_) {
-      if (r->decoding) {
-        shape.decode_seqs += r->scheduled;
-        shape.decode_kv_tokens += r->computed;
-      } else {
-        shape.prefill_tokens += r->scheduled;
-        c_.cost.add_chunk(shape, r->scheduled, r->computed);
-      }
+      (r->decoding ? shape.decode_seqs : shape.prefill_tokens) += r->scheduled;
+      if (r->decoding) shape.decode_kv_tokens += r->computed;
+      else c_.cost.add_chunk(shape, r->scheduled, r->computed);
     }
     std::tie(it.prefill_tokens, it.decode_seqs, it.decode_kv_tokens) =
         std::tie(shape.prefill_tokens, shape.decode_seqs, shape.decode_kv_tokens);

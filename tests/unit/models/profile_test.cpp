@@ -144,7 +144,9 @@ TEST_P(Shipped, NothingGetsCheaperByMore) {
     cost.add_chunk(less, q, 100);
     cost.add_chunk(more, q + 1, 100);
     // Products are priced at the rows they are padded to, and the library's choice there may be quicker than at fewer.
-    if (padded_rows(q) == padded_rows(q + 1)) ASSERT_LE(cost.ns(less), cost.ns(more));
+    if (padded_rows(q) == padded_rows(q + 1)) {
+      ASSERT_LE(cost.ns(less), cost.ns(more));
+    }
   }
 }
 
