@@ -30,7 +30,8 @@ std::string strange_key(const ConfigNode& node, const Json& schema) {
     return first.empty() ? node.path() + ": no form" : first;
   }
   if (node.kind() == ConfigNode::Kind::list) {
-    if (schema.value("type", "") != "array") return node.path() + " is a list";
+    const Json type = schema.value("type", Json());
+    if (type != "array" && !type.is_array()) return node.path() + " is a list";
     for (std::size_t i = 0; i < node.size(); ++i)
       if (auto found = strange_key(node[i], schema.value("items", Json::object())); !found.empty()) return found;
     return "";
