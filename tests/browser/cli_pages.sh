@@ -24,7 +24,7 @@ sweep() { local name=$1; shift; "$stowage" sweep "$@" -o "$name" --quiet >/dev/n
 run() { local name=$1; shift; "$stowage" run "$@" -o "$name" --quiet >/dev/null; }
 
 plan plan "$golden/study.yaml"
-plan plan-roofline "$golden/study.yaml" --set scenario.cost= --set 'cost={source: roofline}' --set search.draws=2
+plan plan-roofline "$golden/study.yaml" --set 'cost={source: roofline}' --set search.draws=2
 plan plan-infeasible "$golden/study.yaml" --set 'slo={ttft_p99: 1ms}'
 plan plan-limits "$golden/study.yaml" --set 'limits={gpus: 8}' --set growth=50
 plan plan-one "$golden/study.yaml" --set 'managers=[{kind: paged}]' --set 'space={scheduler.max_batch: [16]}' --set prices= --set search.draws=0

@@ -45,8 +45,8 @@ requests/s                                    16                     8
 output tokens/s                              400                   200
 makespan                                  250 ms                500 ms
 running, mean / max                        4 / 4                 4 / 4
-TTFT p50 / p99                   9.98 ms / 10 ms       20.0 ms / 20 ms
-TBT p50 / p99                    9.98 ms / 10 ms       20.0 ms / 20 ms
+TTFT p50 / p99                     10 ms / 10 ms         20 ms / 20 ms
+TBT p50 / p99                      10 ms / 10 ms         20 ms / 20 ms
 E2E p50 / p99                    250 ms / 250 ms       500 ms / 500 ms
 queueing p50 / p99                     0 s / 0 s             0 s / 0 s
 KV memory, mean: live                     6.25 %                6.25 %

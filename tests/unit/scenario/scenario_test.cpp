@@ -63,11 +63,11 @@ TEST(Scenario, max_model_len_stays_within_the_model) {
 }
 
 TEST(Scenario, pipelines_are_pooled_and_priced) {
-  // Profiles do not price pipelines.
+  // One source of prices for both: of a pipeline a profile prices only a part.
   const std::string roofline = "cost={source: roofline}";
   const auto one = load(minimal, {"model=llama-3-70b", "cluster.tensor=4", "memory={utilization: 0.9}", roofline});
   const auto two =
-      load(minimal, {"model=llama-3-70b", "cluster={tensor: 4, pipeline: 2}", "memory={utilization: 0.9}"});
+      load(minimal, {"model=llama-3-70b", "cluster={tensor: 4, pipeline: 2}", "memory={utilization: 0.9}", roofline});
   // 40 layers a GPU: 40 x 2 x 2 x 128 x 2 = 40,960 B a token there, and as much in all as without stages.
   EXPECT_EQ(two.kv.gpus, 8);
   EXPECT_EQ(two.kv.layers, 40);
