@@ -156,6 +156,7 @@ Calibration calibrate(std::span<const ProbeFile> probes, const CalibrateOptions&
       {"all_reduce", {"collective", "all_reduce"}},
       {"dense", {"iteration", "dense_sustained"}}};
   for (const auto& fit : out.parts) {
+    if (fit.error.part == "rested") continue;  // its error is in that of whole iterations
     const auto it = compared.find(fit.error.part);
     const double spread = it != compared.end() ? machine_spread(probes, it->second.first, it->second.second)
                                                : (p.vmm_set_access ? p.vmm_set_access->spread : 0.0);

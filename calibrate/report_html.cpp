@@ -125,6 +125,7 @@ std::string error_table(const Profile& profile) {
 std::string_view x_name(std::string_view part) {
   if (part == "decode") return "stored tokens";
   if (part == "prefill") return "new tokens";
+  if (part == "rested") return "ms of rest before it";
   if (part == "all_reduce") return "bytes";
   if (part == "elementwise") return "bytes";
   return part == "vmm" ? "handles" : "rows";
