@@ -123,10 +123,16 @@ bool Profile::is_scaled(std::int64_t n, std::int64_t k) const { return find_gemm
 double Profile::gemm_ns(std::int64_t m, std::int64_t n, std::int64_t k) const {
   if (m <= 0 || n <= 0 || k <= 0) return 0.0;
   const auto rows = static_cast<double>(m);
-  if (const GemmTable* table = find_gemm(gemm, n, k)) return table->at(rows);
+  // A table that ends while its product still waits for weights would go on too flat (the head's does, at 256 rows): no
+  // less then than by those that go further.
+  const GemmTable* const own = find_gemm(gemm, n, k);
+  if (own != nullptr && rows <= own->rows.x.back()) return own->at(rows);
   // Utilisation against a roofline is smooth over shapes: weigh the four nearest by distance.
   std::vector<std::pair<double, const GemmTable*>> near;
-  for (const auto& table : gemm) near.emplace_back(log2_distance(table, n, k), &table);
+  for (const auto& table : gemm)
+    if (own == nullptr || table.rows.x.back() >= rows) near.emplace_back(log2_distance(table, n, k), &table);
+  if (near.empty())
+    return own != nullptr ? own->at(rows) : roof_ns(rows, static_cast<double>(n), static_cast<double>(k));
   std::stable_sort(near.begin(), near.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   double weights = 0, utilisation = 0;
   for (std::size_t i = 0; i < std::min<std::size_t>(4, near.size()); ++i) {
@@ -136,7 +142,8 @@ double Profile::gemm_ns(std::int64_t m, std::int64_t n, std::int64_t k) const {
     utilisation +=
         w * roof_ns(rows, static_cast<double>(table->n), static_cast<double>(table->k)) / table->rows.at(rows);
   }
-  return roof_ns(rows, static_cast<double>(n), static_cast<double>(k)) * weights / utilisation;
+  const double by_others = roof_ns(rows, static_cast<double>(n), static_cast<double>(k)) * weights / utilisation;
+  return own == nullptr ? by_others : std::max(by_others, own->at(rows));
 }
 
 Profile::Rested::State Profile::Rested::at(double decodes) const {
