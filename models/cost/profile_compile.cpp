@@ -155,13 +155,21 @@ StepCost compile_profile(const ModelSpec& model, const HardwareSpec& hardware, c
   table.decode_dense_ns.resize(decodes);
   table.mixed_decode_ns = static_cast<double>(model.layers * attention_kernels) *
                           std::max(0.0, profile.eager_kernel_ns - profile.graph_kernel_ns);
+  // Steps of like padded rows take the same: products, kernels that move bytes and the head run at those.
+  std::int64_t rows = -1;
+  double graph_ns = 0, eager_ns = 0;
   for (std::size_t i = 0; i < entries; ++i) {
     const auto m = static_cast<std::int64_t>(i);
-    const auto dense = [&](std::int64_t sampled, bool graph) {
-      return dense_step_ns(model, hardware, profile, target.tensor, m, sampled, graph);
-    };
-    if (i < decodes) table.decode_dense_ns[i] = (target.host ? profile.host_graph_ns : 0) + dense(m, true);
-    table.dense_ns[i] = (target.host ? profile.host_eager_ns : 0) + dense(std::min(m, mixed_head_rows), false);
+    if (padded_rows(m) != rows) {
+      rows = padded_rows(m);
+      const auto dense = [&](std::int64_t sampled, bool graph) {
+        return dense_step_ns(model, hardware, profile, target.tensor, m, sampled, graph);
+      };
+      if (i < decodes) graph_ns = dense(m, true);
+      eager_ns = dense(std::min(m, mixed_head_rows), false);
+    }
+    if (i < decodes) table.decode_dense_ns[i] = (target.host ? profile.host_graph_ns : 0) + graph_ns;
+    table.dense_ns[i] = (target.host ? profile.host_eager_ns : 0) + eager_ns;
   }
   ProfileTarget narrowed = target;
   narrowed.max_batch = static_cast<std::int64_t>(decodes) - 1;
