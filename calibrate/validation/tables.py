@@ -43,6 +43,7 @@ def online(name, m):
     row = [name.removeprefix("online-"), m["name"]]
     for kind in ("ttft_s", "tpot_s", "e2e_s"):
         row.append(f"{change(m['latencies'][kind], 'mean')}, {change(m['latencies'][kind], 'p95')}")
+    row.append(", ".join(percent(m["numbers"][f"tbt_s.{q}"]["error"]) for q in ("mean", "p95")))
     paired = [f"{100 * m['latencies'][k]['paired']['mape']:.1f}" for k in ("ttft_s", "tpot_s", "e2e_s")]
     floor = m.get("latency_floor", {})
     floors = [f"{100 * floor[k]['paired']['mape']:.1f}" if k in floor else "–" for k in ("ttft_s", "tpot_s", "e2e_s")]
