@@ -129,6 +129,8 @@ void read_iterations(MeasuredFile& file, const std::string& path) {
     i.gpu_ns = t.integer("gpu_ns");
     i.host_ns = t.integer("host_ns");
     if (r.step_ns <= 0) damaged(path, t.line(), "an iteration that took no time");
+    if (r.prefill_tokens < 0 || r.decode_seqs < 0 || r.decode_kv_tokens < 0 || r.prefill_tokens + r.decode_seqs == 0)
+      damaged(path, t.line(), "an iteration that computed nothing");
     i.chunks = chunks_of(t.text("chunks"), path, t.line());
     std::int64_t tokens = 0;
     for (const auto& c : i.chunks) tokens += c.count;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs answer-chat, answer-documents and answer-mixed under every manager of theirs: paged blocks of 16 to 64 tokens by
 # the gathering kernel, 128 and 256 by the one that copies whole tiles. answer.sh GPU_PROBE SCENARIOS OUT
-# About seven minutes on an H100.
+# About eight minutes on an H100.
 set -uo pipefail
 probe=${1:?usage: answer.sh GPU_PROBE SCENARIOS OUT} scenarios=$2 out=$3
 mkdir -p "$out" || exit 1

@@ -129,10 +129,13 @@ double Profile::gemm_ns(std::int64_t m, std::int64_t n, std::int64_t k) const {
   if (own != nullptr && rows <= own->rows.x.back()) return own->at(rows);
   // Utilisation against a roofline is smooth over shapes: weigh the four nearest by distance.
   std::vector<std::pair<double, const GemmTable*>> near;
-  for (const auto& table : gemm)
-    if (own == nullptr || table.rows.x.back() >= rows) near.emplace_back(log2_distance(table, n, k), &table);
-  if (near.empty())
-    return own != nullptr ? own->at(rows) : roof_ns(rows, static_cast<double>(n), static_cast<double>(k));
+  const auto take = [&](bool all) {
+    for (const auto& table : gemm)
+      if (all || table.rows.x.back() >= rows) near.emplace_back(log2_distance(table, n, k), &table);
+  };
+  take(false);
+  if (near.empty() && own != nullptr) return own->at(rows);
+  if (near.empty()) take(true);
   std::stable_sort(near.begin(), near.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   double weights = 0, utilisation = 0;
   for (std::size_t i = 0; i < std::min<std::size_t>(4, near.size()); ++i) {

@@ -1,6 +1,7 @@
 // The YAML reader of profiles: everything wrong in one go, each with its place.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <filesystem>
@@ -129,6 +130,8 @@ class Reader {
       auto& r = p.rested;
       read_ratios(one, "rows", "ratio", r.rows, r.ratio);
       lists_.positive(one.node("ratio"), r.ratio, 1);
+      if (!r.ratio.empty() && *std::min_element(r.ratio.begin(), r.ratio.end()) < 0.1)
+        one.problem("ratio", fmt::format("'{}': no rest makes a step ten times as fast", one.path_of("ratio")));
       const ConfigNode batch = one.node("batch", true), capacity = one.node("capacity", true);
       r.batch = lists_.counts(batch);
       r.capacity_ns = lists_.durations(capacity);
@@ -170,6 +173,8 @@ class Reader {
     g.n = in.integer("n", 1, count_max);
     g.k = in.integer("k", 1, count_max);
     g.rows = read_table(in, "rows", false);
+    if (problems_.empty() && !g.rows.ns.empty() && !(g.rows.ns.front() > 0))
+      in.problem("time", fmt::format("'{}': a product takes more than nothing", in.path_of("time")));
     if (const ConfigNode node = in.node("jumps")) {
       MapReader one(node, problems_);
       const ConfigNode rows = one.node("rows", true), times = one.node("time", true);
@@ -240,6 +245,8 @@ class Reader {
     if (!map) return;
     MapReader in(map, problems_);
     p.prefill_query_rows = in.integer("query_rows", 1, 100'000, 128);
+    if (p.prefill_query_rows % 8 != 0)  // up to eight heads share a tile
+      in.problem("query_rows", fmt::format("'{}' must be a multiple of 8", in.path_of("query_rows")));
     p.prefill_unfilled = in.number("unfilled", 0, 1, 0.5);
     for (const auto& entry : items(in.node("loaders", true))) {
       MapReader loader(entry, problems_);

@@ -144,9 +144,7 @@ TEST_P(Shipped, NothingGetsCheaperByMore) {
     cost.add_chunk(less, q, 100);
     cost.add_chunk(more, q + 1, 100);
     // Products are priced at the rows they are padded to, and the library's choice there may be quicker than at fewer.
-    if (padded_rows(q) == padded_rows(q + 1)) {
-      ASSERT_LE(cost.ns(less), cost.ns(more));
-    }
+    if (padded_rows(q) == padded_rows(q + 1)) { ASSERT_LE(cost.ns(less), cost.ns(more)); }
   }
 }
 
@@ -215,6 +213,24 @@ TEST(Profile, ATableThatEndsEarlyGoesOnAsItsNeighboursDo) {
   EXPECT_LT(p.gemm_ns(1024, 128'256, 4096), 2 * 1.09e6);
   for (std::int64_t rows = 64; rows < 2048; rows += 64)
     EXPECT_LE(p.gemm_ns(rows, 128'256, 4096), p.gemm_ns(rows + 64, 128'256, 4096) * 1.3) << rows;
+}
+
+TEST(Profile, NoProductBeatsThePeak) {
+  // Shapes that nobody measured, of gemma-2-27b, yi-34b, qwen3-32b and a made-up wide one: 989.4 TFLOP/s at most.
+  const Profile p = *shipped_profile("h100-sxm-80gb");
+  for (const auto& [n, k] :
+       {std::pair<std::int64_t, std::int64_t>{73'728, 4608}, {40'960, 7168}, {51'200, 5120}, {90'000, 6000}})
+    for (const std::int64_t rows : {512, 2048, 8192})
+      EXPECT_GT(p.gemm_ns(rows, n, k), 2.0 * static_cast<double>(rows * n * k) / 989.4e12 * 1e9) << n << " " << rows;
+}
+
+TEST(Profile, NonsenseThatWouldPriceNothingIsRefused) {
+  EXPECT_NE(refused(changed("query_rows: 128", "query_rows: 3")).find("multiple of 8"), std::string::npos);
+  EXPECT_NE(refused(changed("time: [5us, 10us, 30us]", "time: [0us, 10us, 30us]")).find("more than nothing"),
+            std::string::npos);
+  std::string text = changed("host:", power);
+  text.replace(text.find("[1, 0.9]"), 8, "[1, 1e-9]");
+  EXPECT_NE(refused(text).find("ten times as fast"), std::string::npos) << refused(text);
 }
 }  // namespace
 }  // namespace stowage
