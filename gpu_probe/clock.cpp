@@ -226,14 +226,6 @@ class Clock {
   Recorder recorder_;
 };
 
-std::optional<std::string> unsupported(const Context& context) {
-  if (!gemm_missing().empty()) return gemm_missing();
-  const ModelShape& m = context.model();
-  if ((m.head_dim != 64 && m.head_dim != 128) || m.heads / m.kv_heads > 8)
-    return "no attention kernel for this model's heads";
-  return std::nullopt;
-}
-
 void run(Context& context) {
   Clock clock(context);
   const bool quick = context.quick();
@@ -257,6 +249,6 @@ void run(Context& context) {
 }  // namespace
 
 const Part clock_part = {"clock", "a prompt's step by what ran before it: rest, decode steps, other prompts",
-                         unsupported, run};
+                         whole_steps_unsupported, run};
 
 }  // namespace stowage::probe

@@ -148,14 +148,6 @@ void measure_point(Context& context, CudaTimer& timer, StepRunner& runner, const
   if (ratio.size() > 0) context.add(figure("iteration_over_contiguous", keys_of(point, paged, runner), "ratio", ratio));
 }
 
-std::optional<std::string> unsupported(const Context& context) {
-  if (!gemm_missing().empty()) return gemm_missing();
-  const ModelShape& m = context.model();
-  if ((m.head_dim != 64 && m.head_dim != 128) || m.heads / m.kv_heads > 8)
-    return "no attention kernel for this model's heads";
-  return std::nullopt;
-}
-
 void run(Context& context) {
   const ModelShape& m = context.model();
   const int layers = context.layers();
@@ -184,6 +176,7 @@ void run(Context& context) {
 }  // namespace
 
 const Part iteration_part = {
-    "iteration", "whole decode, prefill and mixed iterations at real depth with random weights", unsupported, run};
+    "iteration", "whole decode, prefill and mixed iterations at real depth with random weights", whole_steps_unsupported,
+    run};
 
 }  // namespace stowage::probe

@@ -81,6 +81,9 @@ class IterationPool {
   std::vector<std::int32_t> blocks_;
 };
 
+/// Why whole steps of the model cannot run here, or nothing.
+[[nodiscard]] std::optional<std::string> whole_steps_unsupported(const Context& context);
+
 /// Time of everything in a step but attention, by rows: bursts and, for long ones, sustained (iteration_dense.cpp).
 void measure_dense(Context& context, CudaTimer& timer, StepRunner& runner, const IterationPool& pool);
 

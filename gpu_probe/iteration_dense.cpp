@@ -50,4 +50,12 @@ void measure_dense(Context& context, CudaTimer& timer, StepRunner& runner, const
   }
 }
 
+std::optional<std::string> whole_steps_unsupported(const Context& context) {
+  if (!gemm_missing().empty()) return gemm_missing();
+  const ModelShape& m = context.model();
+  if ((m.head_dim != 64 && m.head_dim != 128) || m.heads / m.kv_heads > 8)
+    return "no attention kernel for this model's heads";
+  return std::nullopt;
+}
+
 }  // namespace stowage::probe

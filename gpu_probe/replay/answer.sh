@@ -8,23 +8,14 @@ mkdir -p "$out" || exit 1
 tiles=(paged-128 paged-256)
 rest=(reserve-max paged-16 paged-32 paged-64 vattention-2MiB vattention-sync vattention-eager vattention-sliced)
 status=0
+# shellcheck source=one.sh
+. "$(dirname "${BASH_SOURCE[0]}")/one.sh"
 for name in answer-chat answer-documents answer-mixed; do
   for loader in gather tensor; do
     managers=()
     [ $loader = gather ] && chosen=("${rest[@]}") || chosen=("${tiles[@]}")
     for m in "${chosen[@]}"; do managers+=(--manager "$m"); done
-    start=$SECONDS
-    # shellcheck disable=SC2086
-    "$probe" replay "$scenarios/$name.yaml" "${managers[@]}" --paged-loader $loader --no-cold --repeat 1 \
-      -o "$out/$name-$loader" ${REPLAY_OPTIONS:-} >"$out/$name-$loader.log" 2>&1
-    code=$?
-    echo "== $name, $loader: exit $code, $((SECONDS - start)) s"
-    grep -vE ' pass of |^written' "$out/$name-$loader.log"
-    case $code in
-      0) ;;
-      130 | 143) exit $code ;;
-      *) status=$code ;;
-    esac
+    one "$name-$loader" "$name" "${managers[@]}" --paged-loader $loader --no-cold --repeat 1
   done
 done
 exit $status

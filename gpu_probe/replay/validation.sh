@@ -8,21 +8,13 @@ names=("$@")
 [ ${#names[@]} -gt 0 ] || names=(prefill-ladder decode-ladder long-context tight-pool azure-conv-400)
 mkdir -p "$out" || exit 1
 status=0
+# shellcheck source=one.sh
+. "$(dirname "${BASH_SOURCE[0]}")/one.sh"
 for name in "${names[@]}"; do
   options=(--repeat 2)
   # The longest scenario runs once, warmed up by small runs; the others once cold and twice warm.
   [ "$name" = azure-conv-400 ] && options=(--no-cold --repeat 1)
-  start=$SECONDS
-  # shellcheck disable=SC2086
-  "$probe" replay "$scenarios/$name.yaml" -o "$out/$name" "${options[@]}" ${REPLAY_OPTIONS:-} >"$out/$name.log" 2>&1
-  code=$?
-  echo "== $name: exit $code, $((SECONDS - start)) s"
-  grep -vE ' pass of |^written' "$out/$name.log"
-  case $code in
-    0) ;;
-    130 | 143) exit $code ;;
-    *) status=$code ;;
-  esac
+  one "$name" "$name" "${options[@]}"
 done
 du -sh "$out"
 exit $status
