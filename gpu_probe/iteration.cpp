@@ -176,7 +176,7 @@ void run(Context& context) {
 }  // namespace
 
 const Part iteration_part = {
-    "iteration", "whole decode, prefill and mixed iterations at real depth with random weights", whole_steps_unsupported,
-    run};
+    "iteration", "whole decode, prefill and mixed iterations at real depth with random weights",
+    whole_steps_unsupported, run};
 
 }  // namespace stowage::probe
