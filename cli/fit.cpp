@@ -178,7 +178,8 @@ void price(Question& q) {
   std::vector<std::string> gaps;
   if (!q.in.model.moe() && !q.in.model.latent()) gaps = profile_gaps(q.in.model, *profile, q.in.layout.tensor);
   if (!whole)
-    gaps.push_back(partly_measured(q.in.model, q.in.hardware, *profile, q.in.layout, target, q.in.max_model_len));
+    gaps.push_back(
+        partly_measured(q.in.model, q.in.hardware, *profile, q.in.layout, target, q.in.max_model_len, q.in.cost));
   q.in.calibrated = whole;  // shapes scaled from others are in the notes
   for (const std::string& gap : gaps) q.notes.push_back(fmt::format("profile {}: {}", profile->name, gap));
 }

@@ -70,23 +70,34 @@ std::size_t warm_up(std::span<const double> values) {
   return too_good ? cut * group : 0;
 }
 
-bool is_saturated(std::span<const Sample> samples) {
+bool is_saturated(std::span<const Sample> samples, double growth) {
   if (samples.size() < 100) return false;  // too short to tell growth from chance
   const std::int64_t begin = samples[samples.size() / 5].arrival_ns, end = samples.back().arrival_ns;
   if (end <= begin) return false;
-  std::vector<std::int64_t> ends(samples.size());
-  std::transform(samples.begin(), samples.end(), ends.begin(), [](const Sample& s) { return s.arrival_ns + s.e2e_ns; });
-  std::sort(ends.begin(), ends.end());
+  // How many are in the system at each of evenly spaced instants: each request from the first instant at or after its
+  // arrival to the last one before its end.
   const double step = static_cast<double>(end - begin) / (instants - 1);
+  const auto instant = [&](std::size_t i) { return begin + static_cast<std::int64_t>(step * static_cast<double>(i)); };
+  /// The first instant at or after `t`; `instants` when there is none.
+  const auto first_at = [&](std::int64_t t) {
+    if (t <= begin) return std::size_t{0};
+    if (t > instant(instants - 1)) return instants;
+    auto i = std::min(instants - 1, static_cast<std::size_t>(static_cast<double>(t - begin) / step));
+    while (i > 0 && instant(i - 1) >= t) --i;
+    while (instant(i) < t) ++i;
+    return i;
+  };
+  std::array<std::int64_t, instants + 1> change{};
+  for (const Sample& s : samples) {
+    ++change[first_at(s.arrival_ns)];
+    --change[first_at(s.arrival_ns + s.e2e_ns)];
+  }
   std::array<double, instants> level{};
   double mean = 0;
+  std::int64_t inside = 0;
   for (std::size_t i = 0; i < instants; ++i) {
-    const std::int64_t now = begin + static_cast<std::int64_t>(step * static_cast<double>(i));
-    const auto came = std::upper_bound(samples.begin(), samples.end(), now,
-                                       [](std::int64_t t, const Sample& s) { return t < s.arrival_ns; }) -
-                      samples.begin();
-    const auto went = std::upper_bound(ends.begin(), ends.end(), now) - ends.begin();
-    level[i] = static_cast<double>(came - went);
+    inside += change[i];
+    level[i] = static_cast<double>(inside);
     mean += level[i] / instants;
   }
   const double middle = (instants - 1) / 2.0;
@@ -104,6 +115,6 @@ bool is_saturated(std::span<const Sample> samples) {
   }
   const double error = std::sqrt(residual / (instants - 2) / xx);
   const double arrivals_an_instant = static_cast<double>(samples.size()) * 0.8 / (instants - 1);
-  return slope > 0.01 * arrivals_an_instant && slope > 3 * error;
+  return slope > growth * arrivals_an_instant && slope > 3 * error;
 }
 }  // namespace stowage

@@ -21,7 +21,9 @@ struct BatchMeans {
 [[nodiscard]] std::size_t warm_up(std::span<const double> values);
 
 /// Did the number of requests in the system grow through the arrivals? `samples` in order of arrival. Counted at 40
-/// equally spaced instants after the first fifth; saturated when the slope of the least-squares line is more than 1 %
-/// of the arrival rate and more than three of its standard errors. Requests not finished count as never finished.
-[[nodiscard]] bool is_saturated(std::span<const Sample> samples);
+/// equally spaced instants after the first fifth; saturated when the slope of the least-squares line is more than
+/// `growth` of the arrival rate and more than three of its standard errors. Requests not finished count as never
+/// finished.
+inline constexpr double saturated_growth = 0.01;
+[[nodiscard]] bool is_saturated(std::span<const Sample> samples, double growth = saturated_growth);
 }  // namespace stowage

@@ -44,7 +44,7 @@ Grounds grounds_of(const Scenario& s) {
 std::vector<ResolvedPoint> resolve_all(const Study& study, const Space& space, int jobs,
                                        const std::function<void()>& between) {
   ScenarioCache cache;
-  cache.share_requests = true;
+  cache.many_points = true;
   std::vector<ResolvedPoint> out(space.size());
   const int cores = tbb::info::default_concurrency();
   tbb::task_arena arena(jobs > 0 ? std::min(jobs, cores) : cores);
@@ -69,17 +69,31 @@ std::string manager_set(const ConfigDocument& document, std::size_t run) {
   return fmt::format("--set 'managers=[{}]'", flow_text(document.root().get("managers")[run]));
 }
 
+/// One value of an axis in words: of a map what not all values of the axis share.
+std::string in_words(const Axis& axis, const AxisValue& value) {
+  const auto word = [](std::string key) { return key.starts_with("max_") ? key.substr(4) : key; };
+  if (value.node.kind() != ConfigNode::Kind::map)
+    return fmt::format("{} {}", word(axis.path.substr(axis.path.rfind('.') + 1)), value.text);
+  std::vector<std::string> parts;
+  for (const auto& [key, entry] : value.node.entries()) {
+    const std::string text = flow_text(entry);
+    const bool shared = std::all_of(axis.values.begin(), axis.values.end(), [&](const AxisValue& other) {
+      const ConfigNode own = other.node.get(key);
+      return own && flow_text(own) == text;
+    });
+    if (!shared) parts.push_back(fmt::format("{} {}", word(key), text));
+  }
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
 /// The axes' values in words, the managers' own apart.
 std::string short_name(const Workbench& bench, const Scenario& s, const std::string& manager, std::uint64_t point) {
   std::string out = fmt::format("{} x {}, {}", s.cluster.tensor * s.cluster.pipeline, s.hardware.name, manager);
   static const std::set<std::string_view> said = {"hardware", "cluster.tensor", "managers"};
   const auto values = bench.space.at(point);
   for (std::size_t i = 0; i < values.size(); ++i) {
-    const std::string& path = bench.space.axes()[i].path;
-    if (said.contains(path)) continue;
-    std::string key = path.substr(path.rfind('.') + 1);
-    if (key.starts_with("max_")) key = key.substr(4);
-    out += fmt::format(", {} {}", key, values[i]->text);
+    const Axis& axis = bench.space.axes()[i];
+    if (!said.contains(axis.path)) out += ", " + in_words(axis, *values[i]);
   }
   return out;
 }

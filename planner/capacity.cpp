@@ -11,6 +11,7 @@ namespace {
 constexpr double reach = 1e5;       // bound / slowest rate
 constexpr double first_step = 1.2;  // of the bracket: a factor in rate
 constexpr double estimate_within = 1.04;
+constexpr double brief_growth = 0.2;
 constexpr double unbounded_per_s = 1e6;  // a replica whose steps cost nothing
 }  // namespace
 
@@ -33,11 +34,17 @@ double RateGrid::rate(int k) const {
   return out;
 }
 
+bool about_sustained(const RunConfig& run, const RequestSet& brief, double rate_per_s, std::span<const SloSet> slo,
+                     ProbeOptions options) {
+  options.growth = brief_growth;
+  return run_probe(run, brief, rate_per_s, slo, options).met;
+}
+
 int estimate_step(const RunConfig& run, const RequestSet& brief, std::span<const SloSet> slo, const RateGrid& grid,
-                  const ProbeOptions& options) {
-  const auto sustained = [&](int k) { return run_probe(run, brief, grid.rate(k), slo, options).met; };
-  int fails = -1, step = grid.steps_of(first_step), k = step;
-  while (!sustained(k)) {
+                  std::optional<int> known, const ProbeOptions& options) {
+  const auto sustained = [&](int k) { return about_sustained(run, brief, grid.rate(k), slo, options); };
+  int fails = -1, step = grid.steps_of(first_step), k = known.value_or(step);
+  while (!known && !sustained(k)) {
     fails = k;
     if (k == grid.slowest()) return k;
     step *= 2;
@@ -69,7 +76,7 @@ Capacity find_capacity(const RunConfig& run, const RequestSet& set, const Reques
     }
     return met;
   };
-  int k = estimate_step(run, brief, slo, grid, options), step = 2, passes = 0, fails = -1;
+  int k = estimate_step(run, brief, slo, grid, {}, options), step = 2, passes = 0, fails = -1;
   if (sustained(k)) {
     for (passes = k; passes > 0; step *= 2) {  // faster, until it fails
       k = std::max(0, passes - step);

@@ -31,10 +31,15 @@ class RateGrid {
   int slowest_;
 };
 
-/// The step of the grid where the sustained rate about is, by probes of `brief` (an eighth of the requests, say): where
-/// to begin, never what to conclude.
+/// By a probe of few requests: where to begin, never what to conclude. A short run ends before the number in the system
+/// has settled, so that only strong growth counts as saturation.
+[[nodiscard]] bool about_sustained(const RunConfig& run, const RequestSet& brief, double rate_per_s,
+                                   std::span<const SloSet> slo, ProbeOptions options);
+
+/// The step of the grid where the sustained rate about is, by probes of `brief` (an eighth of the requests, say).
+/// `known`: a step that such a probe sustained already.
 [[nodiscard]] int estimate_step(const RunConfig& run, const RequestSet& brief, std::span<const SloSet> slo,
-                                const RateGrid& grid, const ProbeOptions& options);
+                                const RateGrid& grid, std::optional<int> known, const ProbeOptions& options);
 
 /// Begins at the estimate, brackets in growing steps, then bisects: in the end one step of the grid is sustained and
 /// the next faster one is not, both by probes of all of `set`. The verdict is taken to be monotone in the rate, as it

@@ -30,15 +30,17 @@ std::string firmness_of(const Candidate& c, const Uncertainty& u) {
   return c.grounds == Grounds::linear ? word + " (given your coefficients)" : word;
 }
 
-/// Of one whole fleet at the demand.
+/// The fleet at the demand behind the scenario's router; of a very large one so many replicas at their share of it.
 Probe fleet_at(const Workbench& bench, const Candidate& c, std::int64_t replicas,
                const std::function<void()>& between) {
+  const std::int64_t simulated = std::min(replicas, fleet_simulated_max);
   // Each replica needs a run long enough to judge: 2,000 requests, as far as that stays affordable.
-  const auto wanted = std::clamp<std::size_t>(static_cast<std::size_t>(replicas) * 2000, bench.requests.size(),
+  const auto wanted = std::clamp<std::size_t>(static_cast<std::size_t>(simulated) * 2000, bench.requests.size(),
                                               std::max<std::size_t>(bench.requests.size(), 200'000));
   const RequestSet set = request_set(of_length(*bench.busiest.rows, wanted));
-  return run_round_robin(c.config(), set, bench.demand_per_s, static_cast<std::size_t>(replicas), bench.study.plan.slo,
-                         {false, between});
+  const double share = static_cast<double>(simulated) / static_cast<double>(replicas);
+  return run_probe(fleet_of(c.config(), simulated), set, bench.demand_per_s * share, bench.study.plan.slo,
+                   {false, between});
 }
 
 /// The largest factor on all lengths that one replica's share of the demand still stands, to 2 %; 0 when not even 1.

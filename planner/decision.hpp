@@ -15,6 +15,9 @@ struct Saving {  // what a manager nobody ships would save
   double usd_per_hour = 0;
 };
 
+/// Larger fleets are simulated by so many of their replicas.
+inline constexpr std::int64_t fleet_simulated_max = 128;
+
 struct Decision {
   std::string text;  // one sentence, the first line of every output
   bool feasible = false;
@@ -23,7 +26,7 @@ struct Decision {
   std::string firmness;               // "firm", "likely", "a coin flip", "unproven (roofline)"
   std::vector<std::string> changes;   // what would change the decision
   std::vector<Saving> savings;
-  std::optional<Probe> checked;   // the whole fleet of the winner at the demand, round-robin, spare ones idle
+  std::optional<Probe> checked;   // the whole fleet of the winner at the demand, spare ones idle
   std::optional<Probe> one_less;  // and with one replica fewer
   double headroom_rate = 0;       // how much the demand may grow before the fleet misses its SLO: 1.3 = 30 %
   double headroom_length = 0;     // the same for the lengths of prompts and outputs; 0 = not even as they are

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "base/error.hpp"
-#include "planner/batch_means.hpp"
 #include "sim/kv/registry.hpp"
 #include "sim/result.hpp"
 
@@ -84,25 +83,25 @@ double median(std::span<const Sample> samples, LatencyKind kind) {
   return *middle;
 }
 
-/// What one replica's run adds to the probe. Samples by arrival, those never served behind all others.
-struct ReplicaRun {
+/// One simulation. Samples by arrival, those never served behind all others.
+struct Served {
   RunResult result;
   std::vector<Sample> samples;
   bool cut_short = false;
 };
 
-ReplicaRun run_one(const RunConfig& base, std::shared_ptr<const Workload> workload, std::size_t requests,
-                   std::span<const SloSet> slo, const ProbeOptions& options) {
-  RunConfig run = base;
-  run.workload = std::move(workload);
-  ReplicaRun out;
-  std::vector<std::pair<std::uint64_t, Sample>> finished;
-  finished.reserve(requests);
-  MissWatch watch(slo, requests);
+Served serve(RunConfig run, const RequestSet& set, double rate_per_s, std::span<const SloSet> slo,
+             const ProbeOptions& options) {
+  run.workload = at_rate(set, rate_per_s);
+  Served out;
+  std::vector<char> finished(set.size());
+  out.samples.resize(set.size());  // by id: requests are numbered as they arrive
+  MissWatch watch(slo, set.size());
   RunHooks hooks;
   hooks.on_request = [&](const RequestRecord& r) {
-    finished.emplace_back(r.id, sample_of(r));
-    if (options.stop_when_certain) watch.see(r.id, finished.back().second);
+    out.samples[r.id] = sample_of(r);
+    finished[r.id] = 1;
+    if (options.stop_when_certain) watch.see(r.id, out.samples[r.id]);
   };
   if (options.between) hooks.on_progress = [&](std::int64_t, std::uint64_t) { options.between(); };
   const ManagerRow* row = find_manager(run.manager.kind);
@@ -110,9 +109,10 @@ ReplicaRun run_one(const RunConfig& base, std::shared_ptr<const Workload> worklo
   try {
     out.result = row->run(run, hooks);
   } catch (const CertainMiss&) { out.cut_short = true; }
-  std::sort(finished.begin(), finished.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  out.samples.reserve(requests);
-  for (const auto& [id, sample] : finished) out.samples.push_back(sample);
+  std::size_t kept = 0;
+  for (std::size_t id = 0; id < finished.size(); ++id)
+    if (finished[id] != 0) out.samples[kept++] = out.samples[id];
+  out.samples.resize(kept);
   return out;
 }
 
@@ -122,16 +122,6 @@ void add_never_served(const RunResult& result, std::vector<Sample>& samples) {
   never.ttft_ns = never.e2e_ns = never.queue_ns = never_ns;
   never.tpot_ns = static_cast<double>(never_ns);
   samples.insert(samples.end(), result.rejected, never);
-}
-
-void finish(Probe& probe, std::span<const SloSet> slo, std::span<const Sample> samples, const RunResult& result) {
-  probe.targets = check_plan_slo(slo, samples, result);
-  if (probe.cut_short) return;  // its medians would be of what had finished: of the quick ones
-  probe.ttft_p50_ns = median(samples, LatencyKind::ttft);
-  probe.tpot_p50_ns = median(samples, LatencyKind::tpot);
-  probe.e2e_p50_ns = median(samples, LatencyKind::e2e);
-  probe.met = !probe.cut_short && !probe.saturated && !samples.empty() &&
-              std::all_of(probe.targets.begin(), probe.targets.end(), [](const auto& t) { return t.met; });
 }
 
 double lost(const RunResult& r) {
@@ -150,41 +140,37 @@ std::string Probe::binding() const {
 
 Probe run_probe(const RunConfig& run, const RequestSet& set, double rate_per_s, std::span<const SloSet> slo,
                 const ProbeOptions& options) {
-  return run_round_robin(run, set, rate_per_s, 1, slo, options);
-}
-
-Probe run_round_robin(const RunConfig& run, const RequestSet& set, double rate_per_s, std::size_t replicas,
-                      std::span<const SloSet> slo, const ProbeOptions& options) {
   Probe probe;
   probe.rate_per_s = rate_per_s;
-  RunResult pooled;
-  std::vector<Sample> all;
-  // The watch counts against one replica's requests, which says nothing certain about all of them together.
-  ProbeOptions own = options;
-  own.stop_when_certain = options.stop_when_certain && replicas == 1;
-  for (std::size_t part = 0; part < replicas; ++part) {
-    const std::size_t requests = (set.size() - part + replicas - 1) / replicas;
-    ReplicaRun one = run_one(run, at_rate(set, rate_per_s, part, replicas), requests, slo, own);
-    probe.cut_short |= one.cut_short;
-    if (!one.cut_short) {
-      probe.saturated |= is_saturated(one.samples);
-      pooled.tbt_ns.merge(one.result.tbt_ns);
-      probe.requests_per_s += one.result.requests_per_s();
-      probe.output_tokens_per_s += one.result.output_tokens_per_s();
-      probe.prompt_tokens_per_s += one.result.prompt_tokens_per_s();
-      probe.rejected += one.result.rejected;
-      probe.preemptions += one.result.preemptions;
-      probe.kv_lost += lost(one.result) / static_cast<double>(replicas);
-    }
-    probe.requests += requests;
-    add_never_served(one.result, one.samples);
-    cut_warm_up(one.samples, probe);
-    if (replicas == 1)
-      all = std::move(one.samples);
-    else
-      all.insert(all.end(), one.samples.begin(), one.samples.end());
+  probe.requests = set.size();
+  Served served = serve(run, set, rate_per_s, slo, options);
+  probe.cut_short = served.cut_short;
+  const RunResult& result = served.result;
+  if (!served.cut_short) {
+    probe.saturated = is_saturated(served.samples, options.growth);
+    probe.requests_per_s = result.requests_per_s();
+    probe.output_tokens_per_s = result.output_tokens_per_s();
+    probe.prompt_tokens_per_s = result.prompt_tokens_per_s();
+    probe.rejected = result.rejected;
+    probe.preemptions = result.preemptions;
+    probe.kv_lost = lost(result);
   }
-  finish(probe, slo, all, pooled);
+  add_never_served(result, served.samples);
+  cut_warm_up(served.samples, probe);
+  probe.targets = check_plan_slo(slo, served.samples, result);
+  probe.met = !probe.cut_short && !probe.saturated && !served.samples.empty() &&
+              std::all_of(probe.targets.begin(), probe.targets.end(), [](const auto& t) { return t.met; });
+  if (probe.met) {
+    probe.ttft_p50_ns = median(served.samples, LatencyKind::ttft);
+    probe.tpot_p50_ns = median(served.samples, LatencyKind::tpot);
+    probe.e2e_p50_ns = median(served.samples, LatencyKind::e2e);
+  }
   return probe;
+}
+
+RunConfig fleet_of(RunConfig run, std::int64_t replicas) {
+  run.fleet.groups.clear();
+  if (replicas > 1) run.fleet.groups.push_back({"replicas", replicas, 1, run.kv, run.cost, run.vmm});
+  return run;
 }
 }  // namespace stowage

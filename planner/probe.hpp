@@ -1,10 +1,11 @@
 #pragma once
-// One simulation of one replica at one rate, and what it says about the SLO.
+// One simulation of one replica, or of a fleet, at one rate, and what it says about the SLO.
 #include <functional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "planner/batch_means.hpp"
 #include "planner/requests.hpp"
 #include "planner/slo.hpp"
 #include "sim/run_config.hpp"
@@ -19,7 +20,7 @@ struct Probe {
   std::uint64_t requests = 0, warm_up = 0, rejected = 0, preemptions = 0;
   std::vector<TargetResult> targets;
   double output_tokens_per_s = 0, prompt_tokens_per_s = 0, requests_per_s = 0;
-  double ttft_p50_ns = 0, tpot_p50_ns = 0, e2e_p50_ns = 0;
+  double ttft_p50_ns = 0, tpot_p50_ns = 0, e2e_p50_ns = 0;  // when met
   double kv_lost = 0;  // mean share of the pool held by no token: reserved + internal + external
   /// The target missed by most, or the one with the least to spare; "saturation" where that is the reason.
   [[nodiscard]] std::string binding() const;
@@ -29,14 +30,13 @@ struct Probe {
 struct ProbeOptions {
   bool stop_when_certain = true;  // a miss that nothing can mend any more; never changes `met`
   std::function<void()> between = {};
+  double growth = saturated_growth;  // see is_saturated()
 };
 
 /// `run.workload` is not used. Requests the pool cannot hold count as later than any limit.
 [[nodiscard]] Probe run_probe(const RunConfig& run, const RequestSet& set, double rate_per_s,
                               std::span<const SloSet> slo, const ProbeOptions& options);
 
-/// `replicas` of them behind a round-robin router, which knows no state: each is simulated on its own with every
-/// n-th request, and the percentiles are of all together.
-[[nodiscard]] Probe run_round_robin(const RunConfig& run, const RequestSet& set, double rate_per_s,
-                                    std::size_t replicas, std::span<const SloSet> slo, const ProbeOptions& options);
+/// `replicas` like `run` behind its router.
+[[nodiscard]] RunConfig fleet_of(RunConfig run, std::int64_t replicas);
 }  // namespace stowage

@@ -10,14 +10,14 @@ namespace stowage {
 namespace {
 class ScaledStream final : public RequestStream {
  public:
-  ScaledStream(std::shared_ptr<const std::vector<Request>> rows, double scale, std::size_t part, std::size_t of)
-      : rows_(std::move(rows)), scale_(scale), next_(part), of_(of) {}
+  ScaledStream(std::shared_ptr<const std::vector<Request>> rows, double scale)
+      : rows_(std::move(rows)), scale_(scale) {}
   std::size_t read(std::span<Request> out) override {
     std::size_t n = 0;
-    for (; n < out.size() && next_ < rows_->size(); ++n, next_ += of_) {
+    for (; n < out.size() && next_ < rows_->size(); ++n, ++next_) {
       out[n] = (*rows_)[next_];
       out[n].arrival_ns = std::llround(static_cast<double>(out[n].arrival_ns) / scale_);
-      out[n].id = id_++;
+      out[n].id = next_;
     }
     return n;
   }
@@ -25,22 +25,20 @@ class ScaledStream final : public RequestStream {
  private:
   std::shared_ptr<const std::vector<Request>> rows_;
   double scale_;
-  std::size_t next_, of_;
-  std::uint64_t id_ = 0;
+  std::size_t next_ = 0;
 };
 
 class ScaledWorkload final : public Workload {
  public:
-  ScaledWorkload(std::shared_ptr<const std::vector<Request>> rows, double scale, std::size_t part, std::size_t of)
-      : rows_(std::move(rows)), scale_(scale), part_(part), of_(of) {}
+  ScaledWorkload(std::shared_ptr<const std::vector<Request>> rows, double scale)
+      : rows_(std::move(rows)), scale_(scale) {}
   [[nodiscard]] std::unique_ptr<RequestStream> open() const override {
-    return std::make_unique<ScaledStream>(rows_, scale_, part_, of_);
+    return std::make_unique<ScaledStream>(rows_, scale_);
   }
 
  private:
   std::shared_ptr<const std::vector<Request>> rows_;
   double scale_;
-  std::size_t part_, of_;
 };
 
 std::int64_t span_of(const std::vector<Request>& rows) {
@@ -152,9 +150,8 @@ std::vector<Request> with_lengths(const std::vector<Request>& rows, double facto
   return out;
 }
 
-std::shared_ptr<const Workload> at_rate(const RequestSet& set, double rate_per_s, std::size_t part, std::size_t of) {
+std::shared_ptr<const Workload> at_rate(const RequestSet& set, double rate_per_s) {
   // Without a rate of its own (all at once) a set has nothing to scale.
-  const double scale = set.rate_per_s > 0 ? rate_per_s / set.rate_per_s : 1;
-  return std::make_shared<ScaledWorkload>(set.rows, scale, part, of);
+  return std::make_shared<ScaledWorkload>(set.rows, set.rate_per_s > 0 ? rate_per_s / set.rate_per_s : 1);
 }
 }  // namespace stowage

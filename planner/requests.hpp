@@ -34,9 +34,6 @@ struct RequestSet {
 /// Prompts and outputs times `factor`, at least one token, rounded to the nearest.
 [[nodiscard]] std::vector<Request> with_lengths(const std::vector<Request>& rows, double factor);
 
-/// The requests at another rate: arrival times divided by rate / set.rate_per_s, to the nearest nanosecond. With
-/// `of` > 1 only every `of`-th request, beginning with number `part`: what one of `of` replicas behind a round-robin
-/// router gets of a stream of `rate_per_s`.
-[[nodiscard]] std::shared_ptr<const Workload> at_rate(const RequestSet& set, double rate_per_s, std::size_t part = 0,
-                                                      std::size_t of = 1);
+/// The requests at another rate: arrival times divided by rate / set.rate_per_s, to the nearest nanosecond.
+[[nodiscard]] std::shared_ptr<const Workload> at_rate(const RequestSet& set, double rate_per_s);
 }  // namespace stowage

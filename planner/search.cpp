@@ -15,6 +15,7 @@
 namespace stowage {
 namespace {
 constexpr std::size_t round_size = 8;
+constexpr double estimate_slack = 1.1;  // of a rate
 constexpr double never = std::numeric_limits<double>::infinity();
 constexpr RankKey worst = {never, never, never, never};
 
@@ -106,8 +107,25 @@ Spent evaluate(const Workbench& bench, Candidate& c, const RankKey& to_beat, con
   settle(bench, c);
   return {spent.probes + c.capacity.probes, spent.requests + c.capacity.requests};
 }
+
+/// Whether the estimates so far leave a candidate a chance, and if so its own estimate.
+std::optional<double> estimate(const Workbench& bench, const Candidate& c, const RankKey& to_beat,
+                               const ProbeOptions& options) {
+  const RateGrid grid(c.bound_per_s, bench.study.plan.precision);
+  const auto& slo = bench.study.plan.slo;
+  std::optional<int> sustained;
+  if (to_beat != worst) {
+    const int step = needed_step(bench, c, grid, to_beat);
+    if (step < 0) return std::nullopt;
+    // A few requests judge roughly: only what misses with some room to spare is put last.
+    sustained = std::min(grid.slowest(), step + grid.steps_of(estimate_slack));
+    if (!about_sustained(c.config(), bench.brief, grid.rate(*sustained), slo, options)) return std::nullopt;
+  }
+  return grid.rate(estimate_step(c.config(), bench.brief, slo, grid, sustained, options));
+}
+
 /// The most promising first: the sooner there is something to beat, the fewer are searched to the end. By bound, then
-/// by brief probes of those whose bound could still matter if the estimates were right; the order decides nothing else.
+/// by brief probes of those that could still matter if the estimates were right; the order decides nothing else.
 void put_in_order(Workbench& bench, std::vector<std::size_t>& order, tbb::task_arena& arena, bool exhaustive,
                   const std::function<void()>& between) {
   sort_by_key(bench, order);
@@ -118,22 +136,20 @@ void put_in_order(Workbench& bench, std::vector<std::size_t>& order, tbb::task_a
   constexpr std::size_t wide = 2 * round_size;
   for (std::size_t begin = 0; begin < order.size(); begin += wide) {
     const std::size_t end = std::min(order.size(), begin + wide);
-    std::vector<char> worth(end - begin);
+    std::vector<std::optional<double>> rate(end - begin);
     arena.execute([&] {
       tbb::parallel_for(begin, end, [&](std::size_t i) {
         if (between) between();
-        Candidate& c = guess.candidates[order[i]];
-        const RateGrid grid(c.bound_per_s, bench.study.plan.precision);
-        worth[i - begin] = key_at(bench, c, grid.rate(0)) < incumbents.to_beat(c) ? 1 : 0;
-        if (worth[i - begin] == 0) return;
-        c.capacity.rate_per_s =
-            grid.rate(estimate_step(c.config(), bench.brief, bench.study.plan.slo, grid, {true, between}));
+        const Candidate& c = guess.candidates[order[i]];
+        rate[i - begin] = estimate(bench, c, incumbents.to_beat(c), {true, between});
       });
     });
     for (std::size_t i = begin; i < end; ++i) {
-      (worth[i - begin] != 0 ? estimated : rest).push_back(order[i]);
-      if (worth[i - begin] == 0) continue;
-      settle(guess, guess.candidates[order[i]]);
+      (rate[i - begin] ? estimated : rest).push_back(order[i]);
+      if (!rate[i - begin]) continue;
+      Candidate& c = guess.candidates[order[i]];
+      c.capacity.rate_per_s = *rate[i - begin];
+      settle(guess, c);
       incumbents.add(order[i]);
     }
   }

@@ -124,7 +124,7 @@ Shard parse_shard(std::string_view text) {
 }
 
 Sweep::Sweep(Study study, std::string engine) : study_(std::move(study)), space_(study_.axes) {
-  cache_.share_requests = true;
+  cache_.many_points = true;
   Digest digest;
   digest.add(engine);
   digest.add(flow_text(study_.base.root()));

@@ -41,13 +41,15 @@ struct ScenarioCache {
     std::optional<TraceLedger> ledger;
   };
   static constexpr std::size_t held_requests_max = std::size_t{1} << 21;  // 48 MiB
-  bool share_requests = false;  // one that is used once streams them instead
+  /// Of one point, requests are streamed and price tables end at its limits; of many, requests are held and tables
+  /// reach as far as most points need, so that points that differ by their limits share one.
+  bool many_points = false;
 
   SharedByKey<ModelSpec> models;
   SharedByKey<HardwareSpec> hardware;
   SharedByKey<std::optional<Profile>> profiles;  // by path, or by the name of the hardware it is shipped for
   SharedByKey<Requests> requests;  // by the text of `workload`, its folder and the seed
-  SharedByKey<StepCost> costs;     // by all that a price table depends on
+  SharedByKey<StepCost> costs;     // by all that a price table depends on, its reach included
   SharedByKey<std::string> measured;  // what of such a table measurements price, in words
 };
 }  // namespace stowage

@@ -1,6 +1,9 @@
 // What prices each run: the profile of the GPU under the manager's memory layout, its spec sheet, or given lines.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <bit>
+
 #include "models/cost/host.hpp"
 #include "models/cost/profile_prices.hpp"
 #include "models/cost/roofline.hpp"
@@ -21,29 +24,40 @@ KvLayout layout_of(const ManagerSpec& manager) {
   return layout;
 }
 
-ProfileTarget target_of(const Scenario& s, const KvLayout& kv) {
-  return {static_cast<int>(s.cluster.tensor), s.scheduler.max_batched_tokens, s.scheduler.max_batch, kv, !s.host};
+/// How far a price table goes. An entry depends on its own tokens and requests alone, so that a longer table holds
+/// the shorter ones.
+struct Reach {
+  std::int64_t tokens, batch;
+};
+Reach reach_of(const SchedulerConfig& limits, bool many_points) {
+  if (!many_points) return {limits.max_batched_tokens, limits.max_batch};
+  const auto power_from = [](std::int64_t least, std::int64_t wanted) {
+    return static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(std::max(least, wanted))));
+  };
+  return {power_from(4096, limits.max_batched_tokens), power_from(512, limits.max_batch)};
+}
+
+ProfileTarget target_of(const Scenario& s, const KvLayout& kv, Reach reach) {
+  return {static_cast<int>(s.cluster.tensor), reach.tokens, reach.batch, kv, !s.host};
 }
 
 /// All that a price table depends on.
-std::string cost_key(const Scenario& s, const KvLayout& kv) {
+std::string cost_key(const Scenario& s, const KvLayout& kv, Reach reach) {
   const Layout layout = s.cluster.layout();
-  const SchedulerConfig& limits = s.scheduler;
   const HostCost host = s.host.value_or(HostCost{});
   return fmt::format("{} {}\n{}\n{}\n{} {} {} {}\n{} {} {}\n{} {}\n{} {} {} {}", s.model_ref,
                      dtype_name(s.model.kv_dtype), s.hardware_ref,
                      s.cost_used == CostSource::profile ? "profile " + s.cost.profile : "", layout.tensor,
-                     layout.pipeline, layout.expert, layout.data, limits.max_batched_tokens, limits.max_batch,
-                     limits.max_model_len, kv.block_tokens, kv.mapped, s.host.has_value(), host.per_step_ns,
+                     layout.pipeline, layout.expert, layout.data, reach.tokens, reach.batch, s.scheduler.max_model_len,
+                     kv.block_tokens, kv.mapped, s.host.has_value(), host.per_step_ns,
                      host.per_layer_ns, host.per_seq_ns);
 }
 
-StepCost profile_steps(const Scenario& s, const KvLayout& kv, const Profile& profile,
+StepCost profile_steps(const Scenario& s, const KvLayout& kv, const Profile& profile, Reach reach,
                        const RooflineEfficiency& sheet = {}) {
-  const ProfileTarget target = target_of(s, kv);
-  return with_host(
-      compile_partly(s.model, s.hardware, profile, s.cluster.layout(), target, s.scheduler.max_model_len, sheet),
-      s.host.value_or(HostCost{}), s.model.layers);
+  return with_host(compile_partly(s.model, s.hardware, profile, s.cluster.layout(), target_of(s, kv, reach),
+                                  s.scheduler.max_model_len, sheet),
+                   s.host.value_or(HostCost{}), s.model.layers);
 }
 }  // namespace
 
@@ -74,10 +88,17 @@ Prices::Prices(Scenario& s, ScenarioCache& cache) : s_(s), cache_(cache) {
     // Fewer than four products of a layer are dense when there are experts: the sentence would be about other shapes.
     if (!s.model.moe() && !s.model.latent())
       s.profile_gaps = profile_gaps(s.model, *s.profile, static_cast<int>(s.cluster.tensor));
-    if (!beyond.empty())
-      s.profile_gaps.push_back(*cache.measured.get(cost_key(s, {}), [&] {
-        return partly_measured(s.model, s.hardware, *s.profile, layout, target_of(s, {}), s.scheduler.max_model_len);
+    if (!beyond.empty()) {
+      const Reach reach = reach_of(s.scheduler, false);
+      s.profile_gaps.push_back(*cache.measured.get(cost_key(s, {}, reach), [&] {
+        const ProfileTarget target = target_of(s, {}, reach);
+        const std::int64_t context = s.scheduler.max_model_len;
+        // Shares are of what the chip does: without the time of a host that is given.
+        const StepCost cost =
+            s.host ? compile_partly(s.model, s.hardware, *s.profile, layout, target, context) : *compiled({});
+        return partly_measured(s.model, s.hardware, *s.profile, layout, target, context, cost);
       }));
+    }
     if (s.profile->name != s.hardware.name)
       s.notes.push_back(
           fmt::format("steps are priced by the profile of {}, not of {}", s.profile->name, s.hardware.name));
@@ -95,21 +116,23 @@ Prices::Prices(Scenario& s, ScenarioCache& cache) : s_(s), cache_(cache) {
         fmt::format("steps are priced by the spec sheet of {} (roofline, uncalibrated)", s.hardware.name));
 }
 
-StepCost Prices::steps(const ManagerSpec& manager) {
-  const HostCost host = s_.host.value_or(HostCost{});
-  if (s_.cost_used == CostSource::linear) return with_host(StepCost(s_.cost.linear), host, s_.model.layers);
-  const bool profile = s_.cost_used == CostSource::profile;
-  const KvLayout kv = profile ? layout_of(manager) : KvLayout{};
+std::shared_ptr<const StepCost> Prices::compiled(const KvLayout& kv) {
+  const Reach reach = reach_of(s_.scheduler, cache_.many_points);
   // A host that is given stands in for the one measured with the steps, or assumed.
-  return *cache_.costs.get(cost_key(s_, kv), [&] {
-    if (profile) return profile_steps(s_, kv, *s_.profile);
+  return cache_.costs.get(cost_key(s_, kv, reach), [&] {
+    if (s_.cost_used == CostSource::profile) return profile_steps(s_, kv, *s_.profile, reach);
     RooflineEfficiency efficiency;
     if (s_.host) efficiency.step_ns = 0;
-    return with_host(
-        compile_roofline(s_.model, s_.hardware, s_.cluster.layout(), s_.scheduler.max_batched_tokens,
-                         s_.scheduler.max_model_len, efficiency),
-        host, s_.model.layers);
+    return with_host(compile_roofline(s_.model, s_.hardware, s_.cluster.layout(), reach.tokens,
+                                      s_.scheduler.max_model_len, efficiency),
+                     s_.host.value_or(HostCost{}), s_.model.layers);
   });
+}
+
+StepCost Prices::steps(const ManagerSpec& manager) {
+  if (s_.cost_used == CostSource::linear)
+    return with_host(StepCost(s_.cost.linear), s_.host.value_or(HostCost{}), s_.model.layers);
+  return *compiled(s_.cost_used == CostSource::profile ? layout_of(manager) : KvLayout{});
 }
 
 VmmCost Prices::vmm(const ManagerSpec& manager) const {
@@ -135,6 +158,7 @@ VmmCost Prices::vmm(const ManagerSpec& manager) const {
 
 StepCost draw_steps(const Scenario& s, const ManagerSpec& manager, std::size_t i, const RooflineEfficiency& sheet) {
   STOWAGE_ASSERT(s.cost_used == CostSource::profile && s.profile);
-  return detail::profile_steps(s, detail::layout_of(manager), s.profile->drawn(i), sheet);
+  return detail::profile_steps(s, detail::layout_of(manager), s.profile->drawn(i),
+                               detail::reach_of(s.scheduler, false), sheet);
 }
 }  // namespace stowage

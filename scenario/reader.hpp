@@ -97,6 +97,8 @@ class Prices {
   [[nodiscard]] VmmCost vmm(const ManagerSpec& manager) const;
 
  private:
+  [[nodiscard]] std::shared_ptr<const StepCost> compiled(const KvLayout& kv);
+
   const Scenario& s_;
   ScenarioCache& cache_;
 };

@@ -48,7 +48,7 @@ std::shared_ptr<const Workload> held(std::shared_ptr<const Workload> workload) {
 }
 
 std::shared_ptr<const Workload> shared_workload(const ConfigNode& node, Context& context, Scenario& s) {
-  if (!context.cache.share_requests || !node) return detail::read_workload(node, context, s);
+  if (!context.cache.many_points || !node) return detail::read_workload(node, context, s);
   const std::string& file = node.get("trace").at().file;
   const auto shared = context.cache.requests.get(fmt::format("{}\n{}\n{}", s.seed, file, flow_text(node)), [&] {
     Problems unseen;

@@ -136,10 +136,10 @@ StepCost compile_partly(const ModelSpec& model, const HardwareSpec& hardware, co
 }
 
 std::string partly_measured(const ModelSpec& model, const HardwareSpec& hardware, const Profile& profile,
-                            const Layout& layout, const ProfileTarget& target, std::int64_t max_context) {
+                            const Layout& layout, const ProfileTarget& target, std::int64_t max_context,
+                            const StepCost& cost) {
   const OperatorGraph graph(model, layout, max_context);
   const ProfilePrices prices(model, hardware, profile, layout, target.host);
-  const StepCost cost = compile_partly(model, hardware, profile, layout, target, max_context);
   const auto percent = [&](const StepShape& shape) {
     return std::floor(100 * (1 - unmeasured_share(graph, prices, cost, shape)));
   };

@@ -51,7 +51,9 @@ class ProfilePrices final : public OperatorPrices {
                                       const Layout& layout, const ProfileTarget& target, std::int64_t max_context,
                                       const RooflineEfficiency& efficiency = {});
 
-/// One sentence that says which share of a decode and of a prompt step measurements price, and what the spec sheet.
+/// One sentence that says which share of a decode and of a prompt step, of sizes within `target`, measurements price,
+/// and what the spec sheet. `cost`: what compile_partly() gave.
 [[nodiscard]] std::string partly_measured(const ModelSpec& model, const HardwareSpec& hardware, const Profile& profile,
-                                          const Layout& layout, const ProfileTarget& target, std::int64_t max_context);
+                                          const Layout& layout, const ProfileTarget& target, std::int64_t max_context,
+                                          const StepCost& cost);
 }  // namespace stowage

@@ -217,6 +217,7 @@ void check(const RunConfig& config) {
     throw InputError({}, "the KV pool of " + std::to_string(config.kv.pool.count()) + " bytes holds not one block of " +
                              std::to_string(block) + " bytes; give it more memory or a smaller block_size");
 }
+LeastHeld least_held(const RunConfig& config) { return {config.manager.integer("block_size")}; }
 }  // namespace
 
 ManagerRow paged_row() {
@@ -226,6 +227,7 @@ ManagerRow paged_row() {
           params,
           default_name,
           check,
+          least_held,
           run_serving<Paged>,
           make_calls<Paged>};
 }

@@ -43,6 +43,13 @@ struct RunResult;
 struct RunHooks;
 class KvManager;
 
+/// What a request keeps of the pool in every step that it runs in, whatever happens, in tokens: what it has stored by
+/// then, or, `whole_life`, what it will have at its end; rounded up to multiples of `granule`, and no less than `floor`.
+struct LeastHeld {
+  std::int64_t granule = 1, floor = 0;
+  bool whole_life = false;
+};
+
 struct ManagerRow {
   std::string_view kind;
   std::string_view summary;     // one line for `--help` and the docs
@@ -53,6 +60,8 @@ struct ManagerRow {
   /// Throws InputError (no position) when the settings cannot work with this replica: a page smaller than one
   /// token's share of a tensor, a pool that holds not one block or slot, a bad combination of parameters.
   void (*check)(const RunConfig&);
+  /// For upper bounds on what a pool can serve.
+  LeastHeld (*least_held)(const RunConfig&);
   /// Runs one replica under this manager; the engine is instantiated for it, so the loop has no virtual call.
   RunResult (*run)(const RunConfig&, const RunHooks&);
   /// The manager alone, call by call (sim/kv/manager_calls.hpp).

@@ -137,10 +137,13 @@ void check(const RunConfig& config) {
     throw InputError({}, "the KV pool holds " + std::to_string(tokens) + " tokens, less than one region of " +
                              std::to_string(least) + "; give it more memory or lower max_model_len");
 }
+LeastHeld least_held(const RunConfig& config) {
+  return {1, config.manager.choice("length") == "max" ? config.scheduler.max_model_len : 0, true};
+}
 }  // namespace
 
 ManagerRow reserve_row() {
   return {"reserve", "contiguous region for a request's whole life (FasterTransformer, Orca)", "none",
-          params,    default_name, check, run_serving<Reserve>, make_calls<Reserve>};
+          params,    default_name, check, least_held, run_serving<Reserve>, make_calls<Reserve>};
 }
 }  // namespace stowage

@@ -6,7 +6,7 @@
 // Nothing here walks the batch: a decoder needs its next block at a known iteration (`cross_`), slots that may have
 // blocks to spare are kept as bit sets, and iterations without either are skipped (quiet_until).
 #include <algorithm>
-#include <limits>
+#include <set>
 
 #include "base/config.hpp"
 #include "base/error.hpp"
@@ -41,14 +41,15 @@ class VAttention final {
         rounding_(config.kv.pool.count() - blocks_ * block_bytes_),
         driver_(config.vmm, tensors_),
         mapped_(table.capacity(), 0),
-        fit_key_(table.capacity(), 0),
         owner_(table.capacity(), no_sid),
         slot_of_(table.capacity(), -1),
         history_(table.capacity()),
         idle_mapped_(table.capacity()),
         maybe_spare_(table.capacity()),
         in_calendar_(table.capacity(), false),
-        cross_(config.scheduler.max_model_len + 2 * per_block_ + lookahead_ + 2, table.capacity()) {}
+        cross_(config.scheduler.max_model_len + 2 * per_block_ + lookahead_ + 2, table.capacity()) {
+    for (std::int64_t i = 0; i < slots(); ++i) inactive_.emplace_hint(inactive_.end(), 0, i);
+  }
 
   [[nodiscard]] std::int64_t rounding_bytes() const { return rounding_; }
   [[nodiscard]] std::int64_t pool_tokens() const { return blocks_ * per_block_; }
@@ -64,7 +65,7 @@ class VAttention final {
     const std::int64_t slot = pick_slot(blocks);
     const std::int64_t wanted = admit_full_ ? std::max(blocks, need(table_[s].target())) : blocks;
     if (!can_grow(slot, wanted)) return false;
-    fit_key_[at(slot)] = -1;
+    inactive_.erase({mapped_[at(slot)], slot});
     idle_mapped_.erase(slot);
     owner_[at(slot)] = s;
     slot_of_[at(s)] = slot;
@@ -132,7 +133,7 @@ class VAttention final {
       cached_ += mapped;
       if (mapped > 0) idle_mapped_.insert(slot);
     }
-    fit_key_[at(slot)] = static_cast<std::int32_t>(mapped);
+    inactive_.emplace(mapped, slot);
   }
 
   std::int64_t begin_iteration(std::int64_t now, Sid partial) {
@@ -180,17 +181,10 @@ class VAttention final {
 
   /// Best fit among inactive slots: the smallest mapping that suffices, else the largest; lowest index on ties.
   [[nodiscard]] std::int64_t pick_slot(std::int64_t blocks) const {
-    constexpr std::int32_t none = std::numeric_limits<std::int32_t>::max();
-    const auto enough = static_cast<std::int32_t>(blocks);
-    std::int32_t best = none, most = -1;
-    for (const std::int32_t key : fit_key_) {
-      const std::int32_t fits = key >= enough ? key : none;
-      best = std::min(best, fits);
-      most = std::max(most, key);
-    }
-    STOWAGE_ASSERT(most >= 0);  // as many slots as requests may run
-    const std::int32_t wanted = best != none ? best : most;
-    return std::find(fit_key_.begin(), fit_key_.end(), wanted) - fit_key_.begin();
+    STOWAGE_ASSERT(!inactive_.empty());  // as many slots as requests may run
+    auto fit = inactive_.lower_bound({blocks, 0});
+    if (fit == inactive_.end()) fit = inactive_.lower_bound({inactive_.rbegin()->first, 0});
+    return fit->second;
   }
 
   [[nodiscard]] std::int64_t spare_now(std::int64_t slot) const {
@@ -242,7 +236,8 @@ class VAttention final {
     const Sid s = owner_[at(slot)];
     if (s == no_sid) {
       cached_ -= blocks;
-      fit_key_[at(slot)] = static_cast<std::int32_t>(mapped_[at(slot)]);
+      inactive_.erase({mapped_[at(slot)] + blocks, slot});
+      inactive_.emplace(mapped_[at(slot)], slot);
       if (mapped_[at(slot)] == 0) idle_mapped_.erase(slot);
       return;
     }
@@ -346,7 +341,7 @@ class VAttention final {
   std::int64_t held_ = 0, cached_ = 0;  // blocks of active and inactive slots
   std::int64_t queued_unmaps_ = 0;      // left by releases, for the mapper's next run
   std::vector<std::int64_t> mapped_;    // by slot
-  std::vector<std::int32_t> fit_key_;   // mapped blocks of an inactive slot, -1 of an active one
+  std::set<std::pair<std::int64_t, std::int64_t>> inactive_;  // (mapped blocks, slot)
   std::vector<Sid> owner_;              // by slot
   std::vector<std::int64_t> slot_of_;   // by request
   std::vector<std::vector<Change>> history_;  // by request: what it held since when
@@ -386,10 +381,11 @@ void check(const RunConfig& config) {
                              " bytes holds not one page in each tensor (" + std::to_string(block) +
                              " bytes); give it more memory or use a smaller page");
 }
+LeastHeld least_held(const RunConfig& config) { return {vattention_page_tokens(config)}; }
 }  // namespace
 
 ManagerRow vattention_row() {
   return {"vattention", "contiguous virtual memory, physical pages mapped on demand (vAttention)", "none",
-          params,       default_name, check, run_serving<VAttention>, make_calls<VAttention>};
+          params,       default_name, check, least_held, run_serving<VAttention>, make_calls<VAttention>};
 }
 }  // namespace stowage

@@ -91,7 +91,7 @@ TEST(ProfilePrices, ExpertsAreOfTheSheetAndTheRestOfTheProfile) {
   const auto own = partly(m, layout).table(), attention = compile_profile(m, h100(), profile(), target(2)).table();
   ASSERT_EQ(own.decode_rows.size(), attention.decode_rows.size());
   for (std::size_t i = 0; i < own.decode_rows.size(); ++i) EXPECT_EQ(own.decode_rows[i].s, attention.decode_rows[i].s);
-  const std::string said = partly_measured(m, h100(), profile(), layout, target(2), 8192);
+  const std::string said = partly_measured(m, h100(), profile(), layout, target(2), 8192, partly(m, layout));
   EXPECT_NE(said.find("(experts)"), std::string::npos) << said;
 }
 

@@ -77,6 +77,31 @@ TEST(Capacity, BoundIsTheWorkOfTheRequests) {
   EXPECT_NEAR(rate_bound(bench.candidates[0].config(), bench.requests), 25.0, 1e-9);
 }
 
+TEST(Capacity, BoundKnowsThePool) {
+  const TempFolder folder;
+  // 10 ms a step, an output of 4 beside a prompt of 6: 4 turns, with 6, 7, 8 and 9 tokens stored by then, of a pool of 90.
+  const auto bound = [&](const std::string& manager) {
+    const Workbench bench = set_up(testing::study_of(folder, R"(
+scenario:
+  model: llama-3-8b
+  hardware: h100-sxm-80gb
+  memory: {kv_tokens: 90}
+  workload: {synthetic: {rate: 50/s, count: 1000, prompt: 6, output: 4}}
+  scheduler: {max_batch: 64, max_model_len: 30}
+  cost: {source: linear, base: 10ms}
+  managers: [)" + manager + R"(]
+slo: {queue_mean: 1min}
+)"),
+                                   1, testing::nothing);
+    return rate_bound(bench.candidates[0].config(), bench.requests);
+  };
+  // Regions of 30, three at once: 4 x 30 / 90 steps a request. Blocks of 8: 8, 8, 8 and 16 tokens, 40 / 90 steps.
+  EXPECT_NEAR(bound("{kind: reserve}"), 100 / (120.0 / 90), 1e-9);
+  EXPECT_NEAR(bound("{kind: paged, block_size: 8}"), 100 / (40.0 / 90), 1e-9);
+  // What is stored at the end, whatever the space takes to hold it: 4 x 9.
+  EXPECT_NEAR(bound("{kind: reserve, length: oracle}"), 100 / (36.0 / 90), 1e-9);
+}
+
 TEST(Capacity, AnImpossibleTargetSustainsNothing) {
   const TempFolder folder;
   const Workbench bench = md1(folder, "ttft_p50: 9ms");  // a step alone takes 10
@@ -99,16 +124,23 @@ TEST(Capacity, StoppingWhenAMissIsCertainNeverChangesTheVerdict) {
   }
 }
 
-TEST(Capacity, RoundRobinOverTwoIsTwoSmallerStreams) {
+TEST(Capacity, AFleetIsSimulatedBehindItsRouter) {
   const TempFolder folder;
   const Workbench bench = md1(folder, "ttft_p99: 100ms");
   const auto& config = bench.candidates[0].config();
-  const Probe one = run_probe(config, bench.requests, 60, bench.study.plan.slo, {false});
-  const Probe two = run_round_robin(config, bench.requests, 120, 2, bench.study.plan.slo, {false});
+  const auto at = [&](RunConfig run, double rate) {
+    return run_probe(run, bench.requests, rate, bench.study.plan.slo, {false});
+  };
+  const Probe one = at(config, 60), two = at(fleet_of(config, 2), 120);
   EXPECT_EQ(two.requests, one.requests);
   // Every second arrival of a Poisson stream comes more regularly than a Poisson stream: waits are shorter.
   EXPECT_LT(two.targets[0].achieved, one.targets[0].achieved);
   EXPECT_NEAR(two.requests_per_s, 120, 1);
+  // A coin for each request makes two Poisson streams of it: waits as of one replica with half the requests. (To look
+  // at the queues would not help: with services all alike nothing beats taking turns.)
+  RunConfig by_chance = fleet_of(config, 2);
+  by_chance.fleet.router = "random";
+  EXPECT_NEAR(at(by_chance, 120).targets[0].achieved, one.targets[0].achieved, 0.15 * one.targets[0].achieved);
 }
 
 TEST(BatchMeans, OfKnownNumbers) {

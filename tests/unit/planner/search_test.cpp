@@ -11,7 +11,8 @@ namespace {
 using testing::nothing;
 using testing::TempFolder;
 
-/// A study of 36 candidates with prices and loads drawn from `seed`.
+/// A study of 72 candidates with prices, loads and memory drawn from `seed`: of every other one so little that the
+/// pool decides what a replica serves.
 std::string random_study(std::uint64_t seed) {
   Rng rng(seed, "study");
   const auto pick = [&](double low, double high) { return low + (high - low) * rng.uniform(); };
@@ -22,10 +23,13 @@ scenario:
   seed: {}
   workload: {{synthetic: {{rate: 10/s, count: 1500, prompt: {{uniform: {{min: 10, max: 2000}}}},
                            output: {{uniform: {{min: 1, max: 200}}}}}}}}
-  managers: [{{kind: reserve}}, {{kind: paged}}, {{kind: vattention}}]
+  managers: [{{kind: reserve{}}}, {{kind: paged}}, {{kind: vattention}}]
+  memory: {{{}}}
+  scheduler: {{max_model_len: 2200, max_batched_tokens: 2048}}
 space:
   hardware: [h100-sxm-80gb, a100-80gb, l40s]
   cluster.tensor: [1, 2]
+  cluster.pipeline: [1, 2]
   scheduler.max_batch: [8, 64]
 slo: {{ttft_p99: {:.3f}s, tbt_p99: {:.0f}ms}}
 demand: {:.1f}/s
@@ -38,7 +42,8 @@ prices:
   a100-80gb: {{usd_per_node_hour: {:.2f}}}
   l40s: {{usd_per_node_hour: {:.2f}, gpus_per_node: 4}}
 )",
-                     seed, pick(0.2, 3), pick(40, 200), pick(5, 400), rng.below(2) == 0 ? "0" : "N+1",
+                     seed, seed % 3 == 0 ? ", length: pow2" : "",
+                     seed % 2 == 0 ? "kv_tokens: 12000" : "utilization: 0.9", pick(0.2, 3), pick(40, 200), pick(5, 400), rng.below(2) == 0 ? "0" : "N+1",
                      objective_names[rng.below(objective_names.size())], pick(20, 40), pick(10, 25), pick(3, 10));
 }
 
@@ -51,7 +56,7 @@ TEST(Search, EqualsBruteForce) {
     const SearchResult some = search(pruned, false, 2, nothing), all = search(whole, true, 2, nothing);
     ASSERT_EQ(all.counts.bounded + all.counts.dropped, 0U);
     skipped += some.counts.bounded + some.counts.dropped;
-    EXPECT_EQ(some.counts.bounded + some.counts.dropped + some.counts.searched + some.counts.impossible, 36U);
+    EXPECT_EQ(some.counts.bounded + some.counts.dropped + some.counts.searched + some.counts.impossible, 72U);
     // Brute force: every candidate searched to the end, sorted.
     auto expected = all.ranking;
     expected.resize(std::min<std::size_t>(expected.size(), ranked_max));
