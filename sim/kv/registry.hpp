@@ -43,8 +43,8 @@ struct RunResult;
 struct RunHooks;
 class KvManager;
 
-/// What a request keeps of the pool in every step that it runs in, whatever happens, in tokens: what it has stored by
-/// then, or, `whole_life`, what it will have at its end; rounded up to multiples of `granule`, and no less than `floor`.
+/// What a request keeps of the pool in every step that it runs in, whatever happens, in tokens: what it has stored
+/// by then, or, `whole_life`, at its end; rounded up to multiples of `granule`, and no less than `floor`.
 struct LeastHeld {
   std::int64_t granule = 1, floor = 0;
   bool whole_life = false;

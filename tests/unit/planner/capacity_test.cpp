@@ -79,7 +79,7 @@ TEST(Capacity, BoundIsTheWorkOfTheRequests) {
 
 TEST(Capacity, BoundKnowsThePool) {
   const TempFolder folder;
-  // 10 ms a step, an output of 4 beside a prompt of 6: 4 turns, with 6, 7, 8 and 9 tokens stored by then, of a pool of 90.
+  // 10 ms a step, an output of 4 after a prompt of 6: 4 turns, with 6, 7, 8 and 9 tokens stored, in a pool of 90.
   const auto bound = [&](const std::string& manager) {
     const Workbench bench = set_up(testing::study_of(folder, R"(
 scenario:

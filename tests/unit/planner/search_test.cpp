@@ -11,8 +11,8 @@ namespace {
 using testing::nothing;
 using testing::TempFolder;
 
-/// A study of 72 candidates with prices, loads and memory drawn from `seed`: of every other one so little that the
-/// pool decides what a replica serves.
+/// A study of 72 candidates with prices, loads and memory drawn from `seed`: of every other one so little that
+/// the pool decides what a replica serves.
 std::string random_study(std::uint64_t seed) {
   Rng rng(seed, "study");
   const auto pick = [&](double low, double high) { return low + (high - low) * rng.uniform(); };
@@ -43,8 +43,9 @@ prices:
   l40s: {{usd_per_node_hour: {:.2f}, gpus_per_node: 4}}
 )",
                      seed, seed % 3 == 0 ? ", length: pow2" : "",
-                     seed % 2 == 0 ? "kv_tokens: 12000" : "utilization: 0.9", pick(0.2, 3), pick(40, 200), pick(5, 400), rng.below(2) == 0 ? "0" : "N+1",
-                     objective_names[rng.below(objective_names.size())], pick(20, 40), pick(10, 25), pick(3, 10));
+                     seed % 2 == 0 ? "kv_tokens: 12000" : "utilization: 0.9", pick(0.2, 3), pick(40, 200),
+                     pick(5, 400), rng.below(2) == 0 ? "0" : "N+1", objective_names[rng.below(objective_names.size())],
+                     pick(20, 40), pick(10, 25), pick(3, 10));
 }
 
 TEST(Search, EqualsBruteForce) {
