@@ -123,7 +123,8 @@ void add_candidates(Workbench& bench, std::uint64_t point, const ResolvedPoint& 
     c.scenario = resolved.scenario;
     c.manager = s.runs[run].manager.name;
     c.kind = s.runs[run].manager.kind;
-    c.deployable = find_manager(c.kind)->deployable;
+    // Engines ship managers; none ships prompts first any more.
+    c.deployable = s.scheduler.policy == SchedulerPolicy::prefill_first ? "none" : find_manager(c.kind)->deployable;
     c.hardware = s.hardware.name;
     c.gpus = s.cluster.tensor * s.cluster.pipeline;
     c.grounds = grounds_of(s);

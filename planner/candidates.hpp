@@ -67,6 +67,6 @@ struct Workbench {
 /// simulate, no SLO, a GPU without a price; InfeasibleError when no candidate is possible at all.
 [[nodiscard]] Workbench set_up(Study study, int jobs, const std::function<void()>& between);
 
-/// "vllm serve meta-llama/... --tensor-parallel-size 2 ..."; empty when vLLM does not ship the manager.
+/// "vllm serve meta-llama/... --tensor-parallel-size 2 ..."; empty when vLLM does not ship the manager or the policy.
 [[nodiscard]] std::string vllm_command(const Candidate& candidate);
 }  // namespace stowage

@@ -17,7 +17,6 @@ constexpr std::int64_t batched_tokens_max = 1 << 20;  // the price table has a r
 constexpr std::int64_t batch_max = 1 << 16;
 constexpr double step_term_max_ns = 3600e9;  // one hour: sums over a run stay far from the end of the clock
 constexpr double token_term_max_ns = 1e9;
-constexpr std::array<std::string_view, 1> policies = {"vllm"};
 
 /// An optional key: nothing when absent, what `read` makes of it otherwise.
 template <class T, class Read>
@@ -116,18 +115,30 @@ SchedulerConfig read_scheduler(const ConfigNode& node, const SchedulerConfig& de
   vllm_name(in, "max_model_len", "max_model_len");
   vllm_name(in, "chunked_prefill", "enable_chunked_prefill");
   SchedulerConfig c = defaults;
-  (void)in.choice("policy", policies, 0);
+  c.policy = static_cast<SchedulerPolicy>(in.choice("policy", scheduler_policy_names, 0));
+  const bool prefill_first = c.policy == SchedulerPolicy::prefill_first;
   c.max_batch = in.integer("max_batch", 1, batch_max, c.max_batch);
   c.max_batched_tokens = in.integer("max_batched_tokens", 1, batched_tokens_max, c.max_batched_tokens);
   c.max_model_len = in.integer("max_model_len", 2, model_len_max, c.max_model_len);
-  c.chunked_prefill = in.flag("chunked_prefill", c.chunked_prefill);
+  c.chunked_prefill = in.flag("chunked_prefill", c.chunked_prefill && !prefill_first);
   c.admit_full = in.flag("admit_full", c.admit_full);
   in.finish();
-  if (!c.chunked_prefill && c.max_batched_tokens < c.max_model_len)
+  if (prefill_first && c.chunked_prefill) {
     in.problem("chunked_prefill",
+               fmt::format("'{}': policy prefill-first runs whole prompts; leave it out or write false",
+                           in.path_of("chunked_prefill")));
+    c.chunked_prefill = false;
+  }
+  if (!c.chunked_prefill && c.max_batched_tokens < c.max_model_len)
+    in.problem(prefill_first ? "policy" : "chunked_prefill",
                fmt::format("without chunked prefill a prompt must fit in one step: max_batched_tokens {} is less than "
-                           "max_model_len {}; raise it, lower max_model_len or set chunked_prefill: true",
-                           c.max_batched_tokens, c.max_model_len));
+                           "max_model_len {}; raise it{} lower max_model_len{}",
+                           c.max_batched_tokens, c.max_model_len, prefill_first ? " or" : ",",
+                           prefill_first ? "" : " or set chunked_prefill: true"));
+  if (prefill_first && c.max_batched_tokens < c.max_batch)
+    in.problem("policy", fmt::format("policy prefill-first decodes everyone running in one step: max_batched_tokens {} "
+                                     "is less than max_batch {}; raise it or lower max_batch",
+                                     c.max_batched_tokens, c.max_batch));
   return c;
 }
 

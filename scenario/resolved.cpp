@@ -194,9 +194,10 @@ std::string resolved_yaml(const Scenario& s, const std::optional<std::string>& k
   out += std::visit(WorkloadWriter{s.workload.rate_scale, folder}, s.workload.source);
   const auto& sched = s.scheduler;
   out += fmt::format(
-      "scheduler: {{policy: vllm, max_batch: {}, max_batched_tokens: {}, max_model_len: {}, chunked_prefill: {}, "
+      "scheduler: {{policy: {}, max_batch: {}, max_batched_tokens: {}, max_model_len: {}, chunked_prefill: {}, "
       "admit_full: {}}}\n",
-      sched.max_batch, sched.max_batched_tokens, sched.max_model_len, sched.chunked_prefill, sched.admit_full);
+      scheduler_policy_names[static_cast<std::size_t>(sched.policy)], sched.max_batch, sched.max_batched_tokens,
+      sched.max_model_len, sched.chunked_prefill, sched.admit_full);
   out += fmt::format("cost: {}\n", cost(s.cost, folder));
   out += "managers:\n";
   for (const auto& run : s.runs) out += fmt::format("  - {}\n", manager(run.manager));

@@ -123,7 +123,7 @@ Json workload() {
 }
 
 Json scheduler() {
-  return map({{"policy", one_of(std::vector{"vllm"})}, {"max_batch", count()}, {"max_batched_tokens", count()},
+  return map({{"policy", one_of(scheduler_policy_names)}, {"max_batch", count()}, {"max_batched_tokens", count()},
               {"max_model_len", count()}, {"chunked_prefill", flag()}, {"admit_full", flag()},
               {"max_num_seqs", count()}, {"max_num_batched_tokens", count()}, {"enable_chunked_prefill", flag()}});
 }

@@ -1,8 +1,10 @@
 #pragma once
 // Everything one simulated run needs, resolved: no defaults left to fill, no files left to read.
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/request.hpp"
@@ -12,13 +14,20 @@
 
 namespace stowage {
 
-/// Scheduler `vllm`: token budget, decodes first, chunked prefill, FCFS admission, preempt the latest, recompute.
+/// Both admit first come, first served, and preempt the latest, which recomputes (semantics, section 2).
+enum class SchedulerPolicy : std::uint8_t {
+  vllm,           // decodes first, then prompts within the token budget, in chunks or whole
+  prefill_first,  // vLLM of 2023: whole prompts alone while any can be admitted, else a token of everyone running
+};
+inline constexpr std::array<std::string_view, 2> scheduler_policy_names = {"vllm", "prefill-first"};
+
 struct SchedulerConfig {
   std::int64_t max_batch = 256;            // requests running at once (vLLM: max_num_seqs)
   std::int64_t max_batched_tokens = 8192;  // tokens scheduled in one iteration
   std::int64_t max_model_len = 8192;       // prompt + output tokens of one request
-  bool chunked_prefill = true;
+  bool chunked_prefill = true;             // false with prefill_first
   bool admit_full = true;                  // admit only when the whole target would fit (vLLM since 0.19)
+  SchedulerPolicy policy = SchedulerPolicy::vllm;
 };
 
 /// The replica's KV pool and what one token costs in it.

@@ -10,7 +10,8 @@
 
 namespace stowage {
 
-/// Where a request's time goes. `preempted`: back in the queue; `recompute`: its prefill done again.
+/// Where a request's time goes. `preempted`: back in the queue; `recompute`: its prefill done again; `decode` has the
+/// pauses of scheduler `prefill-first` in it.
 enum class Phase : std::uint8_t { queue, prefill, decode, preempted, recompute };
 inline constexpr std::array<std::string_view, 5> phase_names = {"queue", "prefill", "decode", "preempted", "recompute"};
 

@@ -118,6 +118,8 @@ Prepared prepare(const ReplayOptions& options, const std::string& folder) {
   const auto unsupported = [&](bool is, const std::string& what) {
     if (is) problems.add({s.file, 0, 0}, what);
   };
+  unsupported(s.scheduler.policy != SchedulerPolicy::vllm,
+              "a replay runs scheduler 'policy: vllm' only; simulate the others with 'stowage run'");
   unsupported(s.cluster.replicas != 1 || s.cluster.tensor != 1 || s.cluster.pipeline != 1,
               "a replay runs one replica on one GPU; write cluster: {replicas: 1, tensor: 1, pipeline: 1}");
   for (const RunConfig& run : s.runs) {

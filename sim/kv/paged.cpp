@@ -124,7 +124,7 @@ class Paged final {
 
   std::int64_t begin_iteration(std::int64_t, Sid) { return 0; }
   void end_iteration(std::int64_t) {
-    if (++phase_ == classes_.size()) phase_ = 0;
+    if (!table_.paused() && ++phase_ == classes_.size()) phase_ = 0;
   }
   void idle(std::int64_t) {}
   [[nodiscard]] std::int64_t quiet_until() const { return RingCalendar::never; }

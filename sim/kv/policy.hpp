@@ -76,7 +76,8 @@ concept KvPolicy = requires(P p, const P c, Sid s, std::int64_t n, MemoryAccount
   // s leaves: settle what it held beyond its stored tokens (account.book_internal), free its memory.
   { p.release(s, n, account) } -> std::same_as<void>;
   // Driver work. begin_iteration(now, partial) returns the stall; `partial` is a running request whose prompt is not
-  // done in this iteration, or no_sid. end_iteration(step_ns), idle(gap_ns).
+  // done in this iteration, or no_sid. end_iteration(step_ns), idle(gap_ns). While table.paused() decoders neither
+  // store nor need anything.
   { p.begin_iteration(n, s) } -> std::same_as<std::int64_t>;
   { p.end_iteration(n) } -> std::same_as<void>;
   { p.idle(n) } -> std::same_as<void>;

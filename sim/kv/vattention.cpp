@@ -267,7 +267,7 @@ class VAttention final {
     const auto take = [&](Sid s) {
       if (lacks(s, k) > 0) candidates_.emplace_back(table_[s].order, s);
     };
-    cross_.for_each(table_.iteration() + k, take);
+    cross_.for_each(table_.next_iteration() + k - 1, take);
     std::sort(candidates_.begin(), candidates_.end());
     if (partial != no_sid) take(partial);  // last of running
   }
@@ -275,7 +275,7 @@ class VAttention final {
   void run_mapper(std::int64_t now, Sid partial) {
     std::int64_t unmapped = queued_unmaps_, mapped = 0;
     queued_unmaps_ = 0;
-    if (cross_.min_key() <= table_.iteration() + std::max<std::int64_t>(lookahead_, 1) || partial != no_sid) {
+    if (cross_.min_key() < table_.next_iteration() + std::max<std::int64_t>(lookahead_, 1) || partial != no_sid) {
       gather(1, partial);
       std::int64_t required = 0;
       for (const auto& [order, s] : candidates_) required += lacks(s, 1);

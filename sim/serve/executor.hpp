@@ -4,6 +4,7 @@
 // memory stay the engine's own code, so that a real run and a simulated one cannot differ in them.
 //
 // Without an executor none of this is touched.
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -109,19 +110,16 @@ class Execution {
     if (executor_ != nullptr) log_.release(s);
   }
   [[nodiscard]] StepTiming run(std::uint64_t index, std::int64_t now_ns, const Occupancy& occupancy) {
-    rows_.resize(static_cast<std::size_t>(table_.running()));
+    rows_.clear();
     Sid s = table_.last_running();
-    for (std::size_t i = rows_.size(); i-- > 0; s = table_[s].prev) {
+    for (std::int64_t i = table_.running(); i-- > 0; s = table_[s].prev) {
       const Sequence& q = table_[s];
       const std::int64_t stored = table_.stored(s);
-      rows_[i] = {s,
-                  q.request.id,
-                  q.request.prompt_tokens,
-                  stored,
-                  q.chunk,
-                  q.decoding,
-                  q.decoding || stored + q.chunk == q.target()};
+      if (q.decoding && table_.paused()) break;  // and so are all before it
+      rows_.push_back({s, q.request.id, q.request.prompt_tokens, stored, q.chunk, q.decoding,
+                       q.decoding || stored + q.chunk == q.target()});
     }
+    std::reverse(rows_.begin(), rows_.end());
     const StepTiming took = executor_->run({index, now_ns, rows_, log_.now(), log_.beside(), occupancy});
     log_.clear();
     return took;

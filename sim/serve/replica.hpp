@@ -2,11 +2,13 @@
 // One replica: the serving engine, simulated. Rules to the nanosecond and the byte: the project's semantics, which the
 // plain oracle in tests/oracle walks token by token and must agree with exactly.
 //
-// The engine never walks the batch. Every running request is scheduled in every iteration, because a request is only
-// admitted into budget that is left, so `running` never exceeds the budget; hence all decoders grow by one token an
-// iteration, at most one prompt is unfinished and it is the last of running. Kept incrementally: the batch, the sum of
-// contexts, finishers by iteration, and in the manager the iteration at which each request needs memory. Between two
-// events (arrival, finisher, memory that needs a decision) iterations run in `decode_stretch`.
+// The engine never walks the batch. Under `vllm` every running request is scheduled in every iteration, because a
+// request is only admitted into budget that is left, so `running` never exceeds the budget; hence all decoders grow by
+// one token an iteration, at most one prompt is unfinished and it is the last of running. Under `prefill-first` all
+// decoders grow in an iteration of decodes and none in one of prompts alone, which the table does not count. Kept
+// incrementally: the batch, the sum of contexts, finishers by iteration, and in the manager the iteration at which each
+// request needs memory. Between two events (arrival, finisher, memory that needs a decision) iterations run in
+// `decode_stretch`.
 #include <algorithm>
 #include <cstdint>
 #include <optional>
@@ -22,6 +24,7 @@
 #include "sim/serve/executor.hpp"
 #include "sim/serve/memory_account.hpp"
 #include "sim/serve/metrics.hpp"
+#include "sim/serve/pauses.hpp"
 #include "sim/serve/sequence.hpp"
 #include "sim/serve/token_server.hpp"
 #include "sim/serve/tracer.hpp"
@@ -44,6 +47,7 @@ class Replica {
         finish_at_(config.scheduler.max_model_len + 2, table_.capacity()),
         bpt_(config.kv.bytes_per_token.count()),
         execution_(hooks.executor, table_),
+        prefill_first_(config.scheduler.policy == SchedulerPolicy::prefill_first),
         step_by_step_(hooks.on_iteration || execution_) {
     if constexpr (requires { kv_.log_to(execution_.log()); })
       if (execution_) kv_.log_to(execution_.log());
@@ -96,7 +100,7 @@ class Replica {
       }
       catch_up_idle();
       const std::int64_t quiet_until = kv_.quiet_until();
-      const bool quiet = chunks_.empty() && quiet_until >= table_.iteration();
+      const bool quiet = chunks_.empty() && pauses_.none() && quiet_until >= table_.iteration();
       if (quiet && !step_by_step_ && !traces_iterations()) run_decodes(quiet_until);
       else run_iteration();
       in_flight_ = true;
@@ -133,7 +137,7 @@ class Replica {
     bool completes;  // the prompt (or what is recomputed) is done with this chunk
   };
 
-  // --- The boundary: arrivals, then the batch (scheduler `vllm`).
+  // --- The boundary: arrivals, then the batch.
   void take_arrivals() {
     while (arrivals_.next_ns() <= now_) {
       const Request r = arrivals_.take();
@@ -153,6 +157,12 @@ class Replica {
     chunks_.clear();
     shape_ = {};
     blocked_ = false;
+    prefill_first_ ? form_prompts_or_decodes() : form_mixed();
+    metrics_.batch_max = std::max(metrics_.batch_max, table_.running());
+  }
+
+  /// Scheduler `vllm`.
+  void form_mixed() {
     preempted_ = !kv_.extend_decoders(now_) && extend_one_by_one();
     std::int64_t budget = config_.scheduler.max_batched_tokens - decoders_;
     if (partial_ != no_sid) {
@@ -169,24 +179,11 @@ class Replica {
     }
     if (preempted_) blocked_ = true;
     else admit_waiting(budget);
-    metrics_.batch_max = std::max(metrics_.batch_max, table_.running());
   }
+  void form_prompts_or_decodes();
 
   /// Decoders that need memory are asked in running order; each failure preempts the last of running. True if any was.
-  bool extend_one_by_one() {
-    bool preempted = false;
-    kv_.begin_needy();
-    for (Sid r = kv_.next_needy(); r != no_sid; r = kv_.next_needy()) {
-      table_.grant_before(table_[r].order);
-      while (!kv_.extend(r, table_.stored(r) + 1, now_)) {
-        const Sid last = table_.last_running();
-        preempt(last);
-        preempted = true;
-        if (last == r) return true;
-      }
-    }
-    return preempted;
-  }
+  bool extend_one_by_one();
 
   void admit_waiting(std::int64_t budget) {
     table_.grant_before(SequenceTable::everyone);
@@ -221,41 +218,18 @@ class Replica {
     const bool completes = q.computed + n == q.target();
     chunks_.push_back({s, completes});
     if (!completes) return;
-    q.anchor = q.target() - (table_.iteration() + 1);
-    finish_at_.insert(s, table_.iteration() + q.request.output_tokens - q.produced - 1);
+    q.anchor = q.target() - table_.next_iteration();
+    finish_at_.insert(s, table_.next_iteration() + q.request.output_tokens - q.produced - 2);
     kv_.start_decoding(s);
   }
 
-  void preempt(Sid s) {
-    Sequence& q = table_[s];
-    execution_.release(s);
-    kv_.release(s, now_, account_);
-    if (q.decoding) {
-      const std::int64_t stored = table_.stored(s);
-      q.produced = stored + 1 - q.request.prompt_tokens;
-      q.last_token_ns = now_;
-      decode_kv_ -= stored;
-      --decoders_;
-      finish_at_.remove(s);
-    } else {
-      partial_ = no_sid;
-      prefilled_ = 0;
-    }
-    table_.remove_running(s);
-    if (tracer_) tracer_->preempted(s, now_);
-    q.decoding = false;
-    q.computed = 0;
-    unadmitted_tokens_ += q.target();
-    ++q.preemptions;
-    ++metrics_.preemptions;
-    waiting_.push_front(q.request, s);
-  }
+  void preempt(Sid s);
 
   // --- One iteration, in full.
   void run_iteration() {
     partial_ = !chunks_.empty() && !chunks_.back().completes ? chunks_.back().sid : no_sid;
-    shape_.decode_seqs = decoders_;
-    shape_.decode_kv_tokens = decode_kv_;
+    shape_.decode_seqs = table_.paused() ? 0 : decoders_;
+    shape_.decode_kv_tokens = table_.paused() ? 0 : decode_kv_;
     const DriverCalls calls = tracer_ ? kv_.driver_calls() : DriverCalls{};
     std::int64_t stall = kv_.begin_iteration(now_, partial_);
     std::int64_t step = power_.step_ns(config_.cost, shape_, now_ + stall, stall);
@@ -272,8 +246,11 @@ class Replica {
     metrics_.peak_held_bytes = std::max(metrics_.peak_held_bytes, levels.held);
     metrics_.running_ns += static_cast<Int128>(table_.running()) * (stall + step);
     metrics_.busy_ns += stall + step;
-    if (decoders_ > 0) metrics_.tbt_ns.add(stall + step, static_cast<std::uint64_t>(decoders_));
     now_ += stall + step;
+    if (shape_.decode_seqs > 0) {
+      if (pauses_.none()) metrics_.tbt_ns.add(stall + step, static_cast<std::uint64_t>(decoders_));
+      else pauses_.end(now_, metrics_.tbt_ns);
+    }
     end_iteration(step);
   }
 
@@ -281,11 +258,12 @@ class Replica {
     kv_.end_iteration(step);
     if (server_.takes_time()) {
       const auto done = std::count_if(chunks_.begin(), chunks_.end(), [](const Chunk& c) { return c.completes; });
-      server_.take(now_, server_.work_ns(decoders_ + done));
+      server_.take(now_, server_.work_ns(shape_.decode_seqs + done));
     }
-    table_.advance(1);
+    table_.advance(table_.paused() ? 0 : 1);
     ++iterations_;
-    decode_kv_ += decoders_;
+    decode_kv_ += shape_.decode_seqs;
+    if (table_.paused()) pauses_.join(now_, std::ssize(chunks_));  // each completes
     for (const Chunk& c : chunks_) {
       Sequence& q = table_[c.sid];
       q.computed += q.chunk;
@@ -316,6 +294,7 @@ class Replica {
       finish_at_.remove(s);
       decode_kv_ -= table_.stored(s);
       --decoders_;
+      pauses_.leave(now_);
       execution_.release(s);
       kv_.release(s, now_, account_);
       table_.remove_running(s);
@@ -372,6 +351,7 @@ class Replica {
   std::int64_t bpt_;
   Execution execution_;
   PowerCredit power_;
+  bool prefill_first_;
   bool step_by_step_;  // someone listens to, or carries out, every iteration
 
   std::int64_t now_ = 0, first_arrival_ns_ = 0;
@@ -389,6 +369,7 @@ class Replica {
   std::uint64_t iterations_ = 0, boundaries_ = 0;
   StepShape shape_;
   std::vector<Chunk> chunks_;
+  Pauses pauses_;
   std::vector<std::pair<std::int64_t, Sid>> finished_;
 };
 }  // namespace stowage

@@ -1,8 +1,62 @@
 #pragma once
-// Members of Replica that stand apart: the loop in which most iterations run, and what is written down of a run.
+// Members of Replica that stand apart: scheduler `prefill-first`, what lack of memory does, the loop in which most
+// iterations run, and what is written down of a run.
 #include "sim/serve/replica.hpp"
 
 namespace stowage {
+
+template <KvPolicy Kv>
+void Replica<Kv>::form_prompts_or_decodes() {
+  preempted_ = false;
+  table_.pause(true);
+  admit_waiting(config_.scheduler.max_batched_tokens);
+  if (!chunks_.empty()) return pauses_.begin(now_, decoders_);
+  table_.pause(false);
+  preempted_ = !kv_.extend_decoders(now_) && extend_one_by_one();
+  if (preempted_) blocked_ = true;
+}
+
+template <KvPolicy Kv>
+bool Replica<Kv>::extend_one_by_one() {
+  bool preempted = false;
+  kv_.begin_needy();
+  for (Sid r = kv_.next_needy(); r != no_sid; r = kv_.next_needy()) {
+    table_.grant_before(table_[r].order);
+    while (!kv_.extend(r, table_.stored(r) + 1, now_)) {
+      const Sid last = table_.last_running();
+      preempt(last);
+      preempted = true;
+      if (last == r) return true;
+    }
+  }
+  return preempted;
+}
+
+template <KvPolicy Kv>
+void Replica<Kv>::preempt(Sid s) {
+  Sequence& q = table_[s];
+  execution_.release(s);
+  kv_.release(s, now_, account_);
+  if (q.decoding) {
+    const std::int64_t stored = table_.stored(s);
+    q.produced = stored + 1 - q.request.prompt_tokens;
+    q.last_token_ns = pauses_.leave(now_);
+    decode_kv_ -= stored;
+    --decoders_;
+    finish_at_.remove(s);
+  } else {
+    partial_ = no_sid;
+    prefilled_ = 0;
+  }
+  table_.remove_running(s);
+  if (tracer_) tracer_->preempted(s, now_);
+  q.decoding = false;
+  q.computed = 0;
+  unadmitted_tokens_ += q.target();
+  ++q.preemptions;
+  ++metrics_.preemptions;
+  waiting_.push_front(q.request, s);
+}
 
 template <KvPolicy Kv>
 template <bool served>

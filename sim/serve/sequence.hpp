@@ -1,6 +1,7 @@
 #pragma once
 // The requests that hold engine state (running, or preempted and waiting), and the running list in admission order.
 // A decoding request stores one token an iteration, so its length is never updated: stored = anchor + iteration.
+// Iterations of prompts alone (scheduler `prefill-first`), in which decoders are paused, are not counted.
 #include <cstdint>
 #include <limits>
 #include <vector>
@@ -18,7 +19,7 @@ struct Sequence {
   std::int64_t order = 0;           // grows with every admission: the order of `running`
   std::int64_t anchor = 0;          // decoding: stored tokens = anchor + iteration
   std::int64_t computed = 0;        // not decoding: stored tokens
-  std::int64_t chunk = 0;           // tokens scheduled in the iteration being formed or run (1 when decoding)
+  std::int64_t chunk = 0;           // tokens scheduled in the iteration being formed or run (of decoders: 1)
   std::int64_t produced = 0;        // outputs delivered before this residency's prefill ends
   std::int64_t first_scheduled_ns = -1, first_token_ns = -1, last_token_ns = -1;
   std::int64_t client_first_ns = -1;  // the first token, front end included
@@ -71,13 +72,16 @@ class SequenceTable {
   [[nodiscard]] std::int64_t running() const { return running_; }
   [[nodiscard]] std::size_t capacity() const { return rows_.size(); }
 
-  /// Tokens in memory at the boundary that begins iteration `iteration()`.
+  /// Tokens in memory at the boundary now.
   [[nodiscard]] std::int64_t stored(Sid s) const {
     const Sequence& q = (*this)[s];
     return q.decoding ? q.anchor + iteration_ : q.computed;
   }
   /// Tokens in memory when the iteration being formed ends.
-  [[nodiscard]] std::int64_t stored_after(Sid s) const { return stored(s) + (*this)[s].chunk; }
+  [[nodiscard]] std::int64_t stored_after(Sid s) const {
+    const Sequence& q = (*this)[s];
+    return q.decoding ? q.anchor + next_iteration() : q.computed + q.chunk;
+  }
   /// What a manager must keep for `s` now: its stored tokens, or those of the next boundary once the scheduler has
   /// passed it at this boundary.
   [[nodiscard]] std::int64_t entitled(Sid s) const {
@@ -85,6 +89,11 @@ class SequenceTable {
   }
 
   [[nodiscard]] std::int64_t iteration() const { return iteration_; }
+  /// The first in which a prompt done in the iteration being formed can decode.
+  [[nodiscard]] std::int64_t next_iteration() const { return iteration_ + decode_step_; }
+  /// In the iteration being formed decoders store nothing; until told otherwise.
+  void pause(bool paused) { decode_step_ = paused ? 0 : 1; }
+  [[nodiscard]] bool paused() const { return decode_step_ == 0; }
   void advance(std::int64_t iterations) {
     iteration_ += iterations;
     granted_before_ = 0;
@@ -97,6 +106,6 @@ class SequenceTable {
   std::vector<Sequence> rows_;
   std::vector<Sid> free_;
   Sid tail_ = no_sid;
-  std::int64_t running_ = 0, orders_ = 0, iteration_ = 0, granted_before_ = 0;
+  std::int64_t running_ = 0, orders_ = 0, iteration_ = 0, granted_before_ = 0, decode_step_ = 1;
 };
 }  // namespace stowage

@@ -9,7 +9,14 @@
 namespace stowage {
 namespace {
 
-void expect_agreement(const Case& c) { EXPECT_EQ(first_difference(c).value_or(""), "") << c.describe(); }
+/// Under both schedulers.
+void expect_agreement(Case c) {
+  EXPECT_EQ(first_difference(c).value_or(""), "") << c.describe();
+  c.config.scheduler.policy = SchedulerPolicy::prefill_first;
+  c.config.scheduler.chunked_prefill = false;
+  ASSERT_TRUE(is_valid(c.config));
+  EXPECT_EQ(first_difference(c).value_or(""), "") << c.describe();
+}
 
 /// One byte a token and GPU; blocks and pages of a few tokens; every mapping costs half of a step.
 Case plain(const std::string& kind, std::vector<Request> requests) {

@@ -89,7 +89,12 @@ class Replica final : public SteppedReplica {
   OracleResult finish(std::int64_t end) override {
     if (end > ended_ns()) out_.segments.push_back(still(ended_ns(), end));
     out_.submitted = trace_.size();
-    return sum_up(end - out_.first_arrival_ns);
+    const auto totals = memory_->driver_totals();
+    out_.vmm.map_calls = totals.map_calls;
+    out_.vmm.unmap_calls = totals.unmap_calls;
+    out_.vmm.busy_ns = totals.busy_ns;
+    sum_up(out_, samples_, c_.kv.pool.count(), end - out_.first_arrival_ns);
+    return std::move(out_);
   }
 
  private:
@@ -123,9 +128,9 @@ class Replica final : public SteppedReplica {
     if (r.produced == 0) {
       r.record.first_token_ns = now_;
       r.record.client_first_token_ns = server_free_;
-      ttft_.push_back(now_ - r.record.arrival_ns);
+      samples_.ttft_ns.push_back(now_ - r.record.arrival_ns);
     } else {
-      tbt_.push_back(now_ - r.last_token_ns);
+      samples_.tbt_ns.push_back(now_ - r.last_token_ns);
     }
     r.last_token_ns = now_;
     r.produced += 1;
@@ -140,8 +145,8 @@ class Replica final : public SteppedReplica {
     out_.prompt_tokens += static_cast<std::uint64_t>(r.prompt);
     out_.output_tokens += static_cast<std::uint64_t>(r.outputs);
     out_.makespan_ns = now_ - out_.first_arrival_ns;
-    e2e_.push_back(now_ - r.record.arrival_ns);
-    queue_.push_back(r.record.first_scheduled_ns - r.record.arrival_ns);
+    samples_.e2e_ns.push_back(now_ - r.record.arrival_ns);
+    samples_.queue_ns.push_back(r.record.first_scheduled_ns - r.record.arrival_ns);
     if (r.outputs > 1) {
       const std::int64_t span = now_ - r.record.first_token_ns;
       out_.tpot_ns.values.push_back(static_cast<double>(span) / static_cast<double>(r.outputs - 1));
@@ -196,6 +201,18 @@ class Replica final : public SteppedReplica {
     batch_.clear();
     head_blocked_ = false;
     std::int64_t budget = c_.scheduler.max_batched_tokens;
+    if (c_.scheduler.policy == SchedulerPolicy::prefill_first) {
+      admit_waiting(budget);
+      if (batch_.empty() && !extend_running(budget)) head_blocked_ = true;
+    } else if (extend_running(budget)) {
+      admit_waiting(budget);
+    } else {
+      head_blocked_ = true;
+    }
+  }
+
+  /// False when it preempted.
+  bool extend_running(std::int64_t& budget) {
     bool preempted = false;
     for (std::size_t i = 0; i < running_.size() && budget > 0; ++i) {
       Resident& r = *running_[i];
@@ -211,10 +228,10 @@ class Replica final : public SteppedReplica {
       schedule(r, n);
       budget -= n;
     }
-    if (preempted) {
-      head_blocked_ = true;
-      return;
-    }
+    return !preempted;
+  }
+
+  void admit_waiting(std::int64_t budget) {
     while (!waiting_.empty() && budget > 0 && std::ssize(running_) < c_.scheduler.max_batch) {
       Resident& r = *waiting_.front();
       const std::int64_t n = std::min(r.target() - r.computed, budget);
@@ -328,42 +345,6 @@ class Replica final : public SteppedReplica {
     return s;
   }
 
-  OracleResult sum_up(std::int64_t span) {
-    out_.ttft_ns.take(ttft_);
-    out_.tbt_ns.take(tbt_);
-    out_.e2e_ns.take(e2e_);
-    out_.queue_ns.take(queue_);
-    long double tpot = 0;
-    for (const double v : out_.tpot_ns.values) tpot += v;
-    if (tpot > 0) out_.tpot_ns.mean = static_cast<double>(tpot / static_cast<long double>(out_.tpot_ns.values.size()));
-    for (auto* d : {&out_.ttft_ns, &out_.tbt_ns, &out_.tpot_ns, &out_.e2e_ns, &out_.queue_ns}) d->sort();
-
-    const auto totals = memory_->driver_totals();
-    out_.vmm.map_calls = totals.map_calls;
-    out_.vmm.unmap_calls = totals.unmap_calls;
-    out_.vmm.busy_ns = totals.busy_ns;
-
-    __int128 busy_ns = 0, request_ns = 0;
-    for (const auto& s : out_.segments) {
-      const std::int64_t length = s.end_ns - s.start_ns;
-      std::int64_t pool = 0;
-      for (std::size_t p = 0; p < part_count; ++p) {
-        STOWAGE_ASSERT(s.bytes[p] >= 0);
-        pool += s.bytes[p];
-        out_.byte_ns[p] += static_cast<__int128>(s.bytes[p]) * length;
-      }
-      STOWAGE_ASSERT(pool == c_.kv.pool.count());
-      request_ns += static_cast<__int128>(s.running) * length;
-      if (s.running > 0) busy_ns += length;
-    }
-    if (busy_ns > 0) out_.batch_mean = static_cast<double>(request_ns) / static_cast<double>(busy_ns);
-    const auto whole = static_cast<__int128>(c_.kv.pool.count()) * span;
-    for (std::size_t p = 0; p < part_count; ++p)
-      if (whole > 0) out_.mean_fraction[p] = static_cast<double>(out_.byte_ns[p]) / static_cast<double>(whole);
-    if (whole == 0) out_.mean_fraction[static_cast<std::size_t>(Part::free)] = 1.0;
-    return std::move(out_);
-  }
-
   const RunConfig& c_;
   std::vector<Request> trace_;  // delivered so far, by arrival at the engine
   std::unique_ptr<Memory> memory_;
@@ -377,7 +358,7 @@ class Replica final : public SteppedReplica {
   ChipClock clock_;
   std::int64_t server_free_ = 0;     // when the front end will have sent every token it was given
   std::vector<OracleSegment> idle_;  // gaps that count only if another iteration follows
-  std::vector<std::int64_t> ttft_, tbt_, e2e_, queue_;
+  Samples samples_;
   OracleResult out_;
 };
 }  // namespace

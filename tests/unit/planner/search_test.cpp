@@ -73,8 +73,9 @@ TEST(Search, EqualsBruteForce) {
 
 TEST(Search, NoSustainedRateIsAboveItsBound) {
   const TempFolder folder;
-  for (std::uint64_t seed = 20; seed < 22; ++seed) {
-    Workbench bench = set_up(testing::study_of(folder, random_study(seed)), 2, nothing);
+  for (std::uint64_t seed = 20; seed < 23; ++seed) {
+    const std::string policy = seed == 22 ? "prefill-first" : "vllm";
+    Workbench bench = set_up(testing::study_of(folder, random_study(seed), {"scheduler.policy=" + policy}), 2, nothing);
     // Even with no SLO to speak of: only saturation limits.
     bench.study.plan.slo[0].targets.clear();
     for (const auto& c : bench.candidates) {
@@ -96,8 +97,8 @@ TEST(Plan, SameBytesForAnyJobsAndAgain) {
 
 TEST(Plan, RooflineIsNeverFirm) {
   const TempFolder folder;
-  const Plan plan = make_plan(
-      testing::study_of(folder, random_study(4), {"search.draws=3", "cost={source: roofline}"}), 2, nothing);
+  const Plan plan =
+      make_plan(testing::study_of(folder, random_study(4), {"search.draws=3", "cost={source: roofline}"}), 2, nothing);
   ASSERT_TRUE(plan.decision.feasible);
   EXPECT_EQ(plan.decision.firmness, "unproven (roofline)");
   EXPECT_NE(plan.decision.text.find("unproven"), std::string::npos);
@@ -108,6 +109,20 @@ TEST(Plan, ManagersThatNobodyShipsAreNotDecidedFor) {
   const Plan plan = make_plan(testing::study_of(folder, random_study(5)), 2, nothing);
   for (const std::size_t i : plan.found.ranking) EXPECT_NE(plan.bench.candidates[i].deployable, "none");
   EXPECT_EQ(plan.found.best_of_kind.size(), 3U);
+}
+
+TEST(Plan, SchedulesThatNobodyShipsAreNotDecidedFor) {
+  const TempFolder folder;
+  const Plan plan = make_plan(
+      testing::study_of(folder, random_study(5), {"space={scheduler.policy: [vllm, prefill-first]}"}), 2, nothing);
+  ASSERT_EQ(plan.bench.candidates.size(), 6U);
+  for (const Candidate& c : plan.bench.candidates) {
+    const bool today = c.config().scheduler.policy == SchedulerPolicy::vllm;
+    EXPECT_EQ(c.can_deploy(), today && c.kind == "paged") << c.name;
+    EXPECT_EQ(vllm_command(c).empty(), !c.can_deploy()) << c.name;
+  }
+  ASSERT_EQ(plan.found.ranking.size(), 1U);
+  EXPECT_EQ(plan.bench.candidates[plan.found.ranking[0]].deployable, "vllm, trt-llm");
 }
 
 TEST(Plan, SaysWhatBindsWhenNothingWillDo) {

@@ -38,6 +38,7 @@ inline void expect_same(const Scenario& a, const Scenario& b) {
   ASSERT_EQ(a.runs.size(), b.runs.size());
   for (std::size_t i = 0; i < a.runs.size(); ++i) {
     const RunConfig &x = a.runs[i], &y = b.runs[i];
+    EXPECT_EQ(x.scheduler.policy, y.scheduler.policy);
     EXPECT_EQ(x.scheduler.max_batch, y.scheduler.max_batch);
     EXPECT_EQ(x.scheduler.max_batched_tokens, y.scheduler.max_batched_tokens);
     EXPECT_EQ(x.scheduler.max_model_len, y.scheduler.max_model_len);

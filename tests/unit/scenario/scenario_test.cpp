@@ -342,6 +342,17 @@ TEST(Scenario, shipped_scenarios_load_and_resolve) {
   EXPECT_GE(seen, 4);
 }
 
+TEST(Scenario, prompts_first_are_whole_prompts) {
+  const auto s = load(minimal, {"scheduler={policy: prefill-first, max_batched_tokens: 8192}"});
+  EXPECT_EQ(s.runs.front().scheduler.policy, SchedulerPolicy::prefill_first);
+  EXPECT_FALSE(s.runs.front().scheduler.chunked_prefill);
+  const auto old = load(minimal, {"engine=vllm-0.19", "scheduler={policy: prefill-first, max_batched_tokens: 8192}"});
+  EXPECT_FALSE(old.scheduler.chunked_prefill);
+  EXPECT_TRUE(std::any_of(old.notes.begin(), old.notes.end(), [](const std::string& note) {
+    return note.starts_with("vllm-0.19 has no scheduler that runs prompts first");
+  }));
+}
+
 TEST(Scenario, every_key_survives_the_round_trip) {
   const std::vector<std::vector<std::string>> variations = {
       {"name=\"a: b # \\\"c\\\" \\\\ \\t {x} \\x01 é\"", "seed=9223372036854775807"},
@@ -354,6 +365,7 @@ TEST(Scenario, every_key_survives_the_round_trip) {
        "managers=[{kind: vattention, page: 64KiB}]"},
       {"scheduler={max_batch: 3, max_batched_tokens: 20k, max_model_len: 8Ki, chunked_prefill: false, admit_full: "
        "false}"},
+      {"scheduler={policy: prefill-first, max_batch: 3, max_batched_tokens: 20k, max_model_len: 8Ki}"},
       {"workload={rate_scale: 0.3, requests: [{at: 1.5us, prompt: 3, output: 4, count: 5}, {prompt: 6, output: 7}]}"},
       {"workload={synthetic: {preset: azure-conv-2023, rate: 20/h}}"},
       {"workload={synthetic: {arrivals: burst, count: 9, prompt: 5, output: {fixed: 6}}}"},

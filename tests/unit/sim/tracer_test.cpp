@@ -108,24 +108,34 @@ TEST(Tracer, PreemptionByHand) {
   EXPECT_EQ(r.trace->iterations.size(), r.iterations);
 }
 
+void prompts_first(RunConfig& c) {
+  c.scheduler.policy = SchedulerPolicy::prefill_first;
+  c.scheduler.chunked_prefill = false;
+}
+
+void expect_no_change(const RunConfig& c) {
+  const RunResult with = run(c, true), without = run(c, false);
+  EXPECT_FALSE(without.trace);
+  EXPECT_EQ(with.makespan_ns, without.makespan_ns) << c.manager.name;
+  EXPECT_EQ(with.iterations, without.iterations);
+  EXPECT_EQ(with.preemptions, without.preemptions);
+  EXPECT_EQ(with.mean_fraction, without.mean_fraction);
+  EXPECT_EQ(with.vmm.map_calls, without.vmm.map_calls);
+  EXPECT_EQ(with.vmm.stall_ns, without.vmm.stall_ns);
+  EXPECT_EQ(with.tbt_ns.sum(), without.tbt_ns.sum());
+  EXPECT_EQ(with.peak_committed_bytes, without.peak_committed_bytes);
+}
+
 TEST(Tracer, ChangesNoResult) {
   for (const ManagerSpec& m : {paged(16), vattention(), reserve()}) {
-    const RunConfig c = config(m, std::int64_t{3} << 30, many());
-    const RunResult with = run(c, true), without = run(c, false);
-    EXPECT_FALSE(without.trace);
-    EXPECT_EQ(with.makespan_ns, without.makespan_ns) << m.name;
-    EXPECT_EQ(with.iterations, without.iterations);
-    EXPECT_EQ(with.preemptions, without.preemptions);
-    EXPECT_EQ(with.mean_fraction, without.mean_fraction);
-    EXPECT_EQ(with.vmm.map_calls, without.vmm.map_calls);
-    EXPECT_EQ(with.vmm.stall_ns, without.vmm.stall_ns);
-    EXPECT_EQ(with.tbt_ns.sum(), without.tbt_ns.sum());
-    EXPECT_EQ(with.peak_committed_bytes, without.peak_committed_bytes);
+    RunConfig c = config(m, std::int64_t{3} << 30, many());
+    expect_no_change(c);
+    prompts_first(c);
+    expect_no_change(c);
   }
 }
 
-TEST(Tracer, LivesAndStallsAgreeWithTheBooks) {
-  const RunConfig c = config(vattention(), std::int64_t{3} << 30, many());
+void expect_lives_and_stalls_of_the_books(const RunConfig& c) {
   std::map<std::uint64_t, RequestRecord> records;
   RunHooks hooks;
   hooks.trace = true;
@@ -158,9 +168,21 @@ TEST(Tracer, LivesAndStallsAgreeWithTheBooks) {
   EXPECT_NEAR(first_token(r.trace->worst), r.ttft_ns.quantile(0.99), 0.008 * r.ttft_ns.quantile(0.99));
 }
 
+TEST(Tracer, LivesAndStallsAgreeWithTheBooks) {
+  RunConfig c = config(vattention(), std::int64_t{3} << 30, many());
+  expect_lives_and_stalls_of_the_books(c);
+  prompts_first(c);
+  expect_lives_and_stalls_of_the_books(c);
+}
+
 TEST(Tracer, OccupancyIsBoundedAndAgreesWithTheMeans) {
-  for (const ManagerSpec& m : {paged(16), vattention(), reserve()}) {
-    const RunConfig c = config(m, std::int64_t{3} << 30, many());
+  std::vector<RunConfig> configs;
+  for (const ManagerSpec& m : {paged(16), vattention(), reserve()})
+    configs.push_back(config(m, std::int64_t{3} << 30, many()));
+  configs.push_back(configs.front());
+  prompts_first(configs.back());
+  for (const RunConfig& c : configs) {
+    const ManagerSpec& m = c.manager;
     const RunResult r = run(c, true);
     const auto& columns = r.trace->occupancy;
     ASSERT_GT(columns.size(), RunTrace::max_columns / 3) << m.name;

@@ -1,0 +1,24 @@
+# vLLM of 2023: a second wave of prompts pauses those that decode; 10 ms a step. Without it two requests decode at 10, 20
+# ... ms; their gap from 30 to 60 ms is the longest. The resolved scenario says so and runs to the same.
+cat >two.yaml <<'END'
+model: llama-3-8b
+hardware: h100-sxm-80gb
+memory: {kv_pool: 8GiB}
+workload: {requests: [{prompt: 1000, output: 25, count: 2}, {at: 25ms, prompt: 8000, output: 1, count: 2}]}
+scheduler: {policy: prefill-first, max_batch: 64, max_batched_tokens: 8192, max_model_len: 8192}
+cost: {source: linear, base: 10ms}
+managers: [{kind: paged, watermark: 1%}]
+slo: {ttft_p99: 1s, tbt_p99: 50ms}
+END
+stowage check two.yaml
+stowage run two.yaml
+stowage run two.yaml -o out --iterations --quiet
+cut -d, -f1-10 out/iterations.csv | head -8
+grep scheduler out/resolved.yaml
+stowage run out/resolved.yaml --format json | grep -v wall_s >again.json
+stowage run two.yaml --format json | grep -v wall_s | cmp - again.json && echo "the same"
+# Whole prompts only.
+stowage run two.yaml --set scheduler.chunked_prefill=true --set scheduler.max_batch=9k
+echo "code $?"
+# An old schedule with today's defaults is said to be one.
+stowage check two.yaml --set engine=vllm-0.19 | grep 'prompts first'
