@@ -156,9 +156,10 @@ std::string sureness(const Plan& plan) {
     }
     out +=
         wrapped(fmt::format("how sure: {}. In {} draws of prices ({}) and workload (block bootstrap): {}. One replica "
-                            "sustains {} to {} in 90 % of draws; best of {} contenders in {:.0f} %.",
+                            "sustains {} to {} in 90 % of draws. No other purchase is better in {:.0f} %; these "
+                            "settings are the best of {} contenders in {:.0f} %.",
                             d.firmness, u.draws, draws_text(w.grounds), by, rate(u.rate_low), rate(u.rate_high),
-                            u.contenders, u.wins * 100));
+                            u.wins * 100, u.contenders, u.best_settings * 100));
   } else {
     out += "how sure: " + d.firmness + "\n";
   }

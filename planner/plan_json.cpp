@@ -133,6 +133,7 @@ Json uncertainty_json(const Plan& plan) {
   out["of"] = draws_text(plan.bench.candidates[*plan.decision.winner].grounds) + "; block bootstrap of the workload";
   out["suffices"] = u.suffices;
   out["wins"] = u.wins;
+  out["best_settings"] = u.best_settings;
   out["contenders"] = u.contenders;
   out["rate_per_s_90"] = {u.rate_low, u.rate_high};
   Json by = Json::array();

@@ -66,7 +66,7 @@ Uncertainty weigh(const Workbench& bench, const SearchResult& found, std::size_t
   const Candidate& chosen = bench.candidates[winner];
   const std::int64_t decided = chosen.sizing->needed;
   std::map<std::int64_t, std::uint64_t> exactly;
-  std::uint64_t enough = 0, won = 0;
+  std::uint64_t enough = 0, won = 0, best_itself = 0;
   for (const auto& draw : rates) {
     out.rates.push_back(draw[0]);
     const std::int64_t replicas =
@@ -86,11 +86,20 @@ Uncertainty weigh(const Workbench& bench, const SearchResult& found, std::size_t
         first = k;
       }
     }
-    if (first == 0) ++won;
+    if (first == contenders.size()) continue;
+    // Two settings of the same GPUs are one purchase.
+    const auto bought = [&](std::size_t k) {
+      const Candidate& c = bench.candidates[contenders[k]];
+      return draw[k] > 0 ? size_fleet(bench.demand_per_s, draw[k], c.gpus, plan, c.price).node_gpus : 0;
+    };
+    const bool same_gpu = bench.candidates[contenders[first]].hardware == chosen.hardware;
+    if (first == 0) ++best_itself;
+    if (first == 0 || (same_gpu && bought(first) == bought(0))) ++won;
   }
   const auto share = [&](std::uint64_t count) { return static_cast<double>(count) / static_cast<double>(out.draws); };
   out.suffices = share(enough);
   out.wins = share(won);
+  out.best_settings = share(best_itself);
   std::uint64_t sum = 0;
   for (const auto& [replicas, count] : exactly) out.suffice_by_replicas[replicas] = share(sum += count);
   std::vector<double> sorted = out.rates;
