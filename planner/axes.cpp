@@ -140,6 +140,12 @@ Axis read_vary(std::string_view text, int ordinal, Problems& problems) {
   return axis;
 }
 
+std::string spoken(std::string_view path) {
+  std::string_view word = path.substr(path.rfind('.') + 1);
+  if (word.starts_with("max_")) word.remove_prefix(4);
+  return std::string(word);
+}
+
 Space::Space(std::vector<Axis> axes) : axes_(std::move(axes)) {
   Problems problems;
   std::set<std::string_view> seen;

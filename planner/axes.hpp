@@ -30,6 +30,9 @@ struct Axis {
 /// numbers stay whole. Empty when `text` is no range; a problem when it is a bad one.
 [[nodiscard]] std::vector<std::string> range_values(std::string_view text, const SourcePos& at, Problems& problems);
 
+/// What a path is called in a name or over a column: "scheduler.max_batch" is "batch".
+[[nodiscard]] std::string spoken(std::string_view path);
+
 class Space {
  public:
   static constexpr std::uint64_t points_max = 100'000'000;

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "planner/spec_sheet.hpp"
 #include "scenario/cache.hpp"
 #include "sim/kv/registry.hpp"
 
@@ -77,9 +78,7 @@ std::string short_name(const Workbench& bench, const Scenario& s, const std::str
   for (std::size_t i = 0; i < values.size(); ++i) {
     const std::string& path = bench.space.axes()[i].path;
     if (said.contains(path)) continue;
-    std::string key = path.substr(path.rfind('.') + 1);
-    if (key.starts_with("max_")) key = key.substr(4);
-    out += fmt::format(", {} {}", key, values[i]->text);
+    out += fmt::format(", {} {}", spoken(path), values[i]->text);
   }
   return out;
 }
@@ -227,13 +226,7 @@ Workbench set_up(Study study, int jobs, const std::function<void()>& between) {
   std::vector<Request> all = read_all(*workload, read_max);
   drop_too_long(bench, all);
   find_demand(bench, all);
-  for (auto& c : bench.candidates)
-    if (c.grounds == Grounds::roofline && c.scenario) {
-      bench.notes.push_back(
-          "some steps are priced from spec sheets (roofline), never measured: good for comparing, "
-          "not for promising latencies");
-      break;
-    }
+  if (std::string note = spec_sheet_note(bench.candidates); !note.empty()) bench.notes.push_back(std::move(note));
   return bench;
 }
 
