@@ -19,7 +19,7 @@
 #include "cli/about.hpp"
 #include "cli/commands.hpp"
 #include "cli/compare_requests.hpp"
-#include "cli/table.hpp"
+#include "cli/compare_text.hpp"
 #include "reports/folder.hpp"
 #include "reports/saved.hpp"
 #include "reports/text.hpp"
@@ -114,45 +114,9 @@ Json asked_differently(const Result& a, const Result& b) {
   return out;
 }
 
-std::string differences(const Json& asked) {
-  std::vector<std::vector<std::string>> rows = {{"asked differently", "A", "B"}};
-  for (const Json& d : asked)
-    rows.push_back({"  " + d["key"].get<std::string>(), d["a"].get<std::string>(), d["b"].get<std::string>()});
-  for (auto& row : rows)
-    for (auto& cell : row) cell = text::fit(text::printable(cell), 60);
-  return rows.size() == 1 ? "The two were asked the same.\n" : table(rows);
-}
-
 double number_at(const Json& run, std::string_view path) {
   const Json::json_pointer pointer{std::string(path)};
   return run.contains(pointer) && run.at(pointer).is_number() ? run.at(pointer).get<double>() : std::nan("");
-}
-
-std::string shown_value(const Metric& m, double x) {
-  if (std::isnan(x)) return "-";
-  switch (m.unit) {
-    case Metric::count:
-      return text::count(static_cast<std::uint64_t>(std::max(0.0, x)));
-    case Metric::rate:
-      return text::number(x);
-    case Metric::time:
-      return text::duration(x * 1e9);
-    case Metric::share:
-      break;
-  }
-  return text::percent(x);
-}
-
-std::string signed_value(const Metric& m, double x) { return (x < 0 ? "-" : "+") + shown_value(m, std::abs(x)); }
-
-std::string change(const Metric& m, double a, double b) {
-  if (std::isnan(a) || std::isnan(b) || a == b) return "";
-  if (m.unit == Metric::share) return fmt::format("{:+.2f} points", (b - a) * 100);
-  if (a == 0) return "new";
-  const double part = b / a - 1;
-  const bool clear = std::abs(part) >= 0.01;  // histograms are good to half of that
-  const char* verdict = !clear || m.better == 0 ? "" : (part > 0) == (m.better > 0) ? " better" : " worse";
-  return fmt::format("{:+.1f} %{}", part * 100, verdict);
 }
 
 std::string slo_word(const Json& run) {
@@ -196,7 +160,10 @@ ReportInput describe_comparison(const Options& options, const Json& json) {
     inputs.push_back({folder, from_saved(saved, (fs::path(folder) / "report.json").string())});
   }
   ReportInput input;
-  if (inputs.size() == 2) input = combine(std::move(inputs), options.command_line);
+  if (inputs.size() == 2) {
+    input = combine(std::move(inputs), options.command_line);
+    pair_up(input);
+  }
   input.kind = "compare";
   input.data = json;
   input.version = "stowage " + version();
@@ -218,16 +185,10 @@ Outcome compare_command(const Options& options) {
                {"b", b.file},
                {"asked", asked_differently(a, b)},
                {"runs", Json::array()}};
-  outcome.text = fmt::format("A: {}\nB: {}\n\n{}", a.file, b.file, differences(json["asked"]));
   for (const auto& [left, right] : pairs) {
     const std::string name_a = left->value("name", "A"), name_b = right->value("name", "B");
-    std::vector<std::vector<std::string>> rows = {
-        {name_a == name_b ? name_a : name_a + " against " + name_b, "A", "B", "B against A"}};
-    rows.push_back({"  SLO", slo_word(*left), slo_word(*right), ""});
     const RequestValues *served_a = requests_of(a, name_a), *served_b = requests_of(b, name_b);
     const std::string basis = basis_of(served_a, served_b);
-    if (!basis.empty()) rows[0].push_back("95 % interval");
-    rows.back().resize(rows[0].size());
     Json values = {{"a", name_a}, {"b", name_b}, {"slo_a", slo_word(*left)}, {"slo_b", slo_word(*right)}};
     if (!basis.empty()) values["basis"] = basis;
     values["metrics"] = Json::object();
@@ -235,18 +196,14 @@ Outcome compare_command(const Options& options) {
     for (const Metric& m : metrics) {
       const double x = number_at(*left, m.path), y = number_at(*right, m.path);
       if (std::isnan(x) && std::isnan(y)) continue;
-      rows.push_back({fmt::format("  {}", m.label), shown_value(m, x), shown_value(m, y), change(m, x, y)});
-      values["metrics"][std::string(m.path.substr(1))] = {x, y};
-      Json row = {{"label", m.label}, {"unit", unit_names[m.unit]}, {"better", m.better}, {"a", x}, {"b", y}};
-      if (!basis.empty()) {
-        const auto interval = metric_difference(*served_a, *served_b, m.path.substr(1));
-        rows.back().push_back(
-            interval ? fmt::format("{} to {}", signed_value(m, interval->low), signed_value(m, interval->high)) : "");
-        if (interval) row["difference"] = interval->value, row["low"] = interval->low, row["high"] = interval->high;
-      }
+      const std::string_view path = m.path.substr(1);
+      values["metrics"][std::string(path)] = {x, y};
+      Json row = {{"label", m.label}, {"metric", path}, {"unit", unit_names[m.unit]}, {"better", m.better},
+                  {"a", x},           {"b", y}};
+      const auto interval = basis.empty() ? std::nullopt : metric_difference(*served_a, *served_b, path);
+      if (interval) row["difference"] = interval->value, row["low"] = interval->low, row["high"] = interval->high;
       values["table"].push_back(std::move(row));
     }
-    outcome.text += "\n" + table(rows) + (basis.empty() ? "" : "  " + basis + "\n");
     json["runs"].push_back(std::move(values));
   }
   for (const auto& run : b.json["runs"]) {
@@ -260,7 +217,10 @@ Outcome compare_command(const Options& options) {
     write_page(*folder, describe_comparison(options, json));
     folder->commit();
   }
-  if (options.json) outcome.text = json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  outcome.text = options.json                   ? json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"
+                 : options.format == "csv"      ? compare_csv(json)
+                 : options.format == "markdown" ? compare_markdown(json)
+                                                : compare_text(json);
   return outcome;
 }
 }  // namespace stowage::cli

@@ -62,7 +62,9 @@ std::string fish() {
       }
     }
   }
-  return out + "complete -c stowage -n '__fish_seen_subcommand_from run check' -F\n";
+  return out +
+         "complete -c stowage -n '__fish_seen_subcommand_from run plan sweep compare report validate check trace "
+         "calibrate' -F\n";
 }
 }  // namespace
 

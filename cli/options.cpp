@@ -1,9 +1,6 @@
 #include "cli/options.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cmath>
-#include <cstdlib>
 #include <limits>
 #include <string_view>
 
@@ -13,23 +10,11 @@
 #include "base/config.hpp"
 #include "base/error.hpp"
 #include "cli/about.hpp"
+#include "cli/arguments.hpp"
 #include "cli/setting_lists.hpp"
 
 namespace stowage::cli {
 namespace {
-std::int64_t whole_number(std::string_view option, const std::string& text, std::int64_t min, std::int64_t max) {
-  const auto value = parse_integer(text);
-  if (value && *value >= min && *value <= max) return *value;
-  throw InputError({}, fmt::format("{}: '{}' is not a whole number from {} to {}", option, text, min, max));
-}
-
-double positive_number(std::string_view option, const std::string& text) {
-  char* end = nullptr;
-  const double value = std::strtod(text.c_str(), &end);
-  if (!text.empty() && *end == '\0' && std::isfinite(value) && value > 0) return value;
-  throw InputError({}, fmt::format("{}: '{}' is not a number above 0; write it as 1.5 or 4", option, text));
-}
-
 class Parser {
  public:
   Parser() : app_("Which KV-cache memory manager, on which hardware, serves this traffic, at what cost?", "stowage") {
@@ -55,7 +40,7 @@ class Parser {
   }
 
   Options parse(int argc, const char* const* argv) {
-    options_.command_line = recorded(argc, argv);
+    options_.command_line = recorded_command(argc, argv);
     refuse_unknown_commands(argc, argv);
     try {
       app_.parse(argc, argv);
@@ -91,7 +76,7 @@ class Parser {
                     "Folder for report.html, summary.json, requests.csv, memory.csv, trace.perfetto.json and more")
         ->type_name("DIR");
     run->add_flag("--force", options_.force, "Replace the results that the folder holds");
-    run->add_option("--format", format_, "text (default), json, csv or markdown")->type_name("FORMAT");
+    add_format(run, tables);
     run->add_option("--seed", seed_, "Seed of everything random; the same as --set seed=N")->type_name("N");
     run->add_option("--jobs", jobs_, "Threads (default: one a core); the output does not depend on it")
         ->type_name("N");
@@ -130,7 +115,8 @@ class Parser {
         ->type_name("KEY=VALUES")->take_all()->allow_extra_args(false);
     plan->add_option("-o,--output", options_.output, "Folder for report.html and plan.json")->type_name("DIR");
     plan->add_flag("--force", options_.force, "Replace the results that the folder holds");
-    add_format(plan);
+    add_format(plan, tables);
+    plan->add_flag("--commands", options_.commands, "Print how to get each of the ten best, not the first only");
     plan->add_option("--seed", seed_, "Seed of everything random; the same as --set seed=N")->type_name("N");
     plan->add_option("--jobs", jobs_, "Threads (default: one a core); the output does not depend on it")
         ->type_name("N");
@@ -144,7 +130,7 @@ class Parser {
     input(compare, "A B", "result folders of 'run', or their summary.json", 2);
     compare->add_option("-o,--output", options_.output, "Folder for report.html and compare.json")->type_name("DIR");
     compare->add_flag("--force", options_.force, "Replace the results that the folder holds");
-    add_format(compare);
+    add_format(compare, tables);
     compare->add_flag("--assert-slo", options_.assert_slo, "Exit with 3 unless B meets its scenario's SLO");
   }
 
@@ -159,7 +145,7 @@ class Parser {
     sweep->add_flag("--merge", options_.merge, "Put the parts in -o together; names what is missing");
     sweep->add_option("--engine", options_.engine, "local (default), slurm or parallel")->type_name("ENGINE");
     sweep->add_option("--tasks", tasks_, "Parts for slurm or parallel (default: some minutes each)")->type_name("N");
-    add_format(sweep);
+    add_format(sweep, tables);
     sweep->add_option("--seed", seed_, "Seed of everything random; the same as --set seed=N")->type_name("N");
     sweep->add_option("--jobs", jobs_, "Threads (default: one a core)")->type_name("N");
     sweep->add_flag("--quiet", options_.quiet, "No progress on stderr");
@@ -252,8 +238,10 @@ class Parser {
     app->add_option("--set", options_.set, "Set one key of the scenario, as cluster.tensor=2 (repeatable)")
         ->type_name("KEY=VALUE")->take_all()->allow_extra_args(false);
   }
-  void add_format(CLI::App* app) {
-    app->add_option("--format", format_, "text (default) or json")->type_name("FORMAT");
+  void add_format(CLI::App* app, bool with_tables = false) {
+    const char* const known = with_tables ? "text (default), json, csv or markdown" : "text (default) or json";
+    app->add_option("--format", format_, known)->type_name("FORMAT");
+    if (with_tables) tabled_.push_back(app);
   }
 
   static std::vector<std::string> option_names(const CLI::App* app) {
@@ -332,11 +320,11 @@ class Parser {
       }
     }
     constexpr auto int_max = std::numeric_limits<std::int64_t>::max();
-    const bool tables = options_.command == "run";
-    if (tables && (format_ == "csv" || format_ == "markdown")) options_.format = format_;
+    const bool with_tables = std::ranges::find(tabled_, command) != tabled_.end();
+    if (with_tables && (format_ == "csv" || format_ == "markdown")) options_.format = format_;
     else if (format_ != "text" && format_ != "json") {
-      throw InputError({}, fmt::format("--format: no '{}'; write text{} json{}", format_, tables ? "," : " or",
-                                       tables ? ", csv or markdown" : ""));
+      throw InputError({}, fmt::format("--format: no '{}'; write {}", format_,
+                                       with_tables ? "text, json, csv or markdown" : "text or json"));
     }
     options_.json = format_ == "json";
     if (!seed_.empty()) options_.seed = whole_number("--seed", seed_, 0, int_max);
@@ -351,34 +339,6 @@ class Parser {
     }
   }
 
-  /// The command for the report, without what has no part in the result: what is shown, where it goes, how fast.
-  static std::string recorded(int argc, const char* const* argv) {
-    static constexpr std::array<std::string_view, 4> flags = {"--quiet", "--force", "--iterations", "--assert-slo"};
-    static constexpr std::array<std::string_view, 4> with_value = {"--jobs", "--format", "-o", "--output"};
-    std::string out = "stowage";
-    for (int i = 1; i < argc; ++i) {
-      const std::string_view arg = argv[i];
-      const std::string_view name = arg.substr(0, arg.find('='));
-      if (std::ranges::find(flags, name) != flags.end()) continue;
-      if (std::ranges::find(with_value, name) != with_value.end()) {
-        if (name == arg) ++i;  // its value is the next argument
-        continue;
-      }
-      out += " " + quoted(arg);
-    }
-    return out;
-  }
-
-  /// As a shell would take it back.
-  static std::string quoted(std::string_view arg) {
-    static constexpr std::string_view plain =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=:,@%+";
-    if (!arg.empty() && arg.find_first_not_of(plain) == std::string_view::npos) return std::string(arg);
-    std::string out = "'";
-    for (const char c : arg) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    return out + "'";
-  }
-
   CLI::App app_;
   Options options_;
   struct Needed {
@@ -388,6 +348,8 @@ class Parser {
   };
   static constexpr std::size_t many = std::numeric_limits<std::size_t>::max();
   std::vector<Needed> needed_;
+  static constexpr bool tables = true;
+  std::vector<const CLI::App*> tabled_;  // those that can print CSV and Markdown
   std::string format_ = "text";
   std::string seed_, jobs_, rate_scale_, limit_, repeat_, count_, tasks_;
   bool version_ = false, licenses_ = false;

@@ -19,7 +19,7 @@ struct Options {
   std::string output;               // -o: a folder for `run`, a file for `trace`; empty = none
   bool force = false;
   bool json = false;
-  std::string format;               // of `run`, besides text and json: "csv", "markdown"; else empty
+  std::string format;               // besides text and json: "csv", "markdown"; else empty
   bool quiet = false;
   bool iterations = false;
   bool assert_slo = false;
@@ -33,6 +33,7 @@ struct Options {
   std::vector<std::string> engine_logs;
 
   // Of `sweep` and `plan`.
+  bool commands = false;            // of `plan`: how to get each of the ten best
   std::vector<std::string> vary;    // --vary path=v1,v2
   std::string shard;                // --shard 3/20; empty = all of it
   bool merge = false;

@@ -48,7 +48,10 @@ Outcome plan_command(const Options& options) {
     folder->commit();
   }
   Outcome outcome;
-  outcome.text = options.json ? json : plan_text(plan);
+  outcome.text = options.json                   ? json
+                 : options.format == "csv"      ? plan_csv(plan)
+                 : options.format == "markdown" ? plan_markdown(plan, options.commands)
+                                                : plan_text(plan, options.commands);
   const Decision& d = plan.decision;
   if (!d.feasible) {
     outcome.code = infeasible;

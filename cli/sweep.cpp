@@ -18,6 +18,7 @@
 #include "cli/interrupt.hpp"
 #include "cli/progress.hpp"
 #include "cli/sweep_engines.hpp"
+#include "cli/sweep_text.hpp"
 #include "planner/journal.hpp"
 #include "planner/sweep_run.hpp"
 #include "planner/sweep_summary.hpp"
@@ -44,6 +45,13 @@ std::string json(const Sweep& sweep, const std::vector<std::string>& records) {
   out += fmt::format(" \"columns\": [{}],\n \"records\": [", columns);
   for (std::size_t i = 0; i < records.size(); ++i) out += (i == 0 ? "\n" : ",\n") + records[i];
   return out + "]}\n";
+}
+
+/// All records as --format asks; as CSV where that is text.
+std::string shown(const Sweep& sweep, const std::vector<std::string>& records, const Options& options) {
+  if (options.json) return json(sweep, records);
+  if (options.format != "markdown") return csv(sweep, records);
+  return sweep_markdown(nlohmann::ordered_json::parse(sweep_summary(sweep, records, {})), sweep.study().name);
 }
 
 void write_file(const std::filesystem::path& path, const std::string& text) {
@@ -127,10 +135,22 @@ Outcome merge(const Sweep& sweep, const Options& options) {
   const ReportInput input = describe_sweep(sweep, merged.records, options);
   write_file(path.parent_path() / "report.json", to_saved(input));
   write_file(path.parent_path() / "report.html", to_html(input));
-  outcome.text = options.json ? json(sweep, merged.records)
-                              : fmt::format("{} of {}, put together from {}: {}\n", text::count(size),
-                                            points_text(size), text::plural(merged.journals, "journal"), path.string());
+  if (options.json || !options.format.empty())
+    outcome.text = shown(sweep, merged.records, options);
+  else
+    outcome.text = sweep_text(input.data) + fmt::format("{} of {}, put together from {}: {}\n", text::count(size),
+                                                        points_text(size), text::plural(merged.journals, "journal"),
+                                                        path.string());
   return outcome;
+}
+
+/// A sweep writes over the pages of its folder, so that those of another command must not lie there.
+void refuse_other_results(const std::string& folder) {
+  for (const char* name : {"summary.json", "plan.json", "compare.json"})
+    if (std::filesystem::exists(std::filesystem::path(folder) / name))
+      throw InputError({folder}, fmt::format("the folder holds '{}' of another command; a sweep needs one of its own: "
+                                             "name another",
+                                             name));
 }
 
 Outcome sweep_here(const Sweep& sweep, const Options& options) {
@@ -160,7 +180,7 @@ Outcome sweep_here(const Sweep& sweep, const Options& options) {
     return {.code = 128 + interrupted.signal,
             .complaints = {"stowage: interrupted; what is done is kept, and the same command goes on from there"}};
   }
-  if (!journal) return {.text = options.json ? json(sweep, records) : csv(sweep, records)};
+  if (!journal) return {.text = shown(sweep, records, options)};
   journal->sync();
   const std::string mended = journal->mended();
   journal.reset();
@@ -168,10 +188,15 @@ Outcome sweep_here(const Sweep& sweep, const Options& options) {
   if (shard.whole()) {
     outcome = merge(sweep, options);
   } else if (!options.quiet) {
-    outcome.text = fmt::format(
+    std::string done_text = fmt::format(
         "part {} of the sweep is done: {} simulated; when all parts are, the same command with "
-        "--merge instead of --shard puts them together\n",
+        "--merge instead of --shard puts them together",
         options.shard, points_text(left));
+    // Whoever reads JSON or a table is not told in words: a part has neither.
+    if (options.json || !options.format.empty())
+      outcome.complaints.push_back("stowage: " + done_text);
+    else
+      outcome.text = done_text + "\n";
   }
   if (!mended.empty()) outcome.complaints.insert(outcome.complaints.begin(), "stowage: mended: " + mended);
   return outcome;
@@ -184,6 +209,7 @@ Outcome sweep_command(const Options& options) {
     throw InputError({}, "a part of a sweep, a merge and an engine beyond this process need a folder: add -o DIR");
   if (!options.shard.empty() && (options.merge || options.engine != "local"))
     throw InputError({}, "--shard is one part, --merge and --engine are about all of them; leave one out");
+  if (!options.output.empty()) refuse_other_results(options.output);
   const auto seed = options.seed ? std::optional(static_cast<std::uint64_t>(*options.seed)) : std::nullopt;
   const Sweep sweep(load_study(file, options.set, options.vary, seed), version());
   if (options.merge) return merge(sweep, options);

@@ -140,6 +140,34 @@ Axis read_vary(std::string_view text, int ordinal, Problems& problems) {
   return axis;
 }
 
+std::string spoken(std::string_view path) {
+  std::string_view word = path.substr(path.rfind('.') + 1);
+  if (word.starts_with("max_")) word.remove_prefix(4);
+  return std::string(word);
+}
+
+std::string AxisPart::text(const AxisValue& value) const {
+  if (key.empty() || value.node.kind() != ConfigNode::Kind::map) return value.text;
+  const ConfigNode own = value.node.get(key);
+  return own ? flow_text(own) : "";
+}
+
+std::vector<AxisPart> parts_of(const Axis& axis) {
+  std::vector<AxisPart> out;
+  std::set<std::string> seen;
+  for (const AxisValue& value : axis.values) {
+    if (value.node.kind() != ConfigNode::Kind::map) return {{spoken(axis.path), ""}};
+    for (const auto& [key, unused] : value.node.entries())
+      if (seen.insert(key).second) out.push_back({spoken(key), key});
+  }
+  const auto shared = [&](const AxisPart& part) {
+    const auto same = [&](const AxisValue& v) { return part.text(v) == part.text(axis.values.front()); };
+    return std::all_of(axis.values.begin(), axis.values.end(), same);
+  };
+  if (axis.values.size() > 1) std::erase_if(out, shared);
+  return out;
+}
+
 Space::Space(std::vector<Axis> axes) : axes_(std::move(axes)) {
   Problems problems;
   std::set<std::string_view> seen;

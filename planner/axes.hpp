@@ -30,6 +30,17 @@ struct Axis {
 /// numbers stay whole. Empty when `text` is no range; a problem when it is a bad one.
 [[nodiscard]] std::vector<std::string> range_values(std::string_view text, const SourcePos& at, Problems& problems);
 
+/// What a path is called in a name or over a column: "scheduler.max_batch" is "batch".
+[[nodiscard]] std::string spoken(std::string_view path);
+
+/// What a reader wants to see of an axis, one by one: its value; of maps each key whose value the axis does not share.
+struct AxisPart {
+  std::string word;  // "batch"
+  std::string key;   // of the map; empty = the value itself
+  [[nodiscard]] std::string text(const AxisValue& value) const;  // empty when the map lacks the key
+};
+[[nodiscard]] std::vector<AxisPart> parts_of(const Axis& axis);
+
 class Space {
  public:
   static constexpr std::uint64_t points_max = 100'000'000;

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "planner/spec_sheet.hpp"
 #include "scenario/cache.hpp"
 #include "sim/kv/registry.hpp"
 
@@ -69,23 +70,6 @@ std::string manager_set(const ConfigDocument& document, std::size_t run) {
   return fmt::format("--set 'managers=[{}]'", flow_text(document.root().get("managers")[run]));
 }
 
-/// One value of an axis in words: of a map what not all values of the axis share.
-std::string in_words(const Axis& axis, const AxisValue& value) {
-  const auto word = [](std::string key) { return key.starts_with("max_") ? key.substr(4) : key; };
-  if (value.node.kind() != ConfigNode::Kind::map)
-    return fmt::format("{} {}", word(axis.path.substr(axis.path.rfind('.') + 1)), value.text);
-  std::vector<std::string> parts;
-  for (const auto& [key, entry] : value.node.entries()) {
-    const std::string text = flow_text(entry);
-    const bool shared = std::all_of(axis.values.begin(), axis.values.end(), [&](const AxisValue& other) {
-      const ConfigNode own = other.node.get(key);
-      return own && flow_text(own) == text;
-    });
-    if (!shared) parts.push_back(fmt::format("{} {}", word(key), text));
-  }
-  return fmt::format("{}", fmt::join(parts, ", "));
-}
-
 /// The axes' values in words, the managers' own apart.
 std::string short_name(const Workbench& bench, const Scenario& s, const std::string& manager, std::uint64_t point) {
   std::string out = fmt::format("{} x {}, {}", s.cluster.tensor * s.cluster.pipeline, s.hardware.name, manager);
@@ -93,7 +77,9 @@ std::string short_name(const Workbench& bench, const Scenario& s, const std::str
   const auto values = bench.space.at(point);
   for (std::size_t i = 0; i < values.size(); ++i) {
     const Axis& axis = bench.space.axes()[i];
-    if (!said.contains(axis.path)) out += ", " + in_words(axis, *values[i]);
+    if (said.contains(axis.path)) continue;
+    for (const AxisPart& part : parts_of(axis))
+      if (const std::string text = part.text(*values[i]); !text.empty()) out += fmt::format(", {} {}", part.word, text);
   }
   return out;
 }
@@ -242,13 +228,7 @@ Workbench set_up(Study study, int jobs, const std::function<void()>& between) {
   std::vector<Request> all = read_all(*workload, read_max);
   drop_too_long(bench, all);
   find_demand(bench, all);
-  for (auto& c : bench.candidates)
-    if (c.grounds == Grounds::roofline && c.scenario) {
-      bench.notes.push_back(
-          "some steps are priced from spec sheets (roofline), never measured: good for comparing, "
-          "not for promising latencies");
-      break;
-    }
+  if (std::string note = spec_sheet_note(bench.candidates); !note.empty()) bench.notes.push_back(std::move(note));
   return bench;
 }
 

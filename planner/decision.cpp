@@ -10,6 +10,7 @@
 #include <tuple>
 
 #include "base/error.hpp"
+#include "planner/spec_sheet.hpp"
 
 namespace stowage {
 namespace {
@@ -165,6 +166,8 @@ void decide(Plan& plan, int jobs, const std::function<void()>& between) {
   // The sizing is arithmetic, the fleet a simulation: where they part, the simulation is to be believed.
   if (!d.checked->met) d.text += fmt::format("; but simulated at the demand it misses {}", d.checked->binding());
   d.text += ".";
+  if (const std::string caveat = spec_sheet_caveat(bench.candidates, plan.found.ranking); !caveat.empty())
+    d.text += " " + caveat;
   d.changes = changes_of(plan);
   plan.outlook = look_around(bench, plan.found, chosen, jobs, between);
   for (const std::size_t i : plan.found.best_of_kind) {

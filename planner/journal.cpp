@@ -156,7 +156,8 @@ Journal::Journal(const std::string& folder, const Sweep& sweep, Shard shard) {
   }
   if (content.torn_bytes > 0) mended_ = fmt::format("{}: {} torn bytes cut off", path_, content.torn_bytes);
   if (content.bad_lines > 0)
-    mended_ += fmt::format("{}{}: {} damaged lines passed over", mended_.empty() ? "" : "; ", path_, content.bad_lines);
+    mended_ += fmt::format("{}{}: {} damaged line{} passed over", mended_.empty() ? "" : "; ", path_, content.bad_lines,
+                           content.bad_lines == 1 ? "" : "s");
   for (const auto& record : content.records) done_.push_back(record_point(record));
   std::sort(done_.begin(), done_.end());
   done_.erase(std::unique(done_.begin(), done_.end()), done_.end());
@@ -208,7 +209,8 @@ Merged merge_journals(const std::string& folder, const Sweep& sweep) {
     if (content.torn_bytes > 0)
       out.notes.push_back(fmt::format("{}: {} bytes of a torn last line left out", path.string(), content.torn_bytes));
     if (content.bad_lines > 0)
-      out.notes.push_back(fmt::format("{}: {} damaged lines left out", path.string(), content.bad_lines));
+      out.notes.push_back(fmt::format("{}: {} damaged line{} left out", path.string(), content.bad_lines,
+                                      content.bad_lines == 1 ? "" : "s"));
     for (auto& record : content.records) {
       const std::uint64_t point = record_point(record);
       if (point >= out.records.size())

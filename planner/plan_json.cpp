@@ -215,20 +215,26 @@ std::string plan_csv(const Plan& plan) {
     for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
     return out + "\"";
   };
-  std::string out =
-      "number,fate,name,hardware,gpus_per_replica,manager,deployable,prices,bound_per_s,rate_per_s,binding,"
-      "replicas,gpus,nodes,stranded_gpus,usd_per_hour,ttft_p50_s,tpot_p50_s,set\n";
+  std::string out = fmt::format(
+      "number,rank,fate,name,hardware,gpus_per_replica,manager,deployable,prices,bound_per_s,rate_per_s,binding,"
+      "replicas,gpus,nodes,stranded_gpus,usd_per_hour,{}_per_million_output_tokens,ttft_p50_s,tpot_p50_s,kv_lost,set,"
+      "vllm\n",
+      plan.bench.priced ? "usd" : "gpu_hours");
+  std::vector<std::size_t> rank(plan.bench.candidates.size(), 0);
+  for (std::size_t n = 0; n < plan.found.ranking.size(); ++n) rank[plan.found.ranking[n]] = n + 1;
   for (std::size_t i = 0; i < plan.bench.candidates.size(); ++i) {
     const Candidate& c = plan.bench.candidates[i];
-    out += fmt::format("{},{},{},", i, fate_names[static_cast<std::size_t>(c.fate)], quoted_text(c.name));
+    out += fmt::format("{},{},{},{},", i, rank[i] > 0 ? fmt::format("{}", rank[i]) : "",
+                       fate_names[static_cast<std::size_t>(c.fate)], quoted_text(c.name));
     if (c.fate == Fate::impossible) {
-      out += fmt::format(",,,,,,,,,,,,,,,{}\n", quoted_text(c.reason));
+      out += fmt::format(",,,,,,,,,,,,,,,,,{},\n", quoted_text(c.reason));
       continue;
     }
     out += fmt::format("{},{},{},{},{},{},", quoted_text(c.hardware), c.gpus, quoted_text(c.manager),
                        quoted_text(c.deployable), grounds_names[static_cast<std::size_t>(c.grounds)], c.bound_per_s);
     if (c.fate == Fate::searched)
-      out += fmt::format("{},{},", c.capacity.rate_per_s, c.capacity.beyond ? c.capacity.beyond->binding() : "");
+      out += fmt::format("{},{},", c.capacity.rate_per_s,
+                         quoted_text(c.capacity.beyond ? c.capacity.beyond->binding() : ""));
     else
       out += ",,";
     if (c.sizing)
@@ -236,11 +242,15 @@ std::string plan_csv(const Plan& plan) {
                          plan.bench.priced ? fmt::format("{}", c.sizing->usd_per_hour) : "");
     else
       out += ",,,,,";
-    if (c.capacity.at)
-      out += fmt::format("{},{},", c.capacity.at->ttft_p50_ns / 1e9, c.capacity.at->tpot_p50_ns / 1e9);
+    if (const auto& at = c.capacity.at)
+      out += fmt::format("{},{},{},{},", unit_cost(plan.bench, c), at->ttft_p50_ns / 1e9, at->tpot_p50_ns / 1e9,
+                         at->kv_lost);
     else
-      out += ",,";
-    out += quoted_text(c.sets) + "\n";
+      out += ",,,,";
+    out += quoted_text(c.sets) + ",";
+    if (c.fate == Fate::searched)
+      if (const auto command = vllm_command(c); !command.empty()) out += quoted_text(command);
+    out += "\n";
   }
   return out;
 }

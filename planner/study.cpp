@@ -131,6 +131,8 @@ Study load_study(const std::string& path, std::span<const std::string> sets, std
   problems.throw_if_any();
 
   study.name = fs::path(path).stem().string();
+  if (const ConfigNode name = study.base.root().get("name"); name.kind() == ConfigNode::Kind::scalar)
+    study.name = name.text();
   if (apart) {
     MapReader in(document.root(), problems);
     if (in.integer("schema", 0, 1'000'000, 1) != 1)

@@ -72,4 +72,26 @@ ReportInput combine(std::vector<NamedInput> all, std::string command) {
   out.cost_source = text::list(sources);
   return out;
 }
+
+void pair_up(ReportInput& two) {
+  std::vector<RunResult> runs = std::move(two.runs);
+  std::vector<std::string> folders = std::move(two.folders);
+  two.runs.clear(), two.folders.clear();
+  std::vector<bool> taken(runs.size(), false);
+  const auto take = [&](std::size_t i) {
+    taken[i] = true;
+    two.runs.push_back(std::move(runs[i]));
+    two.folders.push_back(std::move(folders[i]));
+  };
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    if (taken[i]) continue;
+    const std::string folder = folders[i], manager = runs[i].manager.name;
+    take(i);
+    for (std::size_t j = i + 1; j < runs.size(); ++j) {
+      if (taken[j] || folders[j] == folder || runs[j].manager.name != manager) continue;
+      take(j);
+      break;
+    }
+  }
+}
 }  // namespace stowage

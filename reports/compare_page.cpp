@@ -14,6 +14,9 @@ namespace {
 using page::Tone;
 using parts::Json, parts::number_at;
 
+/// What the page shows at most: keys asked differently, pairs of runs (as many as it shows of runs).
+constexpr std::size_t asked_max = 100, pairs_max = max_shown / 2;
+
 double real(const Json& j) { return j.is_number() ? j.get<double>() : NAN; }
 
 std::string shown(const std::string& unit, double x) {
@@ -26,34 +29,38 @@ std::string shown(const std::string& unit, double x) {
 std::string signed_shown(const std::string& unit, double x) {
   if (!std::isfinite(x)) return "–";
   if (x == 0) return "0";
-  return (x < 0 ? "−" : "+") + shown(unit, std::abs(x));
+  const std::string size = unit == "share" ? text::number(std::abs(x) * 100) + " points" : shown(unit, std::abs(x));
+  return (x < 0 ? "-" : "+") + size;
 }
 
-/// "better", "worse", or neither where the interval holds zero or the change is below what a histogram resolves.
-page::Cell change(const Json& m) {
-  const std::string unit = m.at("unit");
-  const double a = real(m.at("a")), b = real(m.at("b")), better = number_at(m, "better");
-  const double apart = m.contains("difference") ? real(m.at("difference")) : b - a;
-  page::Cell out{std::isfinite(a) && std::isfinite(b) ? signed_shown(unit, apart) : "–"};
-  if (!std::isfinite(a) || !std::isfinite(b) || a == b) return out;
-  if (unit != "share" && a != 0) out.small = fmt::format("{:+.1f} %", apart / a * 100);
-  const bool clear = unit == "share" ? std::abs(apart) >= 0.001 : a == 0 || std::abs(apart / a) >= 0.01;
-  const bool holds_zero = m.contains("low") && real(m.at("low")) <= 0 && real(m.at("high")) >= 0;
-  if (better == 0 || !clear) return out;
-  if (holds_zero) {
-    out.tone = Tone::mixed, out.word = "not certain";
-  } else {
-    const bool good = (apart > 0) == (better > 0);
-    out.tone = good ? Tone::good : Tone::bad, out.word = good ? "better" : "worse";
-  }
+/// A minus as long as the plus.
+std::string typeset(std::string text) {
+  if (text.starts_with('-')) text.replace(0, 1, "−");
+  return text;
+}
+
+page::Cell change(const Judged& j) {
+  page::Cell out{j.apart.empty() ? "–" : typeset(j.apart)};
+  out.small = typeset(j.relative), out.word = j.word;
+  if (!j.word.empty()) out.tone = j.word == "better" ? Tone::good : j.word == "worse" ? Tone::bad : Tone::mixed;
   return out;
 }
 
 page::Section asked(const Json& data) {
   page::Section out{"asked", "What was asked differently", "Keys of the resolved scenarios that differ.", {}};
   page::Table table{"What was asked differently", {"key", "A", "B"}, {{"", {}}}, ""};
-  for (const Json& d : data.at("asked"))
-    table.groups[0].rows.push_back({d.at("key").get<std::string>(), {{d.at("a")}, {d.at("b")}}});
+  for (const Json& d : data.at("asked")) {
+    if (table.groups[0].rows.size() == asked_max) {
+      out.sentence = fmt::format(
+          "The first {} of {} keys of the resolved scenarios that differ; compare.json beside "
+          "this page has all.",
+          asked_max, text::count(data.at("asked").size()));
+      break;
+    }
+    table.groups[0].rows.push_back(
+        {text::fit(d.at("key").get<std::string>(), 120),
+         {{text::fit(d.at("a").get<std::string>(), 200)}, {text::fit(d.at("b").get<std::string>(), 200)}}});
+  }
   if (table.groups[0].rows.empty()) out.sentence = "Nothing: both resolved to the same scenario.";
   table.groups[0].rows.insert(table.groups[0].rows.begin(), {"result", {{data.at("a")}, {data.at("b")}}});
   out.blocks.emplace_back(std::move(table));
@@ -75,7 +82,11 @@ page::Section differences(const Json& data, const page::Page& p) {
       "in blocks; where both served the same requests, pair by pair. A difference whose interval holds "
       "zero is not certain.",
       {}};
+  if (data.at("runs").size() > pairs_max)
+    out.sentence += fmt::format(" The first {} of {} pairs are shown; compare.json beside this page has all.",
+                                pairs_max, text::count(data.at("runs").size()));
   for (const Json& run : data.at("runs")) {
+    if (out.blocks.size() == pairs_max) break;
     const std::string a = run.at("a"), b = run.at("b"), name = a == b ? a : a + " against " + b;
     page::Table table{
         name, {{name, sign(p, a)}, "A", "B", "B − A", "95 % interval"}, {{"", {}}}, run.value("basis", "")};
@@ -85,36 +96,67 @@ page::Section differences(const Json& data, const page::Page& p) {
     };
     rows.push_back({"SLO", {passed(run.at("slo_a")), passed(run.at("slo_b")), {""}, {""}}});
     for (const Json& m : run.at("table")) {
-      const std::string unit = m.at("unit");
-      rows.push_back(
-          {m.at("label").get<std::string>(),
-           {{shown(unit, real(m.at("a")))},
-            {shown(unit, real(m.at("b")))},
-            change(m),
-            {m.contains("low") ? signed_shown(unit, real(m.at("low"))) + " to " + signed_shown(unit, real(m.at("high")))
-                               : "–"}}});
+      const Judged j = judge(m);
+      rows.push_back({m.at("label").get<std::string>(),
+                      {{j.a}, {j.b}, change(j), {j.low.empty() ? "–" : typeset(j.low) + " to " + typeset(j.high)}}});
     }
     out.blocks.emplace_back(std::move(table));
   }
   return out;
 }
 
-page::Verdict verdict(const Json& data) {
+/// The comparison whole while it is small; else what the page shows of it.
+std::string carried(const Json& data) {
+  constexpr std::size_t most = 200'000;
+  std::string whole = data.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  if (whole.size() <= most) return whole;
+  Json less = data;
+  for (const auto& [key, n] : {std::pair{"asked", asked_max}, {"runs", pairs_max}})
+    if (less.at(key).size() > n)
+      less.at(key).erase(less.at(key).begin() + static_cast<std::ptrdiff_t>(n), less.at(key).end());
+  for (Json& d : less.at("asked"))
+    for (auto& [key, value] : d.items()) value = text::fit(value.get<std::string>(), 200);
+  less["left_out"] = "keys and pairs beyond those on this page; compare.json beside it has all";
+  return less.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+}  // namespace
+
+Judged judge(const Json& m) {
+  const std::string unit = m.at("unit");
+  const double a = real(m.at("a")), b = real(m.at("b")), better = number_at(m, "better");
+  Judged out{shown(unit, a), shown(unit, b), "", "", "", "", ""};
+  if (m.contains("low"))
+    out.low = signed_shown(unit, real(m.at("low"))), out.high = signed_shown(unit, real(m.at("high")));
+  if (!std::isfinite(a) || !std::isfinite(b)) return out;
+  const double apart = m.contains("difference") ? real(m.at("difference")) : b - a;
+  out.apart = signed_shown(unit, apart);
+  if (a == b) return out;
+  if (unit != "share" && a != 0)
+    out.relative = apart / a < 9 ? fmt::format("{:+.1f} %", apart / a * 100) : text::times(1 + apart / a);
+  // Histograms are good to half of one percent.
+  const bool clear = unit == "share" ? std::abs(apart) >= 0.001 : a == 0 || std::abs(apart / a) >= 0.01;
+  if (better == 0 || !clear) return out;
+  const bool holds_zero = m.contains("low") && real(m.at("low")) <= 0 && real(m.at("high")) >= 0;
+  out.word = holds_zero ? "not certain" : (apart > 0) == (better > 0) ? "better" : "worse";
+  return out;
+}
+
+page::Verdict compare_verdict(const Json& data) {
   page::Verdict v{Tone::plain, "", "", {}};
   std::size_t better = 0, worse = 0, unsure = 0;
   for (const Json& run : data.at("runs")) {
     const std::string name = run.at("b");
     std::vector<std::string> words;
     for (const Json& m : run.at("table")) {
-      const page::Cell c = change(m);
-      if (c.word == "better") ++better;
-      if (c.word == "worse") ++worse;
-      if (c.word == "not certain") ++unsure;
+      const Judged j = judge(m);
+      if (j.word == "better") ++better;
+      if (j.word == "worse") ++worse;
+      if (j.word == "not certain") ++unsure;
       const std::string label = m.at("label");
       if (label != "requests/s" && label != "TTFT p99" && label != "TBT p99") continue;
-      words.push_back(
-          fmt::format("{} {}", label,
-                      c.word.empty() ? "about the same" : c.word + " (" + (c.small.empty() ? c.text : c.small) + ")"));
+      words.push_back(fmt::format(
+          "{} {}", label,
+          j.word.empty() ? "about the same" : j.word + " (" + (j.relative.empty() ? j.apart : j.relative) + ")"));
     }
     if (!words.empty() && v.reasons.size() < 6) v.reasons.push_back(name + ": " + text::list(words) + ".");
   }
@@ -123,7 +165,6 @@ page::Verdict verdict(const Json& data) {
                   unsure == 0 ? "" : fmt::format("; {} may be noise", text::count(unsure)));
   return v;
 }
-}  // namespace
 
 page::Page compare_page(const ReportInput& input) {
   const Json& data = input.data;
@@ -132,14 +173,15 @@ page::Page compare_page(const ReportInput& input) {
     p = {.kind = "", .title = input.title, .version = input.version};
     p.sections = {
         parts::provenance(input, "compare.json (also inside); report.json rebuilds it: stowage report FOLDER")};
-    for (const Json& run : data.at("runs")) p.series.push_back({run.at("a")});
+    for (const Json& run : data.at("runs"))
+      if (p.series.size() < pairs_max) p.series.push_back({run.at("a")});
   } else {
     p = run_page(input);
   }
   p.kind = "comparison";
-  p.verdict = verdict(data);
+  p.verdict = compare_verdict(data);
   p.sections.insert(p.sections.begin(), {asked(data), differences(data, p)});
-  p.summary_json = data.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  p.summary_json = carried(data);
   return p;
 }
 }  // namespace stowage

@@ -106,11 +106,25 @@ std::string json(const Plot& plot, Writer& writer) {
                      }));
 }
 
+/// Five digits in as few letters: 12346e6 for 1.2346e+10. Bands are most of a page.
+std::string short_number(double x) {
+  if (!std::isfinite(x) || x == 0) return "0";
+  std::string plain = fmt::format("{:.5g}", x);
+  if (plain.find('e') == std::string::npos) return plain;
+  std::string digits = fmt::format("{:.4e}", x);
+  const auto e = digits.find('e');
+  int exponent = std::stoi(digits.substr(e + 1)) - 4;
+  digits.erase(e);
+  digits.erase(digits.find('.'), 1);
+  while (digits.ends_with('0')) digits.pop_back(), ++exponent;
+  return fmt::format("{}e{}", digits, exponent);
+}
+
 std::string json(const Stack& stack, Writer& writer) {
   if (stack.starts_s.empty()) return "";
   const auto band = [](const Stack::Band& b) {
     return fmt::format("{{\"name\":{},\"colour\":{},\"values\":{}}}", quoted(b.name), quoted(b.colour),
-                       array(b.values, [](double v) { return std::isfinite(v) ? fmt::format("{:.5g}", v) : "0"; }));
+                       array(b.values, short_number));
   };
   return fmt::format(
       "{{\"kind\":\"stack\",\"s\":{},\"start\":{},\"end\":{},\"whole\":{},\"axis_end\":{},\"below_max\":{},"

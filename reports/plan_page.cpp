@@ -232,23 +232,22 @@ page::Section ranking(const Json& plan) {
                   text::plural(counts.at("requests_simulated").get<std::uint64_t>(), "request")),
       {}};
   page::Table table{"The best configurations",
-                    {"", "prices", "one replica", "replicas", "GPUs", "idle", "USD/h", "per M tokens", "TTFT p50",
-                     "TPOT p50", "binds"},
+                    {"", "prices", "one replica", "replicas", "GPUs", "USD/h", "per M tokens", "TTFT p50", "TPOT p50",
+                     "binds"},
                     {{"", {}}},
                     "Idle: GPUs of whole nodes that no replica uses. At the sustained rate of one replica."};
   std::vector<page::Block> commands;
   for (std::size_t n = 0; n < std::min(ranked.size(), ranked_max); ++n) {
     const Json& c = candidate(plan, ranked.at(n));
     const Json &s = c.at("sizing"), &at = c.at("at_rate");
-    const double cost = number_at(c, "usd_per_million_output_tokens");
+    const double cost = number_at(c, "usd_per_million_output_tokens"), idle = number_at(s, "stranded_gpus");
     const std::string name = fmt::format("{}. {}", n + 1, c.at("name").get<std::string>());
     table.groups[0].rows.push_back(
         {{name, c.at("manager"), parts::ships(c)},
          {grade(c),
           {per_second(number_at(c, "rate_per_s"))},
           {whole(number_at(s, "replicas"))},
-          {whole(number_at(s, "gpus"))},
-          {whole(number_at(s, "stranded_gpus"))},
+          {whole(number_at(s, "gpus")), Tone::plain, "", idle > 0 ? whole(idle) + " idle" : ""},
           {s.contains("usd_per_hour") ? fmt::format("{:.2f}", number_at(s, "usd_per_hour")) : "–"},
           {std::isfinite(cost) ? text::number(cost) + " USD"
                                : text::number(number_at(c, "gpu_hours_per_million_output_tokens")) + " GPU-h"},

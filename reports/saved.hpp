@@ -21,4 +21,6 @@ struct NamedInput {
   ReportInput input;
 };
 [[nodiscard]] ReportInput combine(std::vector<NamedInput> inputs, std::string command);
+/// Of a combined input of two folders: runs of one manager side by side, so that those drawn can be compared.
+void pair_up(ReportInput& two);
 }  // namespace stowage

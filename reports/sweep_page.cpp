@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 
@@ -44,49 +45,6 @@ std::string axis_name(const Json& axis) { return axis.at("path"); }
 std::size_t varied(const Json& sweep) {
   return static_cast<std::size_t>(
       std::ranges::count_if(sweep.at("axes"), [](const Json& a) { return a.at("values").size() > 1; }));
-}
-
-page::Verdict verdict(const Json& sweep) {
-  std::uint64_t all = 0, good = 0;
-  for (const auto& [status, n] : sweep.at("status").items()) {
-    all += n.get<std::uint64_t>();
-    if (status == "ok") good += n.get<std::uint64_t>();
-  }
-  page::Verdict v{Tone::plain, "", "", {}};
-  const Json* most = nullptr;
-  const Json* soonest = nullptr;
-  for (const Json& c : sweep.at("cloud")) {
-    if (most == nullptr || number_at(c, "requests_per_s") > number_at(*most, "requests_per_s")) most = &c;
-    if (soonest == nullptr || number_at(c, "ttft_p99_s") < number_at(*soonest, "ttft_p99_s")) soonest = &c;
-  }
-  v.sentence =
-      fmt::format("{} simulated, {} of {} runs went through.",
-                  text::plural(sweep.at("points").get<std::uint64_t>(), "point"), text::count(good), text::count(all));
-  // Managers whose figure at that point is within 1 % are named together.
-  const auto where = [&](const Json& best, std::string_view key) {
-    std::vector<std::string> names;
-    for (const Json& c : sweep.at("cloud"))
-      if (c.at("point") == best.at("point") &&
-          std::abs(number_at(c, key) - number_at(best, key)) <= 0.01 * number_at(best, key))
-        names.push_back(c.at("manager"));
-    const std::string set = best.at("set");
-    return text::list(names) + (set.empty() ? "" : " with " + set);
-  };
-  if (most != nullptr) {
-    v.reasons.push_back(fmt::format("Most is served by {}: {} requests/s, p99 TTFT {}.", where(*most, "requests_per_s"),
-                                    text::number(number_at(*most, "requests_per_s")),
-                                    text::duration(number_at(*most, "ttft_p99_s") * 1e9)));
-    if (soonest != most)
-      v.reasons.push_back(fmt::format("First tokens come soonest from {}: p99 TTFT {}, {} requests/s.",
-                                      where(*soonest, "ttft_p99_s"),
-                                      text::duration(number_at(*soonest, "ttft_p99_s") * 1e9),
-                                      text::number(number_at(*soonest, "requests_per_s"))));
-  }
-  if (good < all) {
-    v.tone = Tone::mixed;
-    v.reasons.push_back(text::plural(all - good, "run") + " could not be; the reasons are below.");
-  }
-  return v;
 }
 
 /// A metric along one axis: curves where the values are numbers, else shades by manager.
@@ -228,35 +186,28 @@ page::Section cloud(const Json& sweep) {
   return out;
 }
 
-std::string cell(const Json& value) {
-  if (value.is_null()) return "";
-  if (value.is_number_float()) return text::number(value);
-  if (value.is_number()) return text::count(value.get<std::uint64_t>());
-  return text::fit(value.get<std::string>(), 60);
-}
-
 page::Section points(const Json& sweep) {
-  const Json &columns = sweep.at("columns"), &rows = sweep.at("table");
+  const Json& rows = sweep.at("table");
   std::uint64_t all = 0;
   for (const auto& [status, n] : sweep.at("status").items()) all += n.get<std::uint64_t>();
   page::Section out{"points",
                     "The points",
                     rows.size() < all
-                        ? fmt::format("The first {} of {} rows; sweep.csv beside this page has all, with all "
-                                      "digits.",
+                        ? fmt::format("The main figures of the first {} of {} rows; sweep.csv beside this page has "
+                                      "all, with all digits.",
                                       text::count(rows.size()), text::count(all))
-                        : "All rows; sweep.csv beside this page has them with all digits.",
+                        : "The main figures of all rows; sweep.csv beside this page has all, with all digits.",
                     {}};
   if (rows.empty()) return out;
+  const auto shown = sweep_rows(sweep);
   page::Table table{"The points", {}, {{"", {}}}, ""};
-  for (const Json& c : columns) table.columns.emplace_back(c.get<std::string>());
-  const std::size_t manager = 1 + sweep.at("axes").size();
-  for (const Json& r : rows) {
-    page::Row row{cell(r.at(0)), {}};
-    for (std::size_t i = 1; i < r.size(); ++i) {
-      page::Cell c{cell(r.at(i))};
-      if (i == manager + 1 && c.text != "ok") c.tone = Tone::bad, c.word = c.text, c.text = "";
-      row.cells.push_back(std::move(c));
+  for (const std::string& head : shown[0]) table.columns.emplace_back(head);
+  for (std::size_t r = 1; r < shown.size(); ++r) {
+    page::Row row{shown[r][0], {}};
+    for (std::size_t i = 1; i < shown[0].size(); ++i) row.cells.push_back({i < shown[r].size() ? shown[r][i] : "–"});
+    if (shown[r].size() < shown[0].size()) {
+      page::Cell& why = row.cells.at(shown[r].size() - 2);
+      why.tone = Tone::bad, why.word = std::move(why.text), why.text = "";
     }
     table.groups[0].rows.push_back(std::move(row));
   }
@@ -278,12 +229,96 @@ page::Section notes(const ReportInput& input) {
 }
 }  // namespace
 
+std::vector<std::vector<std::string>> sweep_rows(const Json& summary) {
+  struct Figure {
+    std::string_view column, head;
+    std::string (*show)(double);
+  };
+  static constexpr auto time = [](double s) { return text::duration(s * 1e9); };
+  static constexpr auto plain = [](double x) { return text::number(x); };
+  static constexpr Figure figures[] = {
+      {"requests_per_s", "requests/s", plain}, {"output_tokens_per_s", "output tokens/s", plain},
+      {"ttft_p50_s", "TTFT p50", time},        {"ttft_p99_s", "TTFT p99", time},
+      {"tbt_p99_s", "TBT p99", time},          {"e2e_p99_s", "E2E p99", time}};
+  static constexpr std::array<std::string_view, 3> losses = {"kv_reserved", "kv_internal", "kv_external"};
+  const auto names = summary.at("columns").get<std::vector<std::string>>();
+  const std::size_t manager = 1 + summary.at("axes").size(), status = manager + 1;
+  // Columns of a run come after those of the point: an axis may be called as one of them.
+  const auto value = [&](const Json& row, std::string_view column) {
+    const auto at =
+        std::find(names.begin() + static_cast<std::ptrdiff_t>(std::min(status, names.size())), names.end(), column);
+    return at == names.end() ? NAN : real(row.at(static_cast<std::size_t>(at - names.begin())));
+  };
+  std::vector<std::vector<std::string>> out(1);
+  for (std::size_t i = 0; i <= manager; ++i) out[0].push_back(names.at(i));
+  for (const Figure& f : figures) out[0].emplace_back(f.head);
+  out[0].emplace_back("KV lost");
+  for (const Json& row : summary.at("table")) {
+    out.push_back({text::count(row.at(0).get<std::uint64_t>())});
+    auto& cells = out.back();
+    for (std::size_t i = 1; i <= manager; ++i) cells.push_back(text::fit(row.at(i).get<std::string>(), 40));
+    if (row.at(status) != "ok") {
+      cells.push_back(row.at(status));
+      continue;
+    }
+    const auto show = [](double x, const auto& words) { return std::isfinite(x) ? words(x) : std::string("–"); };
+    for (const Figure& f : figures) cells.push_back(show(value(row, f.column), f.show));
+    double lost = 0;
+    for (const auto part : losses) lost += value(row, part);
+    cells.push_back(show(lost, text::percent));
+  }
+  return out;
+}
+
+page::Verdict sweep_verdict(const Json& sweep) {
+  std::uint64_t all = 0, good = 0;
+  for (const auto& [status, n] : sweep.at("status").items()) {
+    all += n.get<std::uint64_t>();
+    if (status == "ok") good += n.get<std::uint64_t>();
+  }
+  page::Verdict v{Tone::plain, "", "", {}};
+  const Json* most = nullptr;
+  const Json* soonest = nullptr;
+  for (const Json& c : sweep.at("cloud")) {
+    if (most == nullptr || number_at(c, "requests_per_s") > number_at(*most, "requests_per_s")) most = &c;
+    if (soonest == nullptr || number_at(c, "ttft_p99_s") < number_at(*soonest, "ttft_p99_s")) soonest = &c;
+  }
+  v.sentence =
+      fmt::format("{} simulated, {} of {} runs went through.",
+                  text::plural(sweep.at("points").get<std::uint64_t>(), "point"), text::count(good), text::count(all));
+  // Managers whose figure at that point is within 1 % are named together.
+  const auto where = [&](const Json& best, std::string_view key) {
+    std::vector<std::string> names;
+    for (const Json& c : sweep.at("cloud"))
+      if (c.at("point") == best.at("point") &&
+          std::abs(number_at(c, key) - number_at(best, key)) <= 0.01 * number_at(best, key))
+        names.push_back(c.at("manager"));
+    const std::string set = best.at("set");
+    return text::list(names) + (set.empty() ? "" : " with " + set);
+  };
+  if (most != nullptr) {
+    v.reasons.push_back(fmt::format("Most is served by {}: {} requests/s, p99 TTFT {}.", where(*most, "requests_per_s"),
+                                    text::number(number_at(*most, "requests_per_s")),
+                                    text::duration(number_at(*most, "ttft_p99_s") * 1e9)));
+    if (soonest != most)
+      v.reasons.push_back(fmt::format("First tokens come soonest from {}: p99 TTFT {}, {} requests/s.",
+                                      where(*soonest, "ttft_p99_s"),
+                                      text::duration(number_at(*soonest, "ttft_p99_s") * 1e9),
+                                      text::number(number_at(*soonest, "requests_per_s"))));
+  }
+  if (good < all) {
+    v.tone = Tone::mixed;
+    v.reasons.push_back(text::plural(all - good, "run") + " could not be; the notes say why.");
+  }
+  return v;
+}
+
 page::Page sweep_page(const ReportInput& input) {
   const Json& sweep = input.data;
   page::Page p{.kind = "sweep report", .title = input.title, .version = input.version};
   p.badges = {input.workload_name, "step costs: " + input.cost_source};
   parts::set_evidence(p, input);
-  p.verdict = verdict(sweep);
+  p.verdict = sweep_verdict(sweep);
   for (const Json& name : sweep.at("managers")) p.series.push_back({name});
   std::vector<std::size_t> axes;
   for (const Json& e : sweep.at("effects"))

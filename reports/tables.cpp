@@ -13,24 +13,9 @@
 
 namespace stowage {
 namespace {
-/// RFC 4180: quoted when the text holds a comma, a quote or a line break.
-std::string field(std::string_view text) {
-  if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
-  std::string out = "\"";
-  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return out + "\"";
-}
-std::string exact(double x) { return std::isfinite(x) ? fmt::format("{}", x) : ""; }
+using text::csv_field, text::markdown;
 
-/// A cell of a Markdown table, in which a bar or a line break would end it and markup would act.
-std::string markdown(std::string_view text) {
-  std::string out;
-  for (const char c : text::printable(text)) {
-    if (std::string_view("|\\`*_<>[]#&").find(c) != std::string_view::npos) out += '\\';
-    out += c;
-  }
-  return out;
-}
+std::string exact(double x) { return std::isfinite(x) ? fmt::format("{}", x) : ""; }
 }  // namespace
 
 std::string to_csv(const ReportInput& input) {
@@ -45,8 +30,8 @@ std::string to_csv(const ReportInput& input) {
   out += "pages_mapped,pages_unmapped,stall_s,stall_max_s\n";
   for (const RunResult& r : input.runs) {
     const ManagerRow* const row = find_manager(r.manager.kind);
-    out += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},", field(r.name), field(r.manager.kind),
-                       field(row != nullptr ? row->deployable : ""), evidence_name(input.evidence),
+    out += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},", csv_field(r.name), csv_field(r.manager.kind),
+                       csv_field(row != nullptr ? row->deployable : ""), evidence_name(input.evidence),
                        input.slo.empty()       ? ""
                        : slo_met(input.slo, r) ? "true"
                                                : "false",

@@ -170,6 +170,22 @@ std::string printable(std::string_view raw) {
   return out;
 }
 
+std::string markdown(std::string_view raw) {
+  std::string out;
+  for (const char c : printable(raw)) {
+    if (std::string_view("|\\`*_<>[]#&").find(c) != std::string_view::npos) out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+std::string csv_field(std::string_view raw) {
+  if (raw.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(raw);
+  std::string out = "\"";
+  for (const char c : raw) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return out + "\"";
+}
+
 std::size_t width(std::string_view utf8) {
   std::size_t n = 0;
   for (const char c : utf8) n += (static_cast<unsigned char>(c) & 0xC0) != 0x80;

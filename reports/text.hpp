@@ -26,6 +26,10 @@ namespace stowage::text {
 [[nodiscard]] std::string html_sentence(std::string_view raw);
 /// For a terminal: control characters (escape sequences, newlines) become '?', invalid UTF-8 too.
 [[nodiscard]] std::string printable(std::string_view raw);
+/// For Markdown, a cell of its tables too, which a bar or a line break would end: printable, and no markup acts.
+[[nodiscard]] std::string markdown(std::string_view raw);
+/// A field of CSV (RFC 4180): quoted when it holds a comma, a quote or a line break.
+[[nodiscard]] std::string csv_field(std::string_view raw);
 /// Code points, which is what columns are for the text printed here.
 [[nodiscard]] std::size_t width(std::string_view utf8);
 /// Cut to `columns` with an ellipsis when longer.

@@ -6,3 +6,6 @@ stowage sweep scenarios/four-requests.yaml --vary scheduler.max_batch=1,2 --shar
 stowage sweep scenarios/four-requests.yaml --vary scheduler.max_batch
 stowage sweep scenarios/four-requests.yaml --vary scheduler.max_batch=1,1
 stowage sweep scenarios/four-requests.yaml --vary scheduler.max_batch=1,2 -o out --engine slrm
+# Where another command's results lie.
+stowage run inputs/four.yaml -o run --quiet >/dev/null
+stowage sweep scenarios/four-requests.yaml --vary scheduler.max_batch=1,2 -o run --quiet

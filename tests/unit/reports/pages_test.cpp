@@ -1,4 +1,5 @@
 // Pages of plans, sweeps and comparisons from their data alone.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "base/error.hpp"
@@ -42,6 +43,63 @@ TEST(ComparePage, CountsWhatIsBetterWorseAndNoise) {
   EXPECT_NE(html.find("+200 ms"), std::string::npos);
   EXPECT_NE(html.find("+100 ms to +300 ms"), std::string::npos);
   EXPECT_NE(html.find("not certain"), std::string::npos);
+}
+
+TEST(ComparePage, JudgesFigures) {
+  const Json table = comparison()["runs"][0]["table"];
+  const Judged served = judge(table[0]), certain = judge(table[1]), noise = judge(table[2]), missing = judge(table[3]);
+  EXPECT_EQ(served.relative, "+20.0 %");
+  EXPECT_EQ(served.word, "better");
+  EXPECT_EQ(certain.word, "worse");
+  EXPECT_EQ(noise.word, "not certain");
+  EXPECT_EQ(noise.low, "-100 ms");
+  EXPECT_EQ(missing.apart + missing.relative + missing.word, "");
+  const auto of_share = judge(Json::parse(R"({"unit": "share", "better": -1, "a": 0.25, "b": 0.22})"));
+  EXPECT_EQ(of_share.apart, "-3 points");
+  EXPECT_EQ(of_share.word, "better");
+  EXPECT_EQ(judge(Json::parse(R"({"unit": "time", "better": -1, "a": 0.03, "b": 162.0})")).relative, "5,400 times");
+}
+
+/// As large as comparisons get: two folders of twenty managers with series and maps as full as a run records them,
+/// and two scenarios that share no key. The chart library counts even in a build without it.
+TEST(ComparePage, StaysSmallHoweverMuchIsCompared) {
+  constexpr std::size_t library = 1'130'000, managers = 20;
+  Json data = comparison();
+  const Json pair = data["runs"][0];
+  RunResult full = sample_run("a manager");
+  full.series.clear();
+  for (std::int64_t i = 0; i < 1024; ++i) {
+    const double x = 1234567891.0 + 7654321.0 * static_cast<double>(i * i % 911);
+    full.series.push_back({i * 1000003, (i + 1) * 1000003, {x, x / 3, x / 5, x / 7, x / 9, x / 11}, 123.456, 98765.4});
+  }
+  for (std::int64_t i = 1; i < 2000; ++i)
+    for (LogHistogram* h : {&full.ttft_ns, &full.tbt_ns, &full.e2e_ns, &full.queue_ns, &full.tpot_ps})
+      h->add(i * 7919 * i);
+  full.trace = RunTrace{};
+  full.trace->occupancy.resize(RunTrace::max_columns, {.cells = std::vector(RunTrace::occupancy_rows,
+                                                                             std::array<std::uint8_t, 3>{7, 3, 1})});
+  std::vector<NamedInput> folders;
+  for (const char* folder : {"one", "other"}) {
+    folders.push_back({folder, sample_input()});
+    folders.back().input.runs.assign(managers, full);
+    for (std::size_t i = 0; i < managers; ++i)
+      folders.back().input.runs[i].name = folders.back().input.runs[i].manager.name = fmt::format("manager-{}", i);
+  }
+  for (std::size_t i = 0; i < managers * 100; ++i) {
+    data["asked"].push_back({{"key", fmt::format("workload/requests/{}/prompt", i)}, {"a", "1000"}, {"b", "-"}});
+    data["runs"].push_back(pair);
+  }
+  ReportInput input = combine(std::move(folders), "stowage compare one other");
+  pair_up(input);
+  EXPECT_EQ(input.runs[0].name, "manager-0 · one");
+  EXPECT_EQ(input.runs[1].name, "manager-0 · other");
+  EXPECT_EQ(input.folders[39], "other");
+  input.kind = "compare";
+  input.data = std::move(data);
+  const std::string html = to_html(input);
+  EXPECT_LE(html.size() + (charts_built_in() ? 0 : library), 2'000'000U);
+  EXPECT_NE(html.find("The first 16 of 2,001 pairs are shown"), std::string::npos);
+  EXPECT_NE(html.find("The first 100 of 2,001 keys"), std::string::npos);
 }
 
 TEST(Pages, AreMadeAgainFromWhatWasSaved) {
