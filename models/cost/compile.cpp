@@ -1,6 +1,7 @@
 #include "models/cost/compile.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "base/error.hpp"
@@ -27,8 +28,7 @@ class Pipeline {
     out.micro_batches = static_cast<double>(std::clamp<std::int64_t>(tokens, 1, stages_));
     const double rows = static_cast<double>(tokens) / out.micro_batches;
     out.rows = {rows, static_cast<double>(sampled) / out.micro_batches, prices_.step(rows, graph)};
-    std::vector<double> segment_ns;
-    for (const auto& segment : graph_.segments()) segment_ns.push_back(graph_.path_ns(segment, prices_, out.rows));
+    const std::vector<double>& segment_ns = segments_ns(out.rows);
     double through = send_ns(out.rows), slowest = -1;
     for (int s = 0; s < stages_; ++s) {
       double ns = s == 0 ? out.rows.terms.host_ns : 0;
@@ -56,15 +56,28 @@ class Pipeline {
   [[nodiscard]] int stages() const { return stages_; }
 
  private:
+  /// The paths of all segments. Steps of like padded rows take the same, and a table asks for one after the other.
+  const std::vector<double>& segments_ns(const StepRows& rows) const {
+    const std::array<double, 4> key = {prices_.padded(rows.tokens), prices_.padded(rows.sampled), rows.terms.chain,
+                                       rows.terms.launch_ns};
+    if (!paths_ns_.empty() && key == paths_key_ && !graph_.routed()) return paths_ns_;
+    paths_key_ = key;
+    paths_ns_.clear();
+    for (const auto& segment : graph_.segments()) paths_ns_.push_back(graph_.path_ns(segment, prices_, rows));
+    return paths_ns_;
+  }
+
   const OperatorGraph& graph_;
   const OperatorPrices& prices_;
   int stages_;
   double widest_ = 0;
+  mutable std::array<double, 4> paths_key_{};
+  mutable std::vector<double> paths_ns_;
 };
 
-std::int64_t sampled_rows(const StepShape& shape) {
+std::int64_t sampled_rows(const StepShape& shape, const OperatorPrices& prices) {
   return shape.prefill_tokens == 0 ? shape.decode_seqs
-                                   : std::min(shape.prefill_tokens + shape.decode_seqs, mixed_head_rows);
+                                   : std::min(shape.prefill_tokens + shape.decode_seqs, prices.mixed_head_rows());
 }
 
 Resource resource_of(const Operator& op, Bound bound) {
@@ -120,11 +133,10 @@ StepCost compile_step(const OperatorGraph& graph, const OperatorPrices& prices, 
   const auto entries = static_cast<std::size_t>(max_batched_tokens) + 1;
   table.dense_ns.resize(entries);
   table.decode_dense_ns.resize(entries);
-  for (std::int64_t m = 0; m <= max_batched_tokens; ++m) {
-    const auto i = static_cast<std::size_t>(m);
-    table.decode_dense_ns[i] = pipeline.split(m, m, true).ns;
-    table.dense_ns[i] = pipeline.split(m, std::min(m, mixed_head_rows), false).ns;
-  }
+  for (std::int64_t m = 0; m <= max_batched_tokens; ++m)
+    table.decode_dense_ns[static_cast<std::size_t>(m)] = pipeline.split(m, m, true).ns;
+  for (std::int64_t m = 0; m <= max_batched_tokens; ++m)
+    table.dense_ns[static_cast<std::size_t>(m)] = pipeline.split(m, std::min(m, prices.mixed_head_rows()), false).ns;
   table.decode = prices.decode_attention(graph.attention());
   table.prefill = prices.prefill_attention(graph.attention());
   if (pipeline.stages() > 1) {
@@ -143,7 +155,7 @@ std::vector<OperatorPrice> bill_of_step(const OperatorGraph& graph, const Operat
                                         const StepShape& shape) {
   const Pipeline pipeline(graph, prices);
   const bool graph_step = shape.prefill_tokens == 0;
-  const auto split = pipeline.split(shape.prefill_tokens + shape.decode_seqs, sampled_rows(shape), graph_step);
+  const auto split = pipeline.split(shape.prefill_tokens + shape.decode_seqs, sampled_rows(shape, prices), graph_step);
   std::vector<OperatorPrice> bill;
   if (!split.one_stage || split.slowest == 0) {
     const double times = split.one_stage ? split.micro_batches : 1;

@@ -19,10 +19,6 @@
 
 namespace stowage {
 
-/// Rows the head and the sampler see at most in a mixed step. It does not say how many it samples; reading the head's
-/// weights decides, whatever the number.
-inline constexpr std::int64_t mixed_head_rows = 256;
-
 /// Non-decreasing in the step's tokens, requests and contexts when the prices are.
 [[nodiscard]] StepCost compile_step(const OperatorGraph& graph, const OperatorPrices& prices,
                                     std::int64_t max_batched_tokens);
@@ -36,7 +32,7 @@ struct OperatorPrice {
   Bound bound = Bound::fixed;   // what decides the price
   Resource resource = Resource::launch;
   Stream stream = Stream::compute;
-  double hidden_ns = 0;  // done beside the critical path
+  double hidden_ns = 0;   // done beside the critical path
   bool measured = false;  // priced by a measurement
 };
 /// The bill of one step; its ns sum to compile_step(...).ns(shape) but for rounding in the last digits. With pipeline

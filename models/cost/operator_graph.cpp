@@ -243,10 +243,11 @@ void OperatorGraph::add_head(const ModelSpec& m) {
     op.sampled = true;
     b.add(std::move(op));
   };
-  Operator norm{"last norm"};
-  norm.mover = Mover::norm;
-  norm.bytes_per_row = 2 * b.hidden() * element_;
-  sampled(norm);
+  b.elementwise("last norm", 4 * b.hidden(), false, {}, Mover::norm);  // of all rows: only then some are picked
+  Operator pick{"rows to sample"};
+  pick.mover = Mover::norm;
+  pick.bytes_per_row = 2 * b.hidden() * element_;
+  sampled(pick);
   Operator head{"head", Operator::Kind::gemm};
   head.k = m.hidden;
   head.n = (m.vocab + layout_.tensor - 1) / layout_.tensor;
@@ -266,8 +267,8 @@ double OperatorGraph::touched_experts(double tokens) const {
 
 PricedOperator OperatorGraph::price(const Operator& op, const OperatorPrices& prices, const StepRows& rows) const {
   const double tokens = op.routed && layout_.expert > 1 ? rows.tokens * layout_.data : rows.tokens;
-  const double n = op.routed ? tokens * experts_per_token_ / layout_.expert
-                             : prices.padded(op.sampled ? rows.sampled : rows.tokens);
+  const double n =
+      op.routed ? tokens * experts_per_token_ / layout_.expert : prices.padded(op.sampled ? rows.sampled : rows.tokens);
   PricedOperator out;
   switch (op.kind) {
     case Operator::Kind::gemm: {

@@ -80,6 +80,8 @@ class OperatorGraph {
   }
   /// Layers of the stage, of all layers: its share of attention.
   [[nodiscard]] double attention_share(int stage) const { return shares_.at(static_cast<std::size_t>(stage)); }
+  /// Whether prices depend on the tokens themselves, not only on the rows that kernels run at.
+  [[nodiscard]] bool routed() const { return experts_ > 0; }
   /// What a stage hands to the next, a token: hidden state and residual.
   [[nodiscard]] double send_bytes_per_token() const { return send_bytes_per_token_; }
 

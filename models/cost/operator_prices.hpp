@@ -75,6 +75,9 @@ class OperatorPrices {
   [[nodiscard]] virtual OperatorCost host() const = 0;
   /// Of a step of `rows` tokens; `graph`: captured, as pure decode steps are.
   [[nodiscard]] virtual StepTerms step(double, bool) const { return {1, 0, host().ns}; }
+  /// Rows the head and the sampler see at most in a mixed step. It does not say how many it samples; reading the head's
+  /// weights decides, whatever the number.
+  [[nodiscard]] virtual std::int64_t mixed_head_rows() const { return 256; }
   /// The rows that kernels run at for `rows` tokens.
   [[nodiscard]] virtual double padded(double rows) const { return rows; }
   /// How links are priced, for the report: "alpha-beta from the sheet (NVLink), uncalibrated".

@@ -23,13 +23,12 @@ class PowerCredit {
   /// The price of a step that starts at start_ns, later than anything priced before ended, after a stall.
   [[nodiscard]] std::int64_t step_ns(const StepCost& cost, const StepShape& shape, std::int64_t start_ns,
                                      std::int64_t stall_ns = 0) {
-    const double price = cost.ns(shape);
-    if (shape.prefill_tokens == 0 || !cost.has_boost()) return round_ns(price);
+    if (shape.prefill_tokens == 0 || !cost.has_boost()) return round_ns(cost.ns(shape));
+    const auto [price, memory] = cost.price(shape);
     const Boost& boost = cost.table().boost;
     const auto b = static_cast<std::size_t>(shape.decode_seqs);
     STOWAGE_ASSERT(b < boost.capacity_ns.size());
     const double ratio = boost.ratio[static_cast<std::size_t>(shape.prefill_tokens + shape.decode_seqs)];
-    const double memory = cost.memory_ns(shape);
     credit_ns_ += boost.recharge[b] * (static_cast<double>(start_ns - stall_ns - ended_ns_) + memory) +
                   boost.recharge[0] * static_cast<double>(stall_ns);
     credit_ns_ = rested_ ? boost.capacity_ns[b] : std::min(credit_ns_, boost.capacity_ns[b]);

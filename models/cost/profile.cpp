@@ -5,27 +5,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
+
+#include "models/cost/profile_grid.hpp"
 
 namespace stowage {
 namespace {
+using detail::cell;
+using detail::held;
+using detail::log_cell;
 constexpr double bf16_bytes = 2;
-constexpr std::int64_t context_tile = 128;
-
-/// Cell of an ascending grid and the fraction in it; below and above the grid the fraction is outside [0, 1].
-std::pair<std::size_t, double> cell(const std::vector<double>& grid, double x) {
-  const auto it = std::upper_bound(grid.begin(), grid.end(), x);
-  const auto above = static_cast<std::size_t>(it - grid.begin());
-  const std::size_t i = std::clamp<std::size_t>(above, 1, grid.size() - 1) - 1;
-  return {i, (x - grid[i]) / (grid[i + 1] - grid[i])};
-}
-
-/// Interpolated, held at both ends.
-double held(const std::vector<double>& grid, const std::vector<double>& values, double x) {
-  if (grid.size() < 2) return values.empty() ? 1.0 : values.front();
-  const auto [i, f] = cell(grid, x);
-  return std::lerp(values[i], values[i + 1], std::clamp(f, 0.0, 1.0));
-}
 
 /// A roofline with round figures: only ratios of it between shapes are used.
 double roof_ns(double m, double n, double k) {
@@ -42,41 +30,6 @@ double log2_distance(const GemmTable& t, std::int64_t n, std::int64_t k) {
 const GemmTable* find_gemm(const std::vector<GemmTable>& tables, std::int64_t n, std::int64_t k) {
   const auto it = std::find_if(tables.begin(), tables.end(), [&](const auto& t) { return t.n == n && t.k == k; });
   return it == tables.end() ? nullptr : &*it;
-}
-
-const PrefillPrices& prefill_of(const Profile& p, const KvLayout& layout) {
-  // Engines let the copy engine fetch whole tiles where a block holds one, and gather rows by threads below that.
-  const bool whole_tiles = layout.block_tokens % context_tile == 0;
-  const PrefillPrices* best = &p.prefill.front();
-  double nearest = -1;
-  for (const auto& candidate : p.prefill) {
-    if ((candidate.loader == "tensor") != whole_tiles) continue;
-    const double distance = std::abs(std::log2(static_cast<double>(candidate.block_tokens + 1)) -
-                                     std::log2(static_cast<double>(layout.block_tokens + 1)));
-    if (nearest >= 0 && distance >= nearest) continue;
-    nearest = distance;
-    best = &candidate;
-  }
-  return *best;
-}
-
-/// Cell and fraction in log2, held at both ends.
-std::pair<std::size_t, double> log_cell(const std::vector<double>& grid, double x) {
-  if (grid.size() < 2) return {0, 0.0};
-  const auto [i, unused] = cell(grid, x);
-  const double f = std::log2(std::max(x, 1.0) / grid[i]) / std::log2(grid[i + 1] / grid[i]);
-  return {i, std::clamp(f, 0.0, 1.0)};
-}
-
-double correction_at(const PrefillPrices& p, double q, double kv) {
-  if (p.correction.empty()) return 1.0;
-  const auto [i, fi] = log_cell(p.new_tokens, q);
-  const auto [j, fj] = log_cell(p.kv_tokens, kv);
-  const std::size_t columns = p.kv_tokens.size();
-  const auto at = [&](std::size_t r, std::size_t c) {
-    return p.correction[std::min(r, p.new_tokens.size() - 1) * columns + std::min(c, columns - 1)];
-  };
-  return std::lerp(std::lerp(at(i, j), at(i, j + 1), fj), std::lerp(at(i + 1, j), at(i + 1, j + 1), fj), fi);
 }
 }  // namespace
 
@@ -120,34 +73,39 @@ std::int64_t padded_rows(std::int64_t tokens) {
 
 bool Profile::is_scaled(std::int64_t n, std::int64_t k) const { return find_gemm(gemm, n, k) == nullptr; }
 
-double Profile::gemm_ns(std::int64_t m, std::int64_t n, std::int64_t k) const {
-  if (m <= 0 || n <= 0 || k <= 0) return 0.0;
+GemmAt::GemmAt(const Profile& profile, std::int64_t n, std::int64_t k)
+    : own_(find_gemm(profile.gemm, n, k)), n_(static_cast<double>(n)), k_(static_cast<double>(k)) {
+  if (n <= 0 || k <= 0) return;
+  for (const auto& table : profile.gemm) near_.emplace_back(log2_distance(table, n, k), &table);
+  std::stable_sort(near_.begin(), near_.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+}
+
+double GemmAt::ns(std::int64_t m) const {
+  if (m <= 0 || near_.empty()) return 0.0;
   const auto rows = static_cast<double>(m);
   // A table that ends while its product still waits for weights would go on too flat (the head's does, at 256 rows): no
   // less then than by those that go further.
-  const GemmTable* const own = find_gemm(gemm, n, k);
-  if (own != nullptr && rows <= own->rows.x.back()) return own->at(rows);
+  if (own_ != nullptr && rows <= own_->rows.x.back()) return own_->at(rows);
+  const auto reaches = [&](const auto& near) { return near.second->rows.x.back() >= rows; };
+  const bool any = std::any_of(near_.begin(), near_.end(), reaches);
+  if (!any && own_ != nullptr) return own_->at(rows);
   // Utilisation against a roofline is smooth over shapes: weigh the four nearest by distance.
-  std::vector<std::pair<double, const GemmTable*>> near;
-  const auto take = [&](bool all) {
-    for (const auto& table : gemm)
-      if (all || table.rows.x.back() >= rows) near.emplace_back(log2_distance(table, n, k), &table);
-  };
-  take(false);
-  if (near.empty() && own != nullptr) return own->at(rows);
-  if (near.empty()) take(true);
-  std::stable_sort(near.begin(), near.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   double weights = 0, utilisation = 0;
-  for (std::size_t i = 0; i < std::min<std::size_t>(4, near.size()); ++i) {
-    const auto& [distance, table] = near[i];
+  int taken = 0;
+  for (const auto& near : near_) {
+    if (any && !reaches(near)) continue;
+    const auto& [distance, table] = near;
     const double w = 1 / (distance + 0.05);
     weights += w;
     utilisation +=
         w * roof_ns(rows, static_cast<double>(table->n), static_cast<double>(table->k)) / table->rows.at(rows);
+    if (++taken == 4) break;
   }
-  const double by_others = roof_ns(rows, static_cast<double>(n), static_cast<double>(k)) * weights / utilisation;
-  return own == nullptr ? by_others : std::max(by_others, own->at(rows));
+  const double by_others = roof_ns(rows, n_, k_) * weights / utilisation;
+  return own_ == nullptr ? by_others : std::max(by_others, own_->at(rows));
 }
+
+double Profile::gemm_ns(std::int64_t m, std::int64_t n, std::int64_t k) const { return GemmAt(*this, n, k).ns(m); }
 
 Profile::Rested::State Profile::Rested::at(double decodes) const {
   return {held(batch, capacity_ns, decodes), held(batch, recharge, decodes)};
@@ -159,84 +117,11 @@ double Profile::Chain::at(double step_rows) const {
   return std::lerp(ratio[i], ratio[i + 1], f);
 }
 
-double Profile::decode_attention_ns(std::int64_t kv_heads, std::int64_t head_dim, double streams, double kv_tokens,
-                                    const KvLayout& layout) const {
-  if (streams <= 0) return 0.0;
-  const double own = static_cast<double>(decode.kv_heads * decode.head_dim);
-  const double size = static_cast<double>(kv_heads * head_dim) / own;
-  const double tokens = std::max(kv_tokens, streams) * size;
-  const double batch = streams * static_cast<double>(kv_heads) / static_cast<double>(decode.kv_heads);
-  const std::size_t columns = decode.kv_tokens.size();
-  // Linear in the tokens of one row: held below the first, the last slope goes on above.
-  const auto row_ns = [&](std::size_t row) {
-    const double* ns = &decode.ns[row * columns];
-    if (tokens <= decode.kv_tokens.front()) return ns[0];
-    const auto [j, f] = cell(decode.kv_tokens, tokens);
-    return ns[j] + (ns[j + 1] - ns[j]) * f;
-  };
-  double price = 0;
-  if (batch <= decode.batch.front() || decode.batch.size() == 1) {
-    price = row_ns(0);
-  } else if (batch >= decode.batch.back()) {
-    price = row_ns(decode.batch.size() - 1);
-  } else {
-    const auto [i, unused] = cell(decode.batch, batch);
-    const double f = std::log2(batch / decode.batch[i]) / std::log2(decode.batch[i + 1] / decode.batch[i]);
-    price = std::lerp(row_ns(i), row_ns(i + 1), f);
-  }
-  double ratio = 1;
-  if (layout.block_tokens > 0 || layout.mapped) {
-    double nearest = -1;
-    for (const auto& candidate : decode.layouts) {
-      if ((candidate.block_tokens == 0) != (layout.block_tokens == 0)) continue;
-      const double distance = std::abs(std::log2(static_cast<double>(candidate.block_tokens + 1)) -
-                                       std::log2(static_cast<double>(layout.block_tokens + 1)));
-      if (nearest >= 0 && distance >= nearest) continue;
-      nearest = distance;
-      ratio = held(candidate.kv_tokens, candidate.ratio, tokens);
-    }
-  }
-  return price * ratio;
-}
-
 double Profile::slowdown_at(double rows) const {
   if (slowdown.empty()) return 1.0;
   const auto [i, f] = log_cell(slowdown_rows, rows);
   return slowdown.size() == 1 ? slowdown.front() : std::lerp(slowdown[i], slowdown[i + 1], f);
 }
-
-std::int64_t Profile::prefill_tile_tokens(std::int64_t heads, std::int64_t kv_heads) const {
-  const std::int64_t group = heads / std::max<std::int64_t>(1, kv_heads);
-  const std::int64_t pack = group == 2 || group == 4 || group == 8 ? group : 1;
-  return prefill_query_rows / pack;
-}
-
-PrefillChunk Profile::prefill_attention(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,
-                                        std::int64_t q, std::int64_t stored, const KvLayout& layout) const {
-  const PrefillPrices& p = prefill_of(*this, layout);
-  const std::int64_t tile = prefill_tile_tokens(heads, kv_heads);
-  const std::int64_t units = heads / (prefill_query_rows / tile);  // items of one tile: one a packed group of heads
-  const double size = static_cast<double>(head_dim) / static_cast<double>(decode.head_dim);
-  // Tiles go round the SMs longest first, back and forth (gpu_probe/kernels/prefill.cuh); the busiest SM decides.
-  const std::int64_t tiles = (q + tile - 1) / tile, items = tiles * units;
-  std::vector<double> busy(static_cast<std::size_t>(sms), 0.0);
-  double work = 0;
-  for (std::int64_t i = 0; i < items; ++i) {
-    const std::int64_t from_end = i / units;  // tile counted from the one with the longest context
-    const std::int64_t context = stored + std::min(q, (tiles - from_end) * tile);
-    const double ns = size * (p.item_ns + p.tile_ns * static_cast<double>((context + context_tile - 1) / context_tile));
-    const std::int64_t round = i / sms, place = i % sms;
-    busy[static_cast<std::size_t>(round % 2 == 0 ? place : sms - 1 - place)] += ns;
-    work += ns;
-  }
-  const auto n = static_cast<double>(q);
-  const double factor = correction_at(p, n, n + static_cast<double>(stored)) * slowdown_at(n);
-  const double longest = *std::max_element(busy.begin(), busy.end());
-  // The correction is one of the whole launch, its fixed part included.
-  return {work / static_cast<double>(sms) * factor, std::max(0.0, (longest + p.fixed_ns) * factor - p.fixed_ns)};
-}
-
-double Profile::prefill_fixed_ns(const KvLayout& layout) const { return prefill_of(*this, layout).fixed_ns; }
 
 bool Profile::has_all_reduce(std::int64_t gpus) const {
   return std::any_of(all_reduce.begin(), all_reduce.end(), [&](const auto& a) { return a.gpus == gpus; });
@@ -295,6 +180,10 @@ Profile Profile::drawn(std::size_t i) const {
       for (auto& a : p.all_reduce) scale(a.bytes.ns);
     if (d.part == "vmm")
       for (auto* call : {&p.vmm_create, &p.vmm_map, &p.vmm_set_access, &p.vmm_unmap}) scale_call(*call);
+  }
+  for (std::size_t b = 0; b < rested.batch.size() && !rested.drawn_recharge.empty(); ++b) {
+    p.rested.capacity_ns[b] = rested.drawn_capacity_ns.at(b * draw_count() + i);
+    p.rested.recharge[b] = rested.drawn_recharge.at(b * draw_count() + i);
   }
   return p;
 }

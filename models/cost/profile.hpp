@@ -6,10 +6,12 @@
 // Prices are GPU time of a kernel inside a CUDA graph, where one ends as the next begins. A kernel launched by the
 // host one by one takes launch.eager - launch.graph longer. Single kernels are priced as bursts; `chain` and `slowdown`
 // say what a whole step makes of them under the power limit.
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/error.hpp"
@@ -120,6 +122,8 @@ struct Profile {
     struct State {
       double capacity_ns = 0, recharge = 0;
     };
+    /// What capacity and recharge may be as well, row-major [batch][draw]; empty = drawn() keeps those above.
+    std::vector<double> drawn_capacity_ns, drawn_recharge;
     /// Interpolated, held at both ends.
     [[nodiscard]] State at(double decodes) const;
   };
@@ -161,6 +165,10 @@ struct Profile {
   /// One layer's prefill attention of one chunk, without prefill_fixed_ns().
   [[nodiscard]] PrefillChunk prefill_attention(std::int64_t heads, std::int64_t kv_heads, std::int64_t head_dim,
                                                std::int64_t q, std::int64_t stored, const KvLayout& layout) const;
+  /// The same of 1, 2, … `tiles` whole tiles, whose items are dealt from one list: what makes a table quickly.
+  [[nodiscard]] std::vector<PrefillChunk> prefill_attention_tiles(std::int64_t heads, std::int64_t kv_heads,
+                                                                  std::int64_t head_dim, std::int64_t tiles,
+                                                                  std::int64_t stored, const KvLayout& layout) const;
   [[nodiscard]] double prefill_fixed_ns(const KvLayout& layout) const;
   /// New tokens of one tile.
   [[nodiscard]] std::int64_t prefill_tile_tokens(std::int64_t heads, std::int64_t kv_heads) const;
@@ -179,6 +187,32 @@ struct Profile {
   [[nodiscard]] std::string summary() const;
 };
 
+/// Profile::gemm_ns of one shape, looked up once for many rows. Lives no longer than its profile.
+class GemmAt {
+ public:
+  GemmAt(const Profile& profile, std::int64_t n, std::int64_t k);
+  [[nodiscard]] double ns(std::int64_t m) const;
+
+ private:
+  const GemmTable* own_ = nullptr;  // of this shape
+  double n_, k_;
+  std::vector<std::pair<double, const GemmTable*>> near_;  // all tables by their distance
+};
+
+/// Profile::decode_attention_ns of one batch, looked up once for many contexts. Lives no longer than its profile.
+class DecodeAt {
+ public:
+  DecodeAt(const Profile& profile, std::int64_t kv_heads, std::int64_t head_dim, double batch, const KvLayout& layout);
+  [[nodiscard]] double ns(double kv_tokens) const;
+
+ private:
+  const DecodePrices* decode_;
+  double streams_, size_ = 1;       // size_: K and V of a token over those measured
+  std::size_t low_ = 0, high_ = 0;  // rows of the table, and the place between them
+  double between_ = 0;
+  const DecodePrices::Layout* layout_ = nullptr;
+};
+
 /// The rows that products of a step of `tokens` tokens run at: sizes of captured graphs to 256 (1, 2, 4, 8, 16, 24 …),
 /// multiples of 64 above (vLLM's capture sizes; gpu_probe's padded_rows).
 [[nodiscard]] std::int64_t padded_rows(std::int64_t tokens);
@@ -190,6 +224,9 @@ struct Profile {
 [[nodiscard]] std::optional<Profile> shipped_profile(const std::string& hardware);
 [[nodiscard]] std::vector<std::string> shipped_profile_names();
 
+/// Rows the head sees at most in a mixed step, which does not say how many it samples.
+inline constexpr std::int64_t profile_mixed_head_rows = 64;
+
 struct ProfileTarget {
   int tensor = 1;
   std::int64_t max_batched_tokens = 8192;
@@ -198,12 +235,29 @@ struct ProfileTarget {
   bool host = true;    // false: the host's part of a step is left out, the caller adds his own
   bool ragged = true;  // contexts are unequal, as in traffic
 };
-/// The price table of one replica. A mixed step does not say how many rows the head sees; it is priced for at most 64.
+/// The price table of one replica.
 [[nodiscard]] StepCost compile_profile(const ModelSpec& model, const HardwareSpec& hardware, const Profile& profile,
                                        const ProfileTarget& target);
 /// One step without attention and without the host's share. graph: a captured decode step.
 [[nodiscard]] double dense_step_ns(const ModelSpec& model, const HardwareSpec& hardware, const Profile& profile,
                                    int tensor, std::int64_t tokens, std::int64_t sampled, bool graph);
+/// A pipeline as its attention and its clock see it: a step runs as `micro_batches`, each on every stage.
+struct Stages {
+  int count = 1;
+  double widest = 1;  // of all layers: the share of the fullest stage
+  [[nodiscard]] double micro_batches(double of) const {
+    return std::min(static_cast<double>(count), std::max(1.0, of));
+  }
+  /// How many times all layers' attention of one micro-batch a step waits for: the fullest stage's with each of them,
+  /// or one's way through all stages when there are fewer than stages (models/cost/compile.hpp).
+  [[nodiscard]] double passes(double micro_batches) const {
+    return micro_batches < static_cast<double>(count) ? 1.0 : micro_batches * widest;
+  }
+};
+/// Attention and full-clock time into a table whose entries for dense steps are there. compile_profile() does it for
+/// one stage.
+void compile_attention(const ModelSpec& model, const Profile& profile, const ProfileTarget& target,
+                       const Stages& stages, StepCost::Table& table);
 /// What of this model is not measured but scaled from other shapes, one sentence each.
 [[nodiscard]] std::vector<std::string> profile_gaps(const ModelSpec& model, const Profile& profile, int tensor);
 }  // namespace stowage

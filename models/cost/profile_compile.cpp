@@ -2,12 +2,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <optional>
 
 #include "models/cost/profile.hpp"
 
 namespace stowage {
 namespace {
-constexpr std::int64_t mixed_head_rows = 64;
 constexpr std::int64_t attention_kernels = 2;  // decode: one reads, one combines
 
 /// Everything but attention, by rows, on one GPU of a replica.
@@ -20,14 +21,26 @@ class Dense {
     mlp_ = m_.intermediate / t_;
     ups_ = m_.mlp == Mlp::gated ? 2 : 1;
     element_ = static_cast<double>(dtype_bytes(m_.dtype));
+    const std::int64_t hidden = m_.hidden;
+    for (const auto& [n, k] : {std::pair{q_ + 2 * kv_, hidden}, {hidden, q_}, {ups_ * mlp_, hidden}, {hidden, mlp_}})
+      products_.emplace_back(p_, n, k);
+    head_share_ = (m_.vocab + t_ - 1) / t_;
+    head_.emplace(p_, head_share_, hidden);
   }
 
+  /// Its kernels, as a step has them.
+  [[nodiscard]] double step_ns(std::int64_t tokens, std::int64_t sampled, bool graph) const {
+    const auto rows = static_cast<double>(padded_rows(tokens));
+    return ns(tokens, sampled, graph) * (graph ? p_.chain_graph : p_.chain_eager).at(rows);
+  }
+
+ private:
   [[nodiscard]] double ns(std::int64_t tokens, std::int64_t sampled, bool graph) const {
     if (tokens == 0) return 0.0;
     const std::int64_t rows = padded_rows(tokens);
     const auto r = static_cast<double>(rows), hidden = static_cast<double>(m_.hidden);
-    double layer = p_.gemm_ns(rows, q_ + 2 * kv_, m_.hidden) + p_.gemm_ns(rows, m_.hidden, q_) +
-                   p_.gemm_ns(rows, ups_ * mlp_, m_.hidden) + p_.gemm_ns(rows, m_.hidden, mlp_);
+    double layer = 0;
+    for (const GemmAt& product : products_) layer += product.ns(rows);
     layer += 2 * p_.norm.at(4 * hidden * element_ * r);                           // norm and residual: two in, two out
     layer += p_.rotate.at(static_cast<double>(2 * q_ + 4 * kv_) * element_ * r);  // rotation, append
     layer += p_.activate.at(static_cast<double>((ups_ + 1) * mlp_) * element_ * r);
@@ -38,18 +51,15 @@ class Dense {
     }
     return static_cast<double>(m_.layers) * (layer + launch_ns(kernels, graph)) + ends_ns(r, sampled, graph);
   }
-
- private:
   [[nodiscard]] double launch_ns(std::int64_t kernels, bool graph) const {
     return graph ? 0.0 : static_cast<double>(kernels) * std::max(0.0, p_.eager_kernel_ns - p_.graph_kernel_ns);
   }
   [[nodiscard]] double ends_ns(double rows, std::int64_t sampled, bool graph) const {
     const std::int64_t head_rows = padded_rows(sampled);
-    const std::int64_t share = (m_.vocab + t_ - 1) / t_;
     const auto hidden = static_cast<double>(m_.hidden), h = static_cast<double>(head_rows);
     return p_.norm.at(2 * hidden * element_ * rows) + p_.norm.at(4 * hidden * element_ * rows) +
-           p_.norm.at(2 * hidden * element_ * h) + p_.gemm_ns(head_rows, share, m_.hidden) +
-           p_.sample.at(static_cast<double>(share) * element_ * h) + launch_ns(5, graph);
+           p_.norm.at(2 * hidden * element_ * h) + head_->ns(head_rows) +
+           p_.sample.at(static_cast<double>(head_share_) * element_ * h) + launch_ns(5, graph);
   }
   [[nodiscard]] double all_reduce_ns(double bytes) const {
     if (!p_.all_reduce.empty()) return p_.all_reduce_ns(bytes, t_);
@@ -61,24 +71,27 @@ class Dense {
   const ModelSpec& m_;
   const HardwareSpec& hardware_;
   const Profile& p_;
-  std::int64_t t_, q_ = 0, kv_ = 0, mlp_ = 0, ups_ = 0;
+  std::int64_t t_, q_ = 0, kv_ = 0, mlp_ = 0, ups_ = 0, head_share_ = 0;
+  std::vector<GemmAt> products_;  // of a layer
+  std::optional<GemmAt> head_;
   double element_ = 2;
 };
 
-std::vector<DecodeSegment> decode_rows(const ModelSpec& model, const Profile& p, const ProfileTarget& target) {
+std::vector<DecodeSegment> decode_rows(const ModelSpec& model, const Profile& p, const ProfileTarget& target,
+                                       const Stages& stages, std::int64_t batch_max) {
   const auto layers = static_cast<double>(model.layers);
   const std::int64_t kv_heads = model.kv_heads_per_gpu(target.tensor);
   // One element size was measured; a smaller one moves fewer bytes.
   const double element = static_cast<double>(dtype_bytes(model.kv_dtype)) / 2;
-  std::vector<DecodeSegment> rows(static_cast<std::size_t>(target.max_batch + 1) * decode_segments);
-  for (std::int64_t b = 1; b <= target.max_batch; ++b) {
+  std::vector<DecodeSegment> rows(static_cast<std::size_t>(batch_max + 1) * decode_segments);
+  for (std::int64_t b = 1; b <= batch_max; ++b) {
+    const double m = stages.micro_batches(static_cast<double>(b)), each = static_cast<double>(b) / m;
     // One request has nothing to be unequal to; many are as unequal as the measured ones.
-    const double ragged = target.ragged ? 1 + (p.decode.ragged_ratio - 1) * (1 - 1 / static_cast<double>(b)) : 1.0;
+    const double ragged = target.ragged ? 1 + (p.decode.ragged_ratio - 1) * (1 - 1 / each) : 1.0;
+    const DecodeAt attention(p, kv_heads, model.head_dim, each, target.layout);
     // S counts what is stored before the step; the kernel reads the new token too.
     const auto price = [&](std::int64_t kv) {
-      const double tokens = static_cast<double>(kv + b) * element;
-      return ragged * layers *
-             p.decode_attention_ns(kv_heads, model.head_dim, static_cast<double>(b), tokens, target.layout);
+      return stages.passes(m) * (ragged * layers * attention.ns(static_cast<double>(kv + b) * element / m));
     };
     double low = price(decode_knot(0));
     for (std::size_t i = 0; i < decode_segments; ++i) {
@@ -95,6 +108,22 @@ std::vector<DecodeSegment> decode_rows(const ModelSpec& model, const Profile& p,
   return rows;
 }
 
+/// Chunks by whole tiles and knots of the stored tokens, from price(tiles, knot): none costs less than a smaller one.
+template <class Price>
+void fill_chunks(PrefillTiles& tiles, std::int64_t rows, const Price& price) {
+  tiles.chunks.assign(static_cast<std::size_t>(rows + 1) * tiles.knots, {});
+  for (std::int64_t n = 1; n <= rows; ++n)
+    for (std::size_t i = 0; i < tiles.knots; ++i) {
+      PrefillChunk c = price(n, i);
+      const auto keep = [&](const PrefillChunk& less) {
+        c = {std::max(c.work_ns, less.work_ns), std::max(c.alone_ns, less.alone_ns)};
+      };
+      keep(tiles.chunks[static_cast<std::size_t>(n - 1) * tiles.knots + i]);
+      if (i > 0) keep(tiles.chunks[static_cast<std::size_t>(n) * tiles.knots + i - 1]);
+      tiles.chunks[static_cast<std::size_t>(n) * tiles.knots + i] = c;
+    }
+}
+
 PrefillTiles prefill_tiles(const ModelSpec& model, const Profile& p, const ProfileTarget& target) {
   const auto layers = static_cast<double>(model.layers);
   const std::int64_t heads = model.heads / target.tensor, kv_heads = model.kv_heads_per_gpu(target.tensor);
@@ -104,33 +133,59 @@ PrefillTiles prefill_tiles(const ModelSpec& model, const Profile& p, const Profi
   out.unfilled = p.prefill_unfilled;
   out.knots = 14;  // to 1 Mi tokens
   const std::int64_t rows = (target.max_batched_tokens + out.tile_tokens - 1) / out.tile_tokens;
-  out.chunks.assign(static_cast<std::size_t>(rows + 1) * out.knots, {});
-  for (std::int64_t n = 1; n <= rows; ++n) {
-    for (std::size_t i = 0; i < out.knots; ++i) {
-      PrefillChunk c = p.prefill_attention(heads, kv_heads, model.head_dim, n * out.tile_tokens, PrefillTiles::knot(i),
-                                           target.layout);
-      const auto& fewer = out.chunks[static_cast<std::size_t>(n - 1) * out.knots + i];
-      c = {std::max(layers * c.work_ns, fewer.work_ns), std::max(layers * c.alone_ns, fewer.alone_ns)};
-      if (i > 0) {
-        const auto& shorter = out.chunks[static_cast<std::size_t>(n) * out.knots + i - 1];
-        c = {std::max(c.work_ns, shorter.work_ns), std::max(c.alone_ns, shorter.alone_ns)};
-      }
-      out.chunks[static_cast<std::size_t>(n) * out.knots + i] = c;
-    }
-  }
+  std::vector<std::vector<PrefillChunk>> by_knot;
+  for (std::size_t i = 0; i < out.knots; ++i)
+    by_knot.push_back(
+        p.prefill_attention_tiles(heads, kv_heads, model.head_dim, rows, PrefillTiles::knot(i), target.layout));
+  fill_chunks(out, rows, [&](std::int64_t n, std::size_t i) {
+    const PrefillChunk& c = by_knot[i][static_cast<std::size_t>(n - 1)];
+    return PrefillChunk{layers * c.work_ns, layers * c.alone_ns};
+  });
   return out;
 }
 
-/// By tokens of a step and by decoding requests, interpolated and held at both ends.
-Boost boost(const Profile::Rested& rested, std::size_t entries, std::size_t decodes) {
+/// The same on a pipeline: a chunk is cut evenly into the micro-batches, each of which reads what those before it
+/// wrote.
+PrefillTiles staged(PrefillTiles plain, const Stages& stages) {
+  if (stages.count == 1) return plain;
+  StepCost::Table table;
+  table.dense_ns = {0};
+  table.tiles = plain;
+  const StepCost whole(std::move(table));
+  plain.fixed_ns *= stages.passes(stages.count);
+  const auto rows = static_cast<std::int64_t>(plain.chunks.size() / plain.knots) - 1;
+  fill_chunks(plain, rows, [&](std::int64_t n, std::size_t i) {
+    const std::int64_t q = n * plain.tile_tokens;
+    const auto pieces = static_cast<std::int64_t>(stages.micro_batches(static_cast<double>(q)));
+    PrefillChunk sum;
+    for (std::int64_t j = 0; j < pieces; ++j) {
+      const std::int64_t from = q * j / pieces, to = q * (j + 1) / pieces;
+      const PrefillChunk c = whole.chunk(to - from, PrefillTiles::knot(i) + from);
+      sum = {sum.work_ns + c.work_ns, sum.alone_ns + c.alone_ns};
+    }
+    const double share = stages.passes(static_cast<double>(pieces)) / static_cast<double>(pieces);
+    return PrefillChunk{share * sum.work_ns, share * sum.alone_ns};
+  });
+  return plain;
+}
+
+/// By tokens of a step and by its decoding requests, interpolated and held at both ends: the rows and requests of one
+/// micro-batch are what a stage's clock sees.
+Boost boost(const Profile::Rested& rested, const Stages& stages, std::size_t entries, std::size_t decodes) {
   Boost out;
   if (rested.rows.empty()) return out;
+  const auto share = [&](std::size_t of) {
+    return static_cast<double>(of) / stages.micro_batches(static_cast<double>(of));
+  };
   const Profile::Chain ratio{rested.rows, rested.ratio};
-  for (std::size_t i = 0; i < entries; ++i)
-    out.ratio.push_back(
-        ratio.at(static_cast<double>(padded_rows(std::max<std::int64_t>(1, static_cast<std::int64_t>(i))))));
+  std::int64_t rows = -1;
+  for (std::size_t i = 0; i < entries; ++i) {
+    const std::int64_t padded = padded_rows(std::max<std::int64_t>(1, static_cast<std::int64_t>(std::ceil(share(i)))));
+    out.ratio.push_back(padded == rows ? out.ratio.back() : ratio.at(static_cast<double>(padded)));
+    rows = padded;
+  }
   for (std::size_t b = 0; b < decodes; ++b) {
-    const auto state = rested.at(static_cast<double>(b));
+    const auto state = rested.at(share(b));
     out.capacity_ns.push_back(state.capacity_ns);
     out.recharge.push_back(state.recharge);
   }
@@ -140,9 +195,21 @@ Boost boost(const Profile::Rested& rested, std::size_t entries, std::size_t deco
 
 double dense_step_ns(const ModelSpec& model, const HardwareSpec& hardware, const Profile& profile, int tensor,
                      std::int64_t tokens, std::int64_t sampled, bool graph) {
-  const auto rows = static_cast<double>(padded_rows(tokens));
-  return Dense(model, hardware, profile, tensor).ns(tokens, sampled, graph) *
-         (graph ? profile.chain_graph : profile.chain_eager).at(rows);
+  return Dense(model, hardware, profile, tensor).step_ns(tokens, sampled, graph);
+}
+
+void compile_attention(const ModelSpec& model, const Profile& profile, const ProfileTarget& target,
+                       const Stages& stages, StepCost::Table& table) {
+  const std::int64_t batch_max = std::min(target.max_batch, target.max_batched_tokens);
+  table.decode = {};
+  table.prefill = {};
+  table.decode_scale.clear();
+  table.mixed_decode_ns =
+      stages.passes(stages.count) * (static_cast<double>(model.layers * attention_kernels) *
+                                     std::max(0.0, profile.eager_kernel_ns - profile.graph_kernel_ns));
+  table.decode_rows = decode_rows(model, profile, target, stages, batch_max);
+  table.tiles = staged(prefill_tiles(model, profile, target), stages);
+  table.boost = boost(profile.rested, stages, table.dense_ns.size(), static_cast<std::size_t>(batch_max) + 1);
 }
 
 StepCost compile_profile(const ModelSpec& model, const HardwareSpec& hardware, const Profile& profile,
@@ -153,8 +220,7 @@ StepCost compile_profile(const ModelSpec& model, const HardwareSpec& hardware, c
   const auto decodes = static_cast<std::size_t>(std::min(target.max_batch, target.max_batched_tokens)) + 1;
   table.dense_ns.resize(entries);
   table.decode_dense_ns.resize(decodes);
-  table.mixed_decode_ns = static_cast<double>(model.layers * attention_kernels) *
-                          std::max(0.0, profile.eager_kernel_ns - profile.graph_kernel_ns);
+  const Dense dense(model, hardware, profile, target.tensor);
   // Steps of like padded rows take the same: products, kernels that move bytes and the head run at those.
   std::int64_t rows = -1;
   double graph_ns = 0, eager_ns = 0;
@@ -162,20 +228,13 @@ StepCost compile_profile(const ModelSpec& model, const HardwareSpec& hardware, c
     const auto m = static_cast<std::int64_t>(i);
     if (padded_rows(m) != rows) {
       rows = padded_rows(m);
-      const auto dense = [&](std::int64_t sampled, bool graph) {
-        return dense_step_ns(model, hardware, profile, target.tensor, m, sampled, graph);
-      };
-      if (i < decodes) graph_ns = dense(m, true);
-      eager_ns = dense(std::min(m, mixed_head_rows), false);
+      if (i < decodes) graph_ns = dense.step_ns(m, m, true);
+      eager_ns = dense.step_ns(m, std::min(m, profile_mixed_head_rows), false);
     }
     if (i < decodes) table.decode_dense_ns[i] = (target.host ? profile.host_graph_ns : 0) + graph_ns;
     table.dense_ns[i] = (target.host ? profile.host_eager_ns : 0) + eager_ns;
   }
-  ProfileTarget narrowed = target;
-  narrowed.max_batch = static_cast<std::int64_t>(decodes) - 1;
-  table.decode_rows = decode_rows(model, profile, narrowed);
-  table.tiles = prefill_tiles(model, profile, narrowed);
-  table.boost = boost(profile.rested, entries, decodes);
+  compile_attention(model, profile, target, {}, table);
   return StepCost(std::move(table));
 }
 

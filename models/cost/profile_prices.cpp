@@ -10,30 +10,6 @@ namespace stowage {
 namespace {
 bool attention_known(const ModelSpec& m) { return !m.latent() && m.window == 0; }
 
-/// Attention of a step as compile_profile() has it, on a pipeline that waits for its share: `widest` of full stages.
-void take_attention(StepCost::Table& table, const StepCost::Table& measured, double widest) {
-  table.decode_rows = measured.decode_rows;
-  table.tiles = measured.tiles;
-  table.mixed_decode_ns = measured.mixed_decode_ns;
-  table.decode = {};
-  table.prefill = {};
-  if (table.decode_scale.empty()) return;
-  for (std::size_t i = 0; i < table.decode_rows.size(); ++i) {
-    auto& line = table.decode_rows[i];
-    const double scale = table.decode_scale.at(i / decode_segments);
-    line = {line.c * scale, line.s * scale};
-  }
-  table.mixed_decode_ns *= widest;
-  table.tiles.fixed_ns *= widest;
-  for (PrefillChunk& chunk : table.tiles.chunks) chunk = {chunk.work_ns * widest, chunk.alone_ns * widest};
-  table.decode_scale.clear();
-}
-
-/// A step never gets cheaper by a token more, though kernels do at some numbers of rows.
-void never_fall(std::vector<double>& ns) {
-  for (std::size_t i = 1; i < ns.size(); ++i) ns[i] = std::max(ns[i], ns[i - 1]);
-}
-
 /// Of one step, priced as compiled, the share that no measurement priced.
 double unmeasured_share(const OperatorGraph& graph, const ProfilePrices& prices, const StepCost& cost,
                         StepShape shape) {
@@ -53,7 +29,16 @@ ProfilePrices::ProfilePrices(const ModelSpec& model, const HardwareSpec& hardwar
       sheet_(hardware, layout, efficiency),
       tensor_(layout.tensor),
       knows_attention_(attention_known(model)),
-      host_(host) {}
+      host_(host) {
+  if (model.latent()) return;
+  // The graph counts what an engine's two kernels move: q and k rotated in place, then k and v copied to the cache. The
+  // kernel of the table does both: it reads k and v once.
+  const auto q = static_cast<double>(model.heads / layout.tensor);
+  const auto kv = static_cast<double>(model.kv_heads_per_gpu(layout.tensor));
+  const double kept =
+      2 * kv * static_cast<double>(dtype_bytes(model.kv_dtype)) / static_cast<double>(dtype_bytes(model.dtype));
+  rotate_share_ = (2 * q + 2 * kv + kept) / (2 * q + 4 * kv + kept);
+}
 
 OperatorCost ProfilePrices::gemm(const GemmWork& work) const {
   if (work.weights != 1 || work.bytes_per_weight != 2 || work.element != 2 || work.eight_bit) return sheet_.gemm(work);
@@ -66,12 +51,17 @@ OperatorCost ProfilePrices::gemm(const GemmWork& work) const {
 OperatorCost ProfilePrices::elementwise(double bytes, Mover mover) const {
   const OperatorCost sheet = sheet_.elementwise(bytes, mover);
   switch (mover) {
-    case Mover::norm: return {profile_.norm.at(bytes), sheet.bound, true};
-    case Mover::rotate: return {profile_.rotate.at(bytes), sheet.bound, true};
-    case Mover::activate: return {profile_.activate.at(bytes), sheet.bound, true};
+    case Mover::norm:
+      return {profile_.norm.at(bytes), sheet.bound, true};
+    case Mover::rotate:
+      return {profile_.rotate.at(bytes * rotate_share_), sheet.bound, true};
+    case Mover::activate:
+      return {profile_.activate.at(bytes), sheet.bound, true};
     // The graph counts 10 bytes a logit of the whole vocabulary; the table has the 2 that are read, of one GPU's share.
-    case Mover::sample: return {profile_.sample.at(bytes / 5 / static_cast<double>(tensor_)), sheet.bound, true};
-    case Mover::other: break;
+    case Mover::sample:
+      return {profile_.sample.at(bytes / 5 / static_cast<double>(tensor_)), sheet.bound, true};
+    case Mover::other:
+      break;
   }
   return sheet;
 }
@@ -123,14 +113,12 @@ StepCost compile_partly(const ModelSpec& model, const HardwareSpec& hardware, co
   const OperatorGraph graph(model, layout, max_context);
   const ProfilePrices prices(model, hardware, profile, layout, target.host, efficiency);
   StepCost::Table table = compile_step(graph, prices, target.max_batched_tokens).table();
-  never_fall(table.dense_ns);
-  never_fall(table.decode_dense_ns);
   if (prices.knows_attention()) {
-    const StepCost attention = compile_profile(model, hardware, profile, target);
-    table.decode_dense_ns.resize(attention.table().decode_dense_ns.size());
-    double widest = 0;
-    for (int s = 0; s < layout.pipeline; ++s) widest = std::max(widest, graph.attention_share(s));
-    take_attention(table, attention.table(), widest);
+    table.decode_dense_ns.resize(static_cast<std::size_t>(std::min(target.max_batch, target.max_batched_tokens)) + 1);
+    Stages stages{layout.pipeline, 0};
+    for (int s = 0; s < layout.pipeline; ++s) stages.widest = std::max(stages.widest, graph.attention_share(s));
+    compile_attention(model, profile, target, stages, table);
+    if (model.moe() || model.quant != Quant::none) table.boost = {};
   }
   return StepCost(std::move(table));
 }
@@ -145,10 +133,10 @@ std::string partly_measured(const ModelSpec& model, const HardwareSpec& hardware
   };
   const std::int64_t batch = std::min<std::int64_t>({32, target.max_batch, target.max_batched_tokens});
   const std::int64_t prompt = std::min<std::int64_t>(2048, target.max_batched_tokens);
-  return fmt::format("measurements price {:.0f} % of a decode step of {} requests with 1,024 tokens each and {:.0f} % "
-                     "of a prompt step of {} tokens; the rest ({}) is priced by the spec sheet (roofline, "
-                     "uncalibrated)",
-                     percent({0, batch, batch * 1024, 0}), batch, percent({prompt, 0, 0, 0}), prompt,
-                     beyond_profile(model, layout));
+  return fmt::format(
+      "measurements price {:.0f} % of a decode step of {} requests with 1,024 tokens each and {:.0f} % "
+      "of a prompt step of {} tokens; the rest ({}) is priced by the spec sheet (roofline, "
+      "uncalibrated)",
+      percent({0, batch, batch * 1024, 0}), batch, percent({prompt, 0, 0, 0}), prompt, beyond_profile(model, layout));
 }
 }  // namespace stowage

@@ -29,6 +29,7 @@ class ProfilePrices final : public OperatorPrices {
   [[nodiscard]] OperatorCost host() const override { return {step(1, true).host_ns, Bound::fixed}; }
   [[nodiscard]] StepTerms step(double rows, bool graph) const override;
   [[nodiscard]] double padded(double rows) const override;
+  [[nodiscard]] std::int64_t mixed_head_rows() const override { return profile_mixed_head_rows; }
   [[nodiscard]] std::string link_source() const override { return sheet_.link_source(); }
   [[nodiscard]] bool knows_attention() const { return knows_attention_; }
 
@@ -37,6 +38,8 @@ class ProfilePrices final : public OperatorPrices {
   RooflinePrices sheet_;
   std::int64_t tensor_;
   bool knows_attention_, host_;
+  double rotate_share_ =
+      1;  // of the bytes that the graph counts for rotation and append: what the measured kernel moves
   /// Products by rows, n and k: steps of many sizes run at few numbers of rows. One thread uses one of these objects.
   mutable std::map<std::tuple<std::int64_t, std::int64_t, std::int64_t>, double> products_;
 };
@@ -45,8 +48,10 @@ class ProfilePrices final : public OperatorPrices {
 [[nodiscard]] std::string beyond_profile(const ModelSpec& model, const Layout& layout);
 
 /// compile_profile() where it can price all; else the operator graph at ProfilePrices, with the attention that
-/// compile_profile() has where the profile knows it. `max_context` and `efficiency` (of the sheet's part) as in
-/// compile_roofline().
+/// compile_profile() has where the profile knows it. A step of more tokens takes less than one of fewer only where what
+/// was measured says so, as in compile_profile(). Full-clock time is credited where all products and attention were
+/// measured: what a sheet's price holds of the clock nobody knows. `max_context` and `efficiency` (of the sheet's part)
+/// as in compile_roofline().
 [[nodiscard]] StepCost compile_partly(const ModelSpec& model, const HardwareSpec& hardware, const Profile& profile,
                                       const Layout& layout, const ProfileTarget& target, std::int64_t max_context,
                                       const RooflineEfficiency& efficiency = {});

@@ -8,13 +8,10 @@
 #include <limits>
 
 #include "base/config.hpp"
-#include "base/embedded.hpp"
 #include "models/cost/profile.hpp"
 #include "models/cost/profile_lists.hpp"
 
 namespace stowage {
-std::span<const EmbeddedFile> embedded_profiles();  // calibrate/profiles/*.yaml, put there by the build
-
 namespace {
 constexpr std::int64_t count_max = std::int64_t{1} << 40;
 constexpr double factor_max = 100;
@@ -48,13 +45,14 @@ class Reader {
     read_power(in.node("power"), p);
     read_canary(in.node("canary"), p);
     read_host(in.node("host", whole), p);
-    for (const auto& entry : items(in.node("gemm", true))) p.gemm.push_back(read_gemm(entry));
+    for (const auto& entry : items(in.node("gemm", true))) add_gemm(entry, p);
     p.decode = read_decode(in.node("decode", true));
     read_prefill(in.node("prefill", true), p);
     for (const auto& entry : items(in.node("all_reduce"))) p.all_reduce.push_back(read_all_reduce(entry));
     read_vmm(in.node("vmm"), p);
     read_errors(in.node("errors"), p);
     read_draws(in.node("draws"), p);
+    read_rested_draws(p);
     read_gaps(in.node("gaps"), p);
     in.finish();
     return p;
@@ -139,6 +137,7 @@ class Reader {
       lists_.ascending(batch, r.batch);
       lists_.same_length(capacity, r.capacity_ns.size(), r.batch.size());
       lists_.same_length(one.node("recharge"), r.recharge.size(), r.batch.size());
+      rested_draws_ = one.node("draws");
       one.finish();
     }
     in.finish();
@@ -186,6 +185,16 @@ class Reader {
     }
     in.finish();
     return g;
+  }
+  void add_gemm(const ConfigNode& map, Profile& p) {
+    GemmTable g = read_gemm(map);
+    const auto same = std::find_if(p.gemm.begin(), p.gemm.end(),
+                                   [&](const GemmTable& other) { return other.n == g.n && other.k == g.k; });
+    if (same != p.gemm.end() && g.n > 0)
+      problems_.add(map.at(), fmt::format("'{}': n {} by k {} is 'gemm[{}]' already; a product has one table, remove "
+                                          "one of them",
+                                          map.path(), g.n, g.k, same - p.gemm.begin()));
+    p.gemm.push_back(std::move(g));
   }
   AllReducePrices read_all_reduce(const ConfigNode& map) {
     MapReader in(map, problems_);
@@ -331,8 +340,33 @@ class Reader {
     in.finish();
   }
 
+  /// Of power.rested: a row for each number of decoding requests, a column a draw.
+  void read_rested_draws(Profile& p) {
+    if (!rested_draws_) return;
+    MapReader in(rested_draws_, problems_);
+    if (p.draws.empty()) problems_.add(rested_draws_.at(), "'power.rested.draws' are of a profile with 'draws' only");
+    const auto rows = [&](std::string_view key, const auto& read) {
+      Values out;
+      const ConfigNode list = in.node(key, true);
+      const auto entries = items(list);
+      if (list && entries.size() != p.rested.batch.size())
+        problems_.add(list.at(), fmt::format("'{}' has {} rows, 'power.rested.batch' has {}", list.path(),
+                                             entries.size(), p.rested.batch.size()));
+      for (const auto& row : entries) {
+        const Values values = read(row);
+        lists_.same_length(row, values.size(), p.draw_count());
+        out.insert(out.end(), values.begin(), values.end());
+      }
+      return out;
+    };
+    p.rested.drawn_capacity_ns = rows("capacity", [&](const ConfigNode& row) { return lists_.durations(row); });
+    p.rested.drawn_recharge = rows("recharge", [&](const ConfigNode& row) { return lists_.ratios(row); });
+    in.finish();
+  }
+
   Problems& problems_;
   Lists lists_;
+  ConfigNode rested_draws_;
 };
 
 Profile from_document(const ConfigDocument& document) {
@@ -352,17 +386,5 @@ Profile load_profile(const std::string& path, const SourcePos& at) {
   if (!std::filesystem::exists(path, ignored))
     throw InputError(at, fmt::format("the profile '{}' does not exist; `stowage calibrate` writes one", shown(path)));
   return from_document(ConfigDocument::load(path));
-}
-
-std::optional<Profile> shipped_profile(const std::string& hardware) {
-  const auto* file = find_embedded(embedded_profiles(), hardware + ".yaml");
-  if (file == nullptr) return std::nullopt;
-  return parse_profile(file->bytes, "profiles/" + std::string(file->name));
-}
-
-std::vector<std::string> shipped_profile_names() {
-  std::vector<std::string> names;
-  for (const auto& file : embedded_profiles()) names.emplace_back(file.name.substr(0, file.name.rfind('.')));
-  return names;
 }
 }  // namespace stowage

@@ -32,8 +32,7 @@ double utilisation_at(const PrefillAttention& p, double q, double kv) {
 
 StepCost::StepCost(Linear linear) : kind_(Kind::linear), linear_(linear) {}
 
-StepCost::StepCost(Table table)
-    : kind_(Kind::table), table_(std::make_shared<const Table>(std::move(table))) {
+StepCost::StepCost(Table table) : kind_(Kind::table), table_(std::make_shared<const Table>(std::move(table))) {
   STOWAGE_ASSERT(!table_->dense_ns.empty());
   STOWAGE_ASSERT(table_->prefill.utilisation.size() == table_->prefill.log2_q.size() * table_->prefill.log2_kv.size());
   STOWAGE_ASSERT(table_->decode_rows.size() % decode_segments == 0);
@@ -46,8 +45,12 @@ StepCost::StepCost(Table table)
 DecodeLine StepCost::decode_line(std::int64_t b) const {
   const auto seqs = static_cast<double>(b);
   if (kind_ == Kind::linear)
-    return {(linear_.base_ns + linear_.per_prefill_token_ns * 0.0) + linear_.per_decode_seq_ns * seqs, 0.0,
-            linear_.per_kv_token_ns, 0.0, 0.0, nullptr};
+    return {(linear_.base_ns + linear_.per_prefill_token_ns * 0.0) + linear_.per_decode_seq_ns * seqs,
+            0.0,
+            linear_.per_kv_token_ns,
+            0.0,
+            0.0,
+            nullptr};
   const auto& t = *table_;
   const auto& dense = t.decode_dense_ns.empty() ? t.dense_ns : t.decode_dense_ns;
   STOWAGE_ASSERT(b < static_cast<std::int64_t>(dense.size()));
@@ -56,8 +59,12 @@ DecodeLine StepCost::decode_line(std::int64_t b) const {
     STOWAGE_ASSERT(at < t.decode_rows.size());
     return {dense[static_cast<std::size_t>(b)], 0, 0, 0, 0, &t.decode_rows[at]};
   }
-  DecodeLine line{dense[static_cast<std::size_t>(b)], t.decode.c0 + t.decode.c0_per_seq * seqs, t.decode.s0,
-                  t.decode.c1 + t.decode.c1_per_seq * seqs, t.decode.s1, nullptr};
+  DecodeLine line{dense[static_cast<std::size_t>(b)],
+                  t.decode.c0 + t.decode.c0_per_seq * seqs,
+                  t.decode.s0,
+                  t.decode.c1 + t.decode.c1_per_seq * seqs,
+                  t.decode.s1,
+                  nullptr};
   if (t.decode_scale.empty()) return line;
   for (double* part : {&line.c0, &line.s0, &line.c1, &line.s1}) *part *= t.decode_scale[static_cast<std::size_t>(b)];
   for (double* part : {&line.c0, &line.c1}) *part += t.decode_seq_ns * seqs;
@@ -65,20 +72,29 @@ DecodeLine StepCost::decode_line(std::int64_t b) const {
 }
 
 double StepCost::ns(const StepShape& shape) const {
+  if (kind_ == Kind::table && shape.prefill_tokens == 0)
+    return decode_line(shape.decode_seqs).ns(shape.decode_kv_tokens);
+  return price(shape).ns;
+}
+
+StepCost::Price StepCost::price(const StepShape& shape) const {
   if (kind_ == Kind::linear)
-    return ((linear_.base_ns + linear_.per_prefill_token_ns * static_cast<double>(shape.prefill_tokens)) +
-            linear_.per_decode_seq_ns * static_cast<double>(shape.decode_seqs)) +
-           linear_.per_kv_token_ns * static_cast<double>(shape.decode_kv_tokens) + shape.prefill_attention_ns;
-  if (shape.prefill_tokens == 0) return decode_line(shape.decode_seqs).ns(shape.decode_kv_tokens);
+    return {((linear_.base_ns + linear_.per_prefill_token_ns * static_cast<double>(shape.prefill_tokens)) +
+             linear_.per_decode_seq_ns * static_cast<double>(shape.decode_seqs)) +
+                linear_.per_kv_token_ns * static_cast<double>(shape.decode_kv_tokens) + shape.prefill_attention_ns,
+            0.0};
   const auto tokens = static_cast<std::size_t>(shape.prefill_tokens + shape.decode_seqs);
   STOWAGE_ASSERT(tokens < table_->dense_ns.size());
-  const double ns = table_->dense_ns[tokens] + memory_ns(shape);
-  return ns + table_->tiles.fixed_ns +
-         std::max(shape.prefill_alone_ns, shape.prefill_attention_ns + table_->tiles.unfilled * shape.prefill_slack_ns);
+  const double memory = memory_ns(shape);
+  const double ns = table_->dense_ns[tokens] + memory;
+  return {ns + table_->tiles.fixed_ns +
+              std::max(shape.prefill_alone_ns,
+                       shape.prefill_attention_ns + table_->tiles.unfilled * shape.prefill_slack_ns),
+          memory};
 }
 
 double StepCost::memory_ns(const StepShape& shape) const {
-  if (kind_ == Kind::linear || shape.decode_seqs == 0) return 0.0;
+  if (shape.decode_seqs == 0) return 0.0;
   DecodeLine line = decode_line(shape.decode_seqs);
   line.lead = 0;
   return line.ns(shape.decode_kv_tokens) + table_->mixed_decode_ns;

@@ -21,12 +21,12 @@ namespace stowage {
 
 /// What a step computes, as integer aggregates kept by the engine.
 struct StepShape {
-  std::int64_t prefill_tokens = 0;   // P: all scheduled tokens that are not decode tokens
-  std::int64_t decode_seqs = 0;      // B
-  std::int64_t decode_kv_tokens = 0; // S
-  double prefill_attention_ns = 0;   // sum over the step's chunks of PrefillChunk::work_ns, in scheduling order
-  double prefill_alone_ns = 0;       // greatest PrefillChunk::alone_ns of them
-  double prefill_slack_ns = 0;       // greatest alone_ns - work_ns of them: what a chunk leaves idle
+  std::int64_t prefill_tokens = 0;    // P: all scheduled tokens that are not decode tokens
+  std::int64_t decode_seqs = 0;       // B
+  std::int64_t decode_kv_tokens = 0;  // S
+  double prefill_attention_ns = 0;    // sum over the step's chunks of PrefillChunk::work_ns, in scheduling order
+  double prefill_alone_ns = 0;        // greatest PrefillChunk::alone_ns of them
+  double prefill_slack_ns = 0;        // greatest alone_ns - work_ns of them: what a chunk leaves idle
 };
 
 /// One chunk's attention, all layers: its share of the whole GPU's work, and what it takes when it runs alone. A long
@@ -80,9 +80,9 @@ struct DecodeAttention {
 /// Attention of one prefill chunk of q new tokens on c stored ones, all layers. Prices query-key pairs
 /// q x c + q (q + 1) / 2 against a utilisation surface over (log2 q, log2 (c + q)); one cell = a constant.
 struct PrefillAttention {
-  double ns_per_pair = 0;       // at utilisation 1
-  double ns_per_kv_token = 0;   // reading K and V of c + q tokens once: a floor under the pairs
-  double fixed_ns = 0;          // launch, per chunk
+  double ns_per_pair = 0;               // at utilisation 1
+  double ns_per_kv_token = 0;           // reading K and V of c + q tokens once: a floor under the pairs
+  double fixed_ns = 0;                  // launch, per chunk
   std::vector<double> log2_q, log2_kv;  // grid, ascending; empty = utilisation 1 everywhere
   std::vector<double> utilisation;      // row-major [q][kv]
 };
@@ -118,9 +118,9 @@ class StepCost {
     std::vector<double> decode_dense_ns;  // the same for a pure decode step of B tokens (CUDA graph); empty = dense_ns
     DecodeAttention decode;
     PrefillAttention prefill;
-    std::vector<double> decode_scale;  // of `decode`, by B: what a pipeline waits for; empty = 1
+    std::vector<double> decode_scale;        // of `decode`, by B: what a pipeline waits for; empty = 1
     std::vector<DecodeSegment> decode_rows;  // [B, from 0][decode_segments], instead of `decode`; empty = not measured
-    double mixed_decode_ns = 0;  // more for decoding requests in a step that is no captured graph
+    double mixed_decode_ns = 0;              // more for decoding requests in a step that is no captured graph
     double decode_seq_ns = 0;  // more for each decoding request, not scaled; only read where there is a decode_scale
     PrefillTiles tiles;
     Boost boost;
@@ -133,8 +133,12 @@ class StepCost {
   [[nodiscard]] Kind kind() const { return kind_; }
   /// The step's price in ns, unrounded. The same expression, in the same order, as decode_line(B).ns(S).
   [[nodiscard]] double ns(const StepShape& shape) const;
-  /// Of a step with prompt tokens: the attention of its decoding requests, which a higher clock does not shorten.
-  [[nodiscard]] double memory_ns(const StepShape& shape) const;
+  /// A step with prompt tokens: ns(), and what of it is the attention of its decoding requests, which a higher clock
+  /// does not shorten.
+  struct Price {
+    double ns = 0, memory_ns = 0;
+  };
+  [[nodiscard]] Price price(const StepShape& shape) const;
   [[nodiscard]] bool has_boost() const { return kind_ == Kind::table && !table_->boost.ratio.empty(); }
   [[nodiscard]] DecodeLine decode_line(std::int64_t decode_seqs) const;
   /// Adds the attention of one prefill chunk of `q` tokens after `stored` tokens to the step.
@@ -153,6 +157,8 @@ class StepCost {
   [[nodiscard]] const Table& table() const { return *table_; }
 
  private:
+  [[nodiscard]] double memory_ns(const StepShape& shape) const;
+
   Kind kind_ = Kind::linear;
   Linear linear_;
   std::shared_ptr<const Table> table_;  // shared between the points of a sweep

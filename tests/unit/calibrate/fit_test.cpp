@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "calibrate/parts.hpp"
 #include "models/cost/power_credit.hpp"
 
@@ -117,6 +119,64 @@ TEST(Rested, FindsTheChipThatMeasuredIt) {
   ASSERT_EQ(r.batch, std::vector<double>{0});
   EXPECT_NEAR(r.capacity_ns[0], 60e6, 2.5e6);
   EXPECT_NEAR(r.recharge[0], 0.8, 0.05);
+}
+
+TEST(Rested, DrawsLieAboutTheChipThatMeasuredIt) {
+  Profile profile;
+  ASSERT_TRUE(detail::fit_rested(clock_probe(0.9, 60e6, 0.8), profile));
+  const auto& r = profile.rested;
+  ASSERT_EQ(r.drawn_recharge.size(), detail::draw_count);
+  ASSERT_EQ(r.drawn_capacity_ns.size(), detail::draw_count);
+  const auto [least, most] = std::minmax_element(r.drawn_recharge.begin(), r.drawn_recharge.end());
+  EXPECT_NEAR(median_of(r.drawn_recharge), 0.8, 0.1);
+  EXPECT_GT(*least, 0.5);
+  EXPECT_LT(*most, 1.3);
+  EXPECT_NEAR(median_of(r.drawn_capacity_ns), 60e6, 5e6);
+  // The same seed draws the same; the others of a profile are not disturbed by it.
+  Profile again;
+  ASSERT_TRUE(detail::fit_rested(clock_probe(0.9, 60e6, 0.8), again));
+  EXPECT_EQ(again.rested.drawn_recharge, r.drawn_recharge);
+}
+
+// Rests so long that any recharge fills the credit say nothing of it: draws then go as far as the grid.
+TEST(Rested, WhatRestsCannotTellIsDrawnWidely) {
+  ProbeFile probe = clock_probe(0.9, 60e6, 0.8);
+  auto& figures = probe.parts["clock"].figures;
+  std::erase_if(figures, [](const ProbeFigure& f) { return f.name == "rest" && f.extra.at("rest_us") < 200e3; });
+  Profile profile;
+  ASSERT_TRUE(detail::fit_rested(probe, profile));
+  const auto& drawn = profile.rested.drawn_recharge;
+  EXPECT_GT(*std::max_element(drawn.begin(), drawn.end()), 1.5);
+  EXPECT_LT(*std::min_element(drawn.begin(), drawn.end()), 0.6);
+}
+
+TEST(Rested, TheNoiseOfRepeatsWidensDraws) {
+  const auto spread = [](double noise) {
+    ProbeFile probe = clock_probe(0.9, 60e6, 0.8);
+    for (ProbeFigure& f : probe.parts["clock"].figures) f.rel_noise = noise;
+    Profile profile;
+    (void)detail::fit_rested(probe, profile);
+    const auto& drawn = profile.rested.drawn_recharge;
+    const auto [least, most] = std::minmax_element(drawn.begin(), drawn.end());
+    return *most / *least;
+  };
+  EXPECT_GT(spread(0.02), 1.5 * spread(0));
+}
+
+TEST(Rested, TimesOfNothingAreLeftOut) {
+  ProbeFile probe = clock_probe(0.9, 60e6, 0.8);
+  ProbeFigure zero;
+  zero.name = "rest";
+  zero.keys = {{"rows", std::int64_t{1024}}, {"decodes", std::int64_t{0}}};
+  zero.extra["rest_us"] = 20e3;
+  probe.parts["clock"].figures.push_back(zero);
+  zero.name = "walk";
+  probe.parts["clock"].figures.push_back(zero);
+  Profile profile;
+  const auto fit = detail::fit_rested(probe, profile);
+  ASSERT_TRUE(fit);
+  EXPECT_NEAR(profile.rested.recharge[0], 0.8, 0.05);
+  EXPECT_TRUE(fit->points.empty());
 }
 
 TEST(Rested, AProbeWithoutThePartHasNoRest) {

@@ -113,6 +113,35 @@ TEST(Validate, DamagedFilesAreNamedWithTheirLine) {
   EXPECT_THROW(static_cast<void>(load_measured("/nowhere")), InputError);
 }
 
+// A table of prices ends at the scenario's limits: what is beyond them is the file's fault, and said with its line.
+TEST(Validate, IterationsBeyondTheScenariosLimitsAreRefused) {
+  const MeasuredFolder folder;
+  folder.write({10'000'000, 10'000'000, 10'000'000});
+  const auto said = [&](const std::vector<std::string>& sets) -> std::string {
+    try {
+      (void)validate(load_measured(folder.str()), {"", sets});
+    } catch (const InputError& e) {
+      EXPECT_EQ(e.problems().size(), 1U);
+      return e.problems().front().str();
+    }
+    return "accepted";
+  };
+  EXPECT_EQ(said({"cost={source: profile}"}), "accepted");
+  // 200 prompt tokens in the first iteration, line 2; two decoding requests in the second, line 3.
+  const std::string tokens = said({"scheduler.max_batched_tokens=128"});
+  EXPECT_NE(tokens.find("i.csv:2: error: an iteration of 200 tokens, but its scenario has "
+                        "scheduler.max_batched_tokens: 128"),
+            std::string::npos)
+      << tokens;
+  for (const char* cost : {"cost={source: profile}", "cost={source: linear, base: 10ms}"}) {
+    const std::string requests = said({cost, "scheduler.max_batch=1"});
+    EXPECT_NE(requests.find("i.csv:3: error: an iteration of 2 decoding requests, but its scenario has "
+                            "scheduler.max_batch: 1"),
+              std::string::npos)
+        << requests;
+  }
+}
+
 /// What an H100 really did is what the simulator says it does, decision by decision, byte by byte.
 TEST(Validate, SchedulesAndMemoryOfTheMeasuredRunsAreTheSimulatedOnes) {
   std::size_t runs = 0;

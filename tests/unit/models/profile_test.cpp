@@ -104,6 +104,9 @@ TEST(Profile, RefusesNonsenseWithItsPlace) {
   EXPECT_NE(refused(changed("item: 3us", "itme: 3us")).find("item"), std::string::npos);
   EXPECT_NE(refused(changed("profile/1", "profile/2")).find("reads stowage.profile/1"), std::string::npos);
   EXPECT_NE(refused("[1, 2]").find("p.yaml:1:1"), std::string::npos);
+  EXPECT_EQ(refused(changed("decode:\n", "  - {n: 100, k: 10, rows: [1], time: [9us]}\ndecode:\n")),
+            "p.yaml:16:5: error: 'gemm[1]': n 100 by k 10 is 'gemm[0]' already; a product has one table, remove one of "
+            "them");
 }
 
 TEST(Profile, PaddedRows) {
@@ -188,6 +191,43 @@ TEST(Profile, ARestThatSlowsDownIsRefused) {
   text = changed("host:", power);
   text.replace(text.find("[1, 0.4]"), 8, "[1]");
   EXPECT_NE(refused(text).find("has 1 entries, its grid has 2"), std::string::npos) << refused(text);
+}
+
+/// Two draws of the products, and of what a rest is worth at 0 and at 100 decoding requests.
+std::string with_rested_draws() {
+  std::string text = changed("host:", power);
+  text.replace(text.find("recharge: [1, 0.4]"), 18,
+               "recharge: [1, 0.4], draws: {capacity: [[60ms, 40ms], [30ms, 20ms]], recharge: [[1, 2], [0.5, 0.3]]}");
+  return text + "draws: {gemm: [1, 1.1]}\n";
+}
+
+TEST(Profile, ADrawHasACreditOfItsOwn) {
+  const Profile p = parse_profile(with_rested_draws(), "p.yaml");
+  ASSERT_EQ(p.draw_count(), 2U);
+  const Profile second = p.drawn(1);
+  EXPECT_DOUBLE_EQ(second.rested.at(0).capacity_ns, 40e6);
+  EXPECT_DOUBLE_EQ(second.rested.at(0).recharge, 2);
+  EXPECT_DOUBLE_EQ(second.rested.at(50).recharge, (2 + 0.3) / 2);
+  EXPECT_DOUBLE_EQ(second.gemm.front().rows.ns[0], p.gemm.front().rows.ns[0] * 1.1);
+  EXPECT_DOUBLE_EQ(p.drawn(0).rested.at(100).capacity_ns, 30e6);
+  EXPECT_EQ(second.rested.ratio, p.rested.ratio);
+  EXPECT_DOUBLE_EQ(p.rested.recharge[0], 1);  // the profile's own is the fit
+  // Without them every draw keeps the fit.
+  const Profile plain = parse_profile(changed("host:", power) + "draws: {gemm: [1, 1.1]}\n", "p.yaml");
+  EXPECT_DOUBLE_EQ(plain.drawn(1).rested.at(0).recharge, 1);
+}
+
+TEST(Profile, DrawsOfTheCreditMustFitTheOthers) {
+  const auto broken = [](const std::string& from, const std::string& to) {
+    std::string text = with_rested_draws();
+    return refused(text.replace(text.find(from), from.size(), to));
+  };
+  EXPECT_NE(broken("[0.5, 0.3]", "[0.5]").find("has 1 entries, its grid has 2"), std::string::npos);
+  EXPECT_NE(broken("[[1, 2], [0.5, 0.3]]", "[[1, 2]]").find("has 1 rows, 'power.rested.batch' has 2"),
+            std::string::npos);
+  EXPECT_NE(broken("[[1, 2], [0.5, 0.3]]", "[[1, 2], [0.5, -1]]").find("is not a number of at least 0"),
+            std::string::npos);
+  EXPECT_NE(broken("draws: {gemm: [1, 1.1]}\n", "").find("are of a profile with 'draws' only"), std::string::npos);
 }
 
 TEST(Profile, ACanaryCarriesPricesToAnotherMachine) {
