@@ -59,8 +59,7 @@ std::string managers_table(const Plan& plan) {
   if (best.empty()) return "";
   std::vector<std::string> head = {"the best of each manager"}, can = {"  deployable with"},
                            sustained = {"  one replica"}, replicas = {"  replicas"}, gpus = {"  GPUs"},
-                           cost = {"  USD an hour"}, lost = {"  KV lost"}, binds = {"  binds"},
-                           prices = {"  prices"};
+                           cost = {"  USD an hour"}, lost = {"  KV lost"}, binds = {"  binds"}, prices = {"  prices"};
   for (const std::size_t i : best) {
     const Candidate& c = plan.bench.candidates[i];
     head.push_back(c.manager);
@@ -154,11 +153,10 @@ std::string sureness(const Plan& plan) {
                         text::plural(static_cast<std::uint64_t>(replicas * w.gpus), "GPU"),
                         replicas * w.gpus == 1 ? "s" : "", share * 100);
     }
-    out +=
-        wrapped(fmt::format("how sure: {}. In {} draws of prices ({}) and workload (block bootstrap): {}. One replica "
-                            "sustains {} to {} in 90 % of draws; best of {} contenders in {:.0f} %.",
-                            d.firmness, u.draws, draws_text(w.grounds), by, rate(u.rate_low), rate(u.rate_high),
-                            u.contenders, u.wins * 100));
+    out += wrapped(fmt::format(
+        "how sure: {}. In {} draws of prices ({}) and workload (block bootstrap): {}. One replica "
+        "sustains {} to {} in 90 % of draws; best of {} contenders in {:.0f} %.",
+        d.firmness, u.draws, draws_text(w), by, rate(u.rate_low), rate(u.rate_high), u.contenders, u.wins * 100));
   } else {
     out += "how sure: " + d.firmness + "\n";
   }
