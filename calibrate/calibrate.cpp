@@ -13,8 +13,6 @@
 
 namespace stowage {
 namespace {
-constexpr std::size_t draw_count = 32;
-
 /// All of one GPU, whole, and of the hardware asked for.
 std::string checked_hardware(std::span<const ProbeFile> probes, const CalibrateOptions& options, Problems& problems) {
   const ProbeFile& anchor = probes.front();
@@ -138,7 +136,8 @@ Calibration calibrate(std::span<const ProbeFile> probes, const CalibrateOptions&
   const ProbeFile& attention = anchor_of(probes, "attention", "decode");
   out.parts.push_back(detail::fit_decode(attention, launch, p));
   out.parts.push_back(detail::fit_prefill(attention, launch, clock, p));
-  if (auto fit = detail::fit_rested(anchor_of(probes, "clock", "ramp"), p)) out.parts.push_back(std::move(*fit));
+  if (auto fit = detail::fit_rested(anchor_of(probes, "clock", "ramp"), p, options.seed))
+    out.parts.push_back(std::move(*fit));
   if (auto fit = detail::fit_all_reduce(probes, p)) out.parts.push_back(std::move(*fit));
   if (auto fit = detail::fit_vmm(probes, p)) out.parts.push_back(std::move(*fit));
   detail::fit_host(whole, p);

@@ -21,22 +21,18 @@ struct Steps {
 
 Steps steps_of(const ProbeFile& probe) {
   std::map<std::int64_t, std::vector<double>> loaded, fresh;
-  std::map<std::int64_t, double> first;
   for (const ProbeFigure* f : probe.find("clock", "ramp")) {
     const auto before = f->extra.find("busy_before_us");
     if (before == f->extra.end() || !(f->median > 0)) continue;
     const std::int64_t rows = f->integer("rows");
     if (before->second >= settled_us) loaded[rows].push_back(f->median * 1e3);
     if (before->second + f->median <= fresh_us) fresh[rows].push_back(f->median * 1e3);
-    if (f->integer("place") == 0) first[rows] = f->median * 1e3;
   }
   Steps out;
   for (const auto& [rows, times] : loaded) {
     out.loaded_ns[rows] = median_of(times);
-    const double quick = fresh.contains(rows) ? median_of(fresh[rows]) : first.contains(rows) ? first[rows] : 0;
     // A first step too long to be all fresh shows no ratio of its own.
-    const bool whole = fresh.contains(rows) || quick <= 1.5 * fresh_us;
-    if (quick > 0 && whole) out.ratio[rows] = std::min(1.0, quick / out.loaded_ns[rows]);
+    if (fresh.contains(rows)) out.ratio[rows] = std::min(1.0, median_of(fresh[rows]) / out.loaded_ns[rows]);
   }
   return out;
 }
@@ -57,6 +53,7 @@ double priced_ns(PowerCredit& credit, const StepCost& cost, double start_ns) {
 struct Rest {
   std::int64_t rows = 0;
   double rest_ns = 0, step_ns = 0;
+  double noise = 0;  // of its repeats: standard deviation of the mean, relative
 };
 
 /// The prompt's step once rest and prompt have followed each other for long.
@@ -71,10 +68,11 @@ double settled_ns(const Steps& steps, double ratio, const Rest& r, double capaci
   return took;
 }
 
-/// Capacity and recharge that explain the rests best, on a grid: few numbers, and none can run away.
-std::pair<double, double> search(const Steps& steps, double ratio_held, const std::vector<Rest>& rests) {
-  double best = 1e300;
-  std::pair<double, double> found;
+/// How well each capacity and recharge of a grid explain the rests: few numbers, and none can run away.
+CreditSearch search(const Steps& steps, double ratio_held, const std::vector<Rest>& rests) {
+  CreditSearch out;
+  out.rests = rests.size();
+  for (const Rest& r : rests) out.noise += r.noise / static_cast<double>(rests.size());
   for (double capacity = 5e6; capacity <= 120e6; capacity += 2.5e6)
     for (double recharge = 0.05; recharge < 2.01; recharge += 0.05) {
       double sum = 0;
@@ -83,15 +81,13 @@ std::pair<double, double> search(const Steps& steps, double ratio_held, const st
         const double ratio = own != steps.ratio.end() ? own->second : ratio_held;
         sum += std::abs(settled_ns(steps, ratio, r, capacity, recharge) / r.step_ns - 1);
       }
-      if (sum >= best) continue;
-      best = sum;
-      found = {capacity, recharge};
+      out.tried.push_back({capacity, recharge, sum});
     }
-  return found;
+  return out;
 }
 }  // namespace
 
-std::optional<PartFit> fit_rested(const ProbeFile& probe, Profile& profile) {
+std::optional<PartFit> fit_rested(const ProbeFile& probe, Profile& profile, std::uint64_t seed) {
   const Steps steps = steps_of(probe);
   if (steps.ratio.size() < 2) return std::nullopt;
   auto& rested = profile.rested;
@@ -105,16 +101,19 @@ std::optional<PartFit> fit_rested(const ProbeFile& probe, Profile& profile) {
   std::map<std::int64_t, std::vector<Rest>> by_decodes;
   for (const ProbeFigure* f : probe.find("clock", "rest")) {
     const auto rest = f->extra.find("rest_us");
-    if (rest == f->extra.end() || !steps.loaded_ns.contains(f->integer("rows"))) continue;
-    by_decodes[f->integer("decodes")].push_back({f->integer("rows"), rest->second * 1e3, f->median * 1e3});
+    if (rest == f->extra.end() || !steps.loaded_ns.contains(f->integer("rows")) || !(f->median > 0)) continue;
+    by_decodes[f->integer("decodes")].push_back(
+        {f->integer("rows"), rest->second * 1e3, f->median * 1e3, f->rel_noise});
   }
   if (by_decodes.empty()) missing(probe, "clock", "prompts between rests (rest)");
+  std::vector<CreditSearch> searches;
   for (const auto& [decodes, rests] : by_decodes) {
-    const auto [capacity, recharge] = search(steps, ratio, rests);
+    searches.push_back(search(steps, ratio, rests));
     rested.batch.push_back(static_cast<double>(decodes));
-    rested.capacity_ns.push_back(capacity);
-    rested.recharge.push_back(recharge);
+    rested.capacity_ns.push_back(searches.back().best().capacity_ns);
+    rested.recharge.push_back(searches.back().best().recharge);
   }
+  draw_credit(searches, seed, rested);
 
   // Judged by what it was not fitted to: a random walk over prompts and rests.
   PartFit fit;
@@ -125,7 +124,7 @@ std::optional<PartFit> fit_rested(const ProbeFile& probe, Profile& profile) {
   for (const ProbeFigure* f : probe.find("clock", "walk")) {
     const std::int64_t rows = f->integer("rows");
     const auto rest = f->extra.find("rest_us");
-    if (!steps.loaded_ns.contains(rows) || rest == f->extra.end()) continue;
+    if (!steps.loaded_ns.contains(rows) || rest == f->extra.end() || !(f->median > 0)) continue;
     const auto state = rested.at(static_cast<double>(f->integer("decodes")));
     const StepCost cost =
         cost_of(steps, by_rows.at(static_cast<double>(rows)), rows, state.capacity_ns, state.recharge);

@@ -128,6 +128,7 @@ void read_iterations(MeasuredFile& file, const std::string& path) {
     r.free_bytes = t.integer("free_bytes");
     i.gpu_ns = t.integer("gpu_ns");
     i.host_ns = t.integer("host_ns");
+    i.line = t.line();
     if (r.step_ns <= 0) damaged(path, t.line(), "an iteration that took no time");
     if (r.prefill_tokens < 0 || r.decode_seqs < 0 || r.decode_kv_tokens < 0 || r.prefill_tokens + r.decode_seqs == 0)
       damaged(path, t.line(), "an iteration that computed nothing");
@@ -200,7 +201,8 @@ MeasuredFile load_measured(const std::string& given) {
     throw InputError({file.path, 0, 0}, fmt::format("{}; is this what gpu_probe replay wrote?", e.what()));
   }
   const fs::path folder = fs::path(file.path).parent_path();
-  read_iterations(file, (folder / iterations).string());
+  file.iterations_path = (folder / iterations).string();
+  read_iterations(file, file.iterations_path);
   read_requests(file, (folder / requests).string());
   return file;
 }

@@ -19,6 +19,7 @@ struct MeasuredIteration {
   IterationRecord record;
   std::vector<Chunk> chunks;
   std::int64_t gpu_ns = 0, host_ns = 0;
+  int line = 0;  // of the file of iterations
 };
 
 /// One run of the scenario under one manager.
@@ -38,7 +39,7 @@ struct MeasuredManager {
 };
 
 struct MeasuredFile {
-  std::string path, date, gpu, driver, model, status;
+  std::string path, iterations_path, date, gpu, driver, model, status;
   std::int64_t layers = 0, model_layers = 0;
   std::string scenario;  // YAML
   std::vector<std::string> notes;

@@ -1,5 +1,7 @@
 #pragma once
 // The fits of single parts, behind calibrate().
+#include <cstdint>
+#include <span>
 #include <vector>
 
 #include "calibrate/calibrate.hpp"
@@ -39,7 +41,20 @@ void fit_elementwise(const ProbeFile& probe, Profile& profile);
                                   const std::vector<std::pair<std::string, std::int64_t>>& kernels = {{"tensor", 0},
                                                                                                       {"gather", 16}});
 /// A prompt's step by what ran before it. Nothing when the probe has no part `clock`.
-[[nodiscard]] std::optional<PartFit> fit_rested(const ProbeFile& probe, Profile& profile);
+[[nodiscard]] std::optional<PartFit> fit_rested(const ProbeFile& probe, Profile& profile, std::uint64_t seed = 1);
+/// A capacity and a recharge of full-clock time, and what they leave unexplained: relative errors summed over `rests`
+/// rests, whose times repeat to `noise` (standard deviation of their means, relative).
+struct Credit {
+  double capacity_ns = 0, recharge = 0, error = 0;
+};
+struct CreditSearch {
+  std::vector<Credit> tried;
+  std::size_t rests = 0;
+  double noise = 0;
+  [[nodiscard]] const Credit& best() const;  // of least error, the first of them
+};
+/// Draws of both, by batch as in `searches` (calibrate/credit_draws.cpp has the rule).
+void draw_credit(std::span<const CreditSearch> searches, std::uint64_t seed, Profile::Rested& rested);
 /// Nothing when no probe timed two GPUs.
 [[nodiscard]] std::optional<PartFit> fit_all_reduce(std::span<const ProbeFile> probes, Profile& profile);
 [[nodiscard]] std::optional<PartFit> fit_vmm(std::span<const ProbeFile> probes, Profile& profile);
@@ -53,6 +68,7 @@ void fit_host(const ProbeFile& probe, Profile& profile);
 void predict(const ModelSpec& model, const HardwareSpec& hardware, const Profile& profile,
              std::span<IterationPoint> points);
 
+inline constexpr std::size_t draw_count = 32;  // of a profile
 /// Factors of a part: the mean of resampled residuals (points are few and noisy) times the spread between machines, a
 /// relative standard deviation.
 [[nodiscard]] Profile::Draws draws_of(const std::string& part, const std::vector<double>& residuals, double spread,

@@ -50,12 +50,12 @@ std::string sizes(const std::vector<double>& values, std::size_t indent) {
 std::string times(const std::vector<double>& values, std::size_t indent) { return list(values, indent, time_text); }
 std::string ratios(const std::vector<double>& values, std::size_t indent) { return list(values, indent, share); }
 
-std::string grid(const std::vector<double>& values, std::size_t columns, bool time) {
+std::string grid(const std::vector<double>& values, std::size_t columns, bool time, std::size_t indent = 6) {
   std::string out;
   for (std::size_t i = 0; i < values.size(); i += columns) {
     const std::vector<double> row(values.begin() + static_cast<std::ptrdiff_t>(i),
                                   values.begin() + static_cast<std::ptrdiff_t>(i + columns));
-    out += fmt::format("      - {}\n", time ? times(row, 9) : ratios(row, 9));
+    out += fmt::format("{:{}}- {}\n", "", indent, time ? times(row, indent + 3) : ratios(row, indent + 3));
   }
   return out;
 }
@@ -128,6 +128,11 @@ std::string profile_yaml(const Profile& p) {
         "  rested:  # full clock after a rest: price over that under load, by rows; how long, by decoding requests\n"
         "    rows: {}\n    ratio: {}\n    batch: {}\n    capacity: {}\n    recharge: {}\n",
         counts(r.rows, 11), ratios(r.ratio, 12), counts(r.batch, 12), times(r.capacity_ns, 15), ratios(r.recharge, 15));
+    if (!r.drawn_recharge.empty())
+      out += fmt::format(
+          "    draws:  # what capacity and recharge may be as well, a row for each batch: what explains the rests\n"
+          "      capacity:\n{}      recharge:\n{}",
+          grid(r.drawn_capacity_ns, p.draw_count(), true, 8), grid(r.drawn_recharge, p.draw_count(), false, 8));
   }
   if (p.host_graph_ns > 0 || p.host_eager_ns > 0)
     out += fmt::format("host: {{graph_step: {}, eager_step: {}}}\n", time_text(p.host_graph_ns),

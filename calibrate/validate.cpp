@@ -241,6 +241,27 @@ std::vector<PricedIteration> validation::Prediction::price_anchored(const Measur
   return out;
 }
 
+namespace {
+/// Prices end where the scenario's limits do: an iteration beyond them cannot be one of its.
+void check_limits(const MeasuredFile& measured, const MeasuredManager& m, const SchedulerConfig& limits,
+                  Problems& problems) {
+  for (const MeasuredPass& pass : m.passes)
+    for (const MeasuredIteration& i : pass.iterations) {
+      const IterationRecord& r = i.record;
+      const std::int64_t tokens = r.prefill_tokens + r.decode_seqs;
+      const bool requests = r.decode_seqs > limits.max_batch;
+      if (!requests && tokens <= limits.max_batched_tokens) continue;
+      problems.add({measured.iterations_path, i.line, 0},
+                   fmt::format("an iteration of {} {}, but its scenario has scheduler.{}: {}; give the measured.json "
+                               "that it was written with",
+                               requests ? r.decode_seqs : tokens, requests ? "decoding requests" : "tokens",
+                               requests ? "max_batch" : "max_batched_tokens",
+                               requests ? limits.max_batch : limits.max_batched_tokens));
+      break;  // one a pass says it
+    }
+}
+}  // namespace
+
 Validation validate(const MeasuredFile& measured, const ValidateOptions& options) {
   Validation out;
   out.measured_path = measured.path;
@@ -260,13 +281,21 @@ Validation validate(const MeasuredFile& measured, const ValidateOptions& options
   if (s.cost_used == CostSource::profile && measured.canary.whole() && s.profile->canary.whole())
     out.machine = {measured.canary.read_ns / s.profile->canary.read_ns,
                    measured.canary.loaded_ns / s.profile->canary.loaded_ns};
+  const auto run_of = [&](const MeasuredManager& m) {
+    return std::find_if(s.runs.begin(), s.runs.end(), [&](const RunConfig& r) { return r.manager.name == m.name; });
+  };
+  Problems problems;
+  for (const MeasuredManager& m : measured.managers) {
+    if (const auto run = run_of(m); run != s.runs.end())
+      check_limits(measured, m, run->scheduler, problems);
+    else
+      problems.add({measured.path, 0, 0},
+                   fmt::format("'{}' was measured but is not in the file's own scenario", m.name));
+  }
+  problems.throw_if_any();
   Errors total;
   for (const MeasuredManager& m : measured.managers) {
-    const auto run =
-        std::find_if(s.runs.begin(), s.runs.end(), [&](const RunConfig& r) { return r.manager.name == m.name; });
-    if (run == s.runs.end())
-      throw InputError({measured.path, 0, 0},
-                       fmt::format("'{}' was measured but is not in the file's own scenario", m.name));
+    const auto run = run_of(m);
     const Prediction prediction(s, *run, measured.canary);
     ManagerValidation v = validate_manager(m, prediction, out.offline, total);
     out.counters_equal = out.counters_equal && v.counters_equal();

@@ -221,7 +221,7 @@ std::vector<std::string> sureness_of(const Plan& plan) {
         "; {} draws of prices ({}) and of the workload (block bootstrap). Enough are {} of draws; one replica sustains "
         "{} to {} in 90 %. No other purchase is better in {:.0f} %, and these settings are the best of {} contenders "
         "in {:.0f} %",
-        u.draws, draws_text(w.grounds), sufficing(u, w), rate(u.rate_low), rate(u.rate_high), u.wins * 100,
+        u.draws, draws_text(w), sufficing(u, w), rate(u.rate_low), rate(u.rate_high), u.wins * 100,
         u.contenders, u.best_settings * 100);
   out.push_back(
       fmt::format("headroom: the demand times {:.2f}, or lengths times {:.2f}, before the fleet misses its SLO",

@@ -15,6 +15,7 @@ namespace stowage {
 ///   profile:  draw i of the profile (Profile::drawn), over and over when it keeps fewer
 ///   linear:   the user's coefficients as they are
 [[nodiscard]] StepCost draw_cost(const Candidate& candidate, std::uint64_t seed, std::uint64_t i);
-/// "spec-sheet efficiencies within 25 % (a stated prior: nothing was measured)".
-[[nodiscard]] std::string draws_text(Grounds grounds);
+/// "spec-sheet efficiencies within 25 % (a stated prior: nothing was measured)"; says when a profile without draws of
+/// its credit of full-clock time keeps that as it is.
+[[nodiscard]] std::string draws_text(const Candidate& candidate);
 }  // namespace stowage

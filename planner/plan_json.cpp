@@ -130,7 +130,7 @@ Json uncertainty_json(const Plan& plan) {
   const Uncertainty& u = plan.uncertainty;
   Json out = {{"draws", u.draws}};
   if (u.draws == 0) return out;
-  out["of"] = draws_text(plan.bench.candidates[*plan.decision.winner].grounds) + "; block bootstrap of the workload";
+  out["of"] = draws_text(plan.bench.candidates[*plan.decision.winner]) + "; block bootstrap of the workload";
   out["suffices"] = u.suffices;
   out["wins"] = u.wins;
   out["best_settings"] = u.best_settings;
