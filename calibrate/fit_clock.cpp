@@ -11,8 +11,11 @@
 
 namespace stowage::detail {
 namespace {
-constexpr double settled_us = 150e3;  // of prompts back to back: the clock has fallen to what the power limit leaves
-constexpr double fresh_us = 30e3;     // and until then it has not begun to fall
+constexpr double settled_us = 150e3;   // of prompts back to back: the clock has fallen to what the power limit leaves
+constexpr double fresh_us = 30e3;      // and until then it has not begun to fall
+constexpr double refilled_us = 100e3;  // after a rest: by then what it earned is spent
+// The cycles of `rest`: seven, and the figure is the median of all but the first two (docs/probe-format.md).
+constexpr int rest_cycles = 7, rest_cycles_skipped = 2;
 
 /// A prompt's step under load and rested, by rows.
 struct Steps {
@@ -37,10 +40,10 @@ Steps steps_of(const ProbeFile& probe) {
   return out;
 }
 
-/// One prompt among rests, priced by the rule the engine prices it by.
-StepCost cost_of(const Steps& steps, double ratio, std::int64_t rows, double capacity_ns, double recharge) {
+/// A step of so much under load, priced by the rule the engine prices it by.
+StepCost cost_of(double loaded_ns, double ratio, double capacity_ns, double recharge) {
   StepCost::Table table;
-  table.dense_ns = {0, steps.loaded_ns.at(rows)};
+  table.dense_ns = {0, loaded_ns};
   table.boost = {{1, ratio}, {capacity_ns}, {recharge}};
   return StepCost(table);
 }
@@ -50,39 +53,73 @@ double priced_ns(PowerCredit& credit, const StepCost& cost, double start_ns) {
   return static_cast<double>(credit.step_ns(cost, shape, static_cast<std::int64_t>(start_ns)));
 }
 
+/// A rest between prompts, over and over (`rest`), or one rest after the clock had settled (`refill`).
 struct Rest {
-  std::int64_t rows = 0;
-  double rest_ns = 0, step_ns = 0;
-  double noise = 0;  // of its repeats: standard deviation of the mean, relative
+  double rest_ns = 0, loaded_ns = 0, ratio = 1;
+  int prompts = 0;     // after the one rest; 0 = over and over
+  double took_ns = 0;  // the prompts together; a prompt when over and over
+  double noise = 0;    // of its repeats: standard deviation of the mean, relative
 };
 
-/// The prompt's step once rest and prompt have followed each other for long.
-double settled_ns(const Steps& steps, double ratio, const Rest& r, double capacity_ns, double recharge) {
-  const StepCost cost = cost_of(steps, ratio, r.rows, capacity_ns, recharge);
+double predicted_ns(const Rest& r, double capacity_ns, double recharge) {
+  const StepCost cost = cost_of(r.loaded_ns, r.ratio, capacity_ns, recharge);
   PowerCredit credit;
-  double now = 0, took = 0;
-  for (int i = 0; i < 8; ++i) {
-    took = priced_ns(credit, cost, now);
-    now += took + r.rest_ns;
+  double now = 0;
+  if (r.prompts == 0) {
+    std::vector<double> took;
+    for (int i = 0; i < rest_cycles; ++i) {
+      const double step = priced_ns(credit, cost, now);
+      now += step + r.rest_ns;
+      if (i >= rest_cycles_skipped) took.push_back(step);
+    }
+    return median_of(took);
   }
-  return took;
+  // A step longer than any credit lasts: nothing is left of it.
+  now = priced_ns(credit, cost_of(2 * capacity_ns / r.ratio, r.ratio, capacity_ns, recharge), 0) + r.rest_ns;
+  double sum = 0;
+  for (int i = 0; i < r.prompts; ++i) {
+    const double step = priced_ns(credit, cost, now);
+    now += step;
+    sum += step;
+  }
+  return sum;
 }
 
 /// How well each capacity and recharge of a grid explain the rests: few numbers, and none can run away.
-CreditSearch search(const Steps& steps, double ratio_held, const std::vector<Rest>& rests) {
+CreditSearch search(const std::vector<Rest>& rests) {
   CreditSearch out;
   out.rests = rests.size();
   for (const Rest& r : rests) out.noise += r.noise / static_cast<double>(rests.size());
   for (double capacity = 5e6; capacity <= 120e6; capacity += 2.5e6)
-    for (double recharge = 0.05; recharge < 2.01; recharge += 0.05) {
+    for (double recharge = 0.05; recharge < 3.01; recharge += 0.05) {
       double sum = 0;
-      for (const Rest& r : rests) {
-        const auto own = steps.ratio.find(r.rows);
-        const double ratio = own != steps.ratio.end() ? own->second : ratio_held;
-        sum += std::abs(settled_ns(steps, ratio, r, capacity, recharge) / r.step_ns - 1);
-      }
+      for (const Rest& r : rests) sum += std::abs(predicted_ns(r, capacity, recharge) / r.took_ns - 1);
       out.tried.push_back({capacity, recharge, sum});
     }
+  return out;
+}
+
+/// The first prompts after each rest of `refill`, together: what the rest earned, by how long they took.
+std::vector<Rest> refills(const ProbeFile& probe, const Steps& steps) {
+  std::map<std::pair<std::int64_t, double>, std::map<std::int64_t, const ProbeFigure*>> rows;
+  for (const ProbeFigure* f : probe.find("clock", "refill")) {
+    const auto rest = f->extra.find("rest_us"), settled = f->extra.find("settled_us");
+    if (rest == f->extra.end() || settled == f->extra.end() || !steps.ratio.contains(f->integer("rows"))) continue;
+    if (settled->second > 0 && f->mean > 0) rows[{f->integer("rows"), rest->second}][f->integer("place")] = f;
+  }
+  std::vector<Rest> out;
+  for (const auto& [key, places] : rows) {
+    const ProbeFigure& any = *places.begin()->second;
+    // Against the clock that this row settled at: after short rests the chip is hotter than after long ones.
+    Rest r{key.second * 1e3, any.extra.at("settled_us") * 1e3, 1, 0, 0};
+    r.ratio = std::min(1.0, steps.ratio.at(key.first) * steps.loaded_ns.at(key.first) / r.loaded_ns);
+    for (const auto& [place, f] : places) {
+      if (r.took_ns >= refilled_us * 1e3) break;
+      r.took_ns += f->mean * 1e3;  // steps are of two kinds where the clock falls: their means add up
+      ++r.prompts;
+    }
+    out.push_back(r);
+  }
   return out;
 }
 }  // namespace
@@ -91,24 +128,25 @@ std::optional<PartFit> fit_rested(const ProbeFile& probe, Profile& profile, std:
   const Steps steps = steps_of(probe);
   if (steps.ratio.size() < 2) return std::nullopt;
   auto& rested = profile.rested;
-  // Larger steps never gain less: what few repeats say otherwise is noise.
-  double ratio = 1;
   for (const auto& [rows, own] : steps.ratio) {
-    ratio = std::min(ratio, own);
     rested.rows.push_back(static_cast<double>(rows));
-    rested.ratio.push_back(ratio);
+    rested.ratio.push_back(own);
   }
+  const Profile::Chain by_rows{rested.rows, rested.ratio};
   std::map<std::int64_t, std::vector<Rest>> by_decodes;
   for (const ProbeFigure* f : probe.find("clock", "rest")) {
     const auto rest = f->extra.find("rest_us");
-    if (rest == f->extra.end() || !steps.loaded_ns.contains(f->integer("rows")) || !(f->median > 0)) continue;
-    by_decodes[f->integer("decodes")].push_back(
-        {f->integer("rows"), rest->second * 1e3, f->median * 1e3, f->rel_noise});
+    const std::int64_t rows = f->integer("rows");
+    if (rest == f->extra.end() || !steps.loaded_ns.contains(rows) || !(f->median > 0)) continue;
+    by_decodes[f->integer("decodes")].push_back({rest->second * 1e3, steps.loaded_ns.at(rows),
+                                                 by_rows.at(static_cast<double>(rows)), 0, f->median * 1e3,
+                                                 f->rel_noise});
   }
   if (by_decodes.empty()) missing(probe, "clock", "prompts between rests (rest)");
+  for (const Rest& r : refills(probe, steps)) by_decodes[0].push_back(r);
   std::vector<CreditSearch> searches;
   for (const auto& [decodes, rests] : by_decodes) {
-    searches.push_back(search(steps, ratio, rests));
+    searches.push_back(search(rests));
     rested.batch.push_back(static_cast<double>(decodes));
     rested.capacity_ns.push_back(searches.back().best().capacity_ns);
     rested.recharge.push_back(searches.back().best().recharge);
@@ -118,7 +156,6 @@ std::optional<PartFit> fit_rested(const ProbeFile& probe, Profile& profile, std:
   // Judged by what it was not fitted to: a random walk over prompts and rests.
   PartFit fit;
   std::vector<double> residuals;
-  const Profile::Chain by_rows{rested.rows, rested.ratio};
   PowerCredit credit;
   double now = 0;
   for (const ProbeFigure* f : probe.find("clock", "walk")) {
@@ -127,7 +164,7 @@ std::optional<PartFit> fit_rested(const ProbeFile& probe, Profile& profile, std:
     if (!steps.loaded_ns.contains(rows) || rest == f->extra.end() || !(f->median > 0)) continue;
     const auto state = rested.at(static_cast<double>(f->integer("decodes")));
     const StepCost cost =
-        cost_of(steps, by_rows.at(static_cast<double>(rows)), rows, state.capacity_ns, state.recharge);
+        cost_of(steps.loaded_ns.at(rows), by_rows.at(static_cast<double>(rows)), state.capacity_ns, state.recharge);
     now += rest->second * 1e3;
     const double predicted = priced_ns(credit, cost, now);
     now += f->median * 1e3;

@@ -94,6 +94,8 @@ ProbeFigure read_figure(const json& object, const std::string& where, const std:
   f.p5 = in.number("p5");
   f.p95 = in.number("p95");
   f.rel_noise = in.number("rel_noise", false);
+  f.mean = in.number("mean", false);
+  if (f.mean == 0) f.mean = f.median;
   f.clock_mhz = in.number("sm_clock_mhz", false);
   if (const json* keys = in.object("keys")) {
     for (const auto& [key, value] : keys->items()) {

@@ -21,7 +21,7 @@ struct ProbeFigure {
   std::map<std::string, Value, std::less<>> keys;
   std::map<std::string, double, std::less<>> extra;
   std::int64_t n = 0;
-  double median = 0, p5 = 0, p95 = 0, rel_noise = 0;
+  double median = 0, mean = 0, p5 = 0, p95 = 0, rel_noise = 0;  // mean: the median where there is one sample
   double clock_mhz = 0;  // 0 = not recorded
 
   /// The key's value, or the fallback when it is absent or of another type.

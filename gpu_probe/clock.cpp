@@ -3,7 +3,10 @@
 // decode steps lives in between. Three figures, all of whole steps of the model, one prompt each:
 //   ramp  prompts back to back after a rest, each by its place in the row
 //   rest  one prompt, then decode steps or nothing, over and over
+//   refill  prompts back to back until the clock has settled, nothing for a while, and again: what that while earned
 //   walk  random prompts and rests: what a model of the first two is judged by
+#include <fmt/format.h>
+
 #include <chrono>
 #include <cmath>
 #include <thread>
@@ -17,6 +20,9 @@ namespace {
 constexpr std::int64_t kPoolTokens = std::int64_t{1} << 18;
 constexpr int kPromptMax = 8192;
 constexpr int kBindingContiguous = 0;
+constexpr int kRecordedMax = 256;
+constexpr double kSettleUs = 360e3;    // of prompts back to back: by then the clock has long fallen (ramp)
+constexpr double kRefilledUs = 200e3;  // after a rest: by then whatever it earned is spent
 
 /// Times steps without stopping the chip between them: events and SM stamps around each, read at the end.
 class Recorder {
@@ -105,7 +111,7 @@ class Clock {
                 context.device().sms, context.options().seed),
         pool_(context.model(), context.layers(), pool_tokens(context), context.options().seed),
         stream_(make_stream()),
-        recorder_(256, context.device().sms) {
+        recorder_(kRecordedMax, context.device().sms) {
     runner_.bind(pool_.views(false), kBindingContiguous);
   }
 
@@ -153,6 +159,34 @@ class Clock {
     Keys keys = rest.keys();
     keys.insert(keys.begin(), {"rows", std::int64_t{rows}});
     add("rest", keys, us, {{"rest_us", rest_us.summary().median}});
+  }
+
+  void refill(int rows, double idle_ms, int repeats) {
+    const StepBatch prompt = requests(1, 0, rows);
+    warm(prompt);
+    run_recorded(prompt);
+    const double step_us = recorder_.take().at(0).us;
+    const auto places = static_cast<std::size_t>(std::ceil(kSettleUs / step_us));
+    if (places * static_cast<std::size_t>(repeats + 1) > kRecordedMax)
+      return context_.note(fmt::format("refill: prompts of {} rows are too short here to settle the clock", rows));
+    for (int r = 0; r <= repeats && !context_.interrupted(); ++r) {
+      if (r > 0) pause({0, 0, 0, idle_ms}, prompt);
+      for (std::size_t i = 0; i < places; ++i) run_recorded(prompt);
+    }
+    // The first row follows whatever ran before it.
+    const auto steps = recorder_.take();
+    if (steps.size() < 2 * places) return;
+    std::vector<Series> by_place(places);
+    Series rest_us, settled_us;
+    for (std::size_t i = places; i < steps.size(); ++i) {
+      const std::size_t place = i % places;
+      by_place[place].add(Sample{steps[i].us, steps[i].mhz, false});
+      if (place == 0) rest_us.add(steps[i].rest_us);
+      if (static_cast<double>(place) * step_us >= kRefilledUs) settled_us.add(steps[i].us);
+    }
+    for (std::size_t i = 0; i < places && static_cast<double>(i) * step_us < kRefilledUs; ++i)
+      add("refill", {{"rows", std::int64_t{rows}}, {"idle_ms", idle_ms}, {"place", static_cast<std::int64_t>(i)}},
+          by_place[i], {{"rest_us", rest_us.summary().median}, {"settled_us", settled_us.summary().median}});
   }
 
   void walk(int prompts, const std::vector<int>& sizes) {
@@ -245,6 +279,12 @@ void run(Context& context) {
       clock.rest(rows, rest, quick ? 3 : 5);
     }
   clock.walk(quick ? 20 : 150, {128, 256, 512, 768, 1024, 2048, 4096});
+  for (const int rows : quick ? std::vector{1024} : std::vector{512, 1024})
+    for (const double ms :
+         quick ? std::vector{20.0} : std::vector{2.0, 5.0, 10.0, 20.0, 30.0, 50.0, 80.0, 120.0, 200.0, 500.0}) {
+      if (context.interrupted()) return;
+      clock.refill(rows, ms, quick ? 1 : 5);
+    }
 }
 }  // namespace
 

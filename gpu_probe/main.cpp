@@ -51,7 +51,10 @@ Outcome run_part(const Part& part, const DeviceInfo& device, const Options& opti
 }
 
 int run_checks() {
-  const int failed = run_selftest([](const std::string& line) { std::fputs((line + '\n').c_str(), stdout); });
+  const int failed = run_selftest([](const std::string& line) {
+    std::fputs((line + '\n').c_str(), stdout);
+    std::fflush(stdout);  // under a sanitizer it runs for minutes
+  });
   std::fputs(fmt::format("selftest: {}\n", failed == 0 ? "all checks passed" : fmt::format("{} checks FAILED", failed))
                  .c_str(),
              stdout);

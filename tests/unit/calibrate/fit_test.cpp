@@ -93,15 +93,18 @@ ProbeFile clock_probe(double ratio, double capacity_ns, double recharge) {
       now += ns;
     }
   }
+  // As the probe does: seven cycles from rested, the median of the last five.
   for (const std::int64_t rows : {1024, 4096})
     for (const double rest_us : {5e3, 10e3, 20e3, 40e3, 80e3, 200e3}) {
       PowerCredit power;
-      double now = 0, ns = 0;
-      for (int i = 0; i < 8; ++i) {
-        ns = static_cast<double>(power.step_ns(cost_of(rows), shape, static_cast<std::int64_t>(now)));
+      double now = 0;
+      std::vector<double> took;
+      for (int i = 0; i < 7; ++i) {
+        const auto ns = static_cast<double>(power.step_ns(cost_of(rows), shape, static_cast<std::int64_t>(now)));
+        if (i >= 2) took.push_back(ns);
         now += ns + rest_us * 1e3;
       }
-      ProbeFigure& f = figure("rest", ns / 1e3);
+      ProbeFigure& f = figure("rest", median_of(took) / 1e3);
       f.keys = {{"rows", rows}, {"decodes", std::int64_t{0}}};
       f.extra["rest_us"] = rest_us;
     }
@@ -177,6 +180,57 @@ TEST(Rested, TimesOfNothingAreLeftOut) {
   ASSERT_TRUE(fit);
   EXPECT_NEAR(profile.rested.recharge[0], 0.8, 0.05);
   EXPECT_TRUE(fit->points.empty());
+}
+
+/// Rests of prompts that take less than one earns are the same whatever it earns; rests after the clock has settled are
+/// not.
+TEST(Rested, OneRestAfterTheClockSettledSaysWhatAnIdleChipEarns) {
+  for (const double recharge : {0.75, 1.65}) {
+    ProbeFile probe = clock_probe(0.9, 50e6, recharge);
+    auto& figures = probe.parts["clock"].figures;
+    std::erase_if(figures, [](const ProbeFigure& f) { return f.name == "rest" && f.extra.at("rest_us") < 200e3; });
+    Profile blind;
+    ASSERT_TRUE(detail::fit_rested(probe, blind));
+    EXPECT_NE(blind.rested.recharge[0], recharge);
+    // 24 ms under load, 21.6 at full clock. 10 ms earn 7.5 or 16.5 ms of it, so that the first prompt takes
+    // 24 - 7.5 / 9 = 23.167 or 24 - 16.5 / 9 = 22.167; 40 ms earn 30 or 50 (the most), which lasts for more than one.
+    for (const double rest_ms : {10.0, 40.0}) {
+      double left = std::min(50.0, recharge * rest_ms);
+      for (int place = 0; place < 8; ++place) {
+        const double used = std::min(left, 21.6);
+        left -= used;
+        ProbeFigure& f = figures.emplace_back();
+        f.name = "refill";
+        f.n = 5;
+        f.mean = f.median = (24 - used / 9) * 1e3;
+        f.keys = {{"rows", std::int64_t{1024}}, {"place", std::int64_t{place}}, {"idle_ms", rest_ms}};
+        f.extra = {{"rest_us", rest_ms * 1e3}, {"settled_us", 24e3}};
+      }
+    }
+    Profile profile;
+    ASSERT_TRUE(detail::fit_rested(probe, profile));
+    EXPECT_NEAR(profile.rested.recharge[0], recharge, 0.05 + 1e-9);
+    EXPECT_NEAR(profile.rested.capacity_ns[0], 50e6, 5e6);
+  }
+}
+
+/// A rest over and over leaves other times in the first cycles than in the last: the fit reads the figure as it was
+/// made.
+TEST(Rested, ReadsTheMedianThatTheProbeTook) {
+  // 1024 rows, 21.6 ms at full clock of 24; 60 ms of it at first, 0.5 x 20 = 10 earned a cycle. Left before each of the
+  // seven: 60, 48.4, 36.8, 25.2, 13.6, 10, 10, so that the last five take 21.6, 21.6, 24 - 13.6 / 9 = 22.489, 22.889
+  // and 22.889.
+  ProbeFile probe = clock_probe(0.9, 60e6, 0.5);
+  const auto& figures = probe.parts["clock"].figures;
+  const auto rest = std::find_if(figures.begin(), figures.end(), [](const ProbeFigure& f) {
+    return f.name == "rest" && f.integer("rows") == 1024 && f.extra.at("rest_us") == 20e3;
+  });
+  ASSERT_NE(rest, figures.end());
+  EXPECT_NEAR(rest->median, 22'489, 1);
+  Profile profile;
+  ASSERT_TRUE(detail::fit_rested(probe, profile));
+  EXPECT_NEAR(profile.rested.capacity_ns[0], 60e6, 2.5e6);
+  EXPECT_NEAR(profile.rested.recharge[0], 0.5, 0.05 + 1e-9);
 }
 
 TEST(Rested, AProbeWithoutThePartHasNoRest) {
