@@ -184,8 +184,8 @@ page::Section plan_certainty(const Json& plan) {
       text::count(u.at("draws").get<std::uint64_t>()), u.at("of").get<std::string>(),
       text::plural(static_cast<std::uint64_t>(decided), "GPU"), text::percent(number_at(u, "suffices")), enough);
   std::string say = fmt::format(
-      "One replica sustains {} to {} in 90 % of draws. No other purchase is better in {}; these settings are the best of "
-      "{} contenders in {}.",
+      "One replica sustains {} to {} in 90 % of draws. No other purchase is better in {}; these settings are the best "
+      "of {} contenders in {}.",
       per_second(u.at("rate_per_s_90").at(0)), per_second(u.at("rate_per_s_90").at(1)),
       text::percent(number_at(u, "wins")), text::count(u.at("contenders").get<std::uint64_t>()),
       text::percent(number_at(u, "best_settings")));
