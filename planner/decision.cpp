@@ -160,7 +160,8 @@ void decide(Plan& plan, int jobs, const std::function<void()>& between) {
                        s.replicas == 1 ? "serves this" : "serve this", plural(s.nodes, "node"),
                        bench.priced ? fmt::format(", {} an hour", money(s.usd_per_hour)) : "", d.firmness);
   if (plan.uncertainty.draws > 0)
-    d.text += fmt::format("; {} GPUs suffice in {} of draws", s.needed * w.gpus, percent(plan.uncertainty.suffices));
+    d.text += fmt::format("; {} suffice{} in {} of draws", plural(s.needed * w.gpus, "GPU"),
+                          s.needed * w.gpus == 1 ? "s" : "", percent(plan.uncertainty.suffices));
   // The sizing is arithmetic, the fleet a simulation: where they part, the simulation is to be believed.
   if (!d.checked->met) d.text += fmt::format("; but simulated at the demand it misses {}", d.checked->binding());
   d.text += ".";

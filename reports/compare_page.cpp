@@ -132,7 +132,9 @@ Judged judge(const Json& m) {
   out.apart = signed_shown(unit, apart);
   if (a == b) return out;
   if (unit != "share" && a != 0)
-    out.relative = apart / a < 9 ? fmt::format("{:+.1f} %", apart / a * 100) : text::times(1 + apart / a);
+    out.relative = std::abs(apart / a) < 0.0005 ? "0 %"
+                   : apart / a < 9              ? fmt::format("{:+.1f} %", apart / a * 100)
+                                                : text::times(1 + apart / a);
   // Histograms are good to half of one percent.
   const bool clear = unit == "share" ? std::abs(apart) >= 0.001 : a == 0 || std::abs(apart / a) >= 0.01;
   if (better == 0 || !clear) return out;

@@ -75,9 +75,11 @@ TEST(ComparePage, StaysSmallHoweverMuchIsCompared) {
   for (std::int64_t i = 1; i < 2000; ++i)
     for (LogHistogram* h : {&full.ttft_ns, &full.tbt_ns, &full.e2e_ns, &full.queue_ns, &full.tpot_ps})
       h->add(i * 7919 * i);
-  full.trace = RunTrace{};
-  full.trace->occupancy.resize(RunTrace::max_columns, {.cells = std::vector(RunTrace::occupancy_rows,
-                                                                             std::array<std::uint8_t, 3>{7, 3, 1})});
+  OccupancyColumn column;
+  column.cells.assign(RunTrace::occupancy_rows, {7, 3, 1});
+  RunTrace trace;
+  trace.occupancy.assign(RunTrace::max_columns, column);
+  full.trace = std::make_shared<const RunTrace>(std::move(trace));
   std::vector<NamedInput> folders;
   for (const char* folder : {"one", "other"}) {
     folders.push_back({folder, sample_input()});
