@@ -28,7 +28,7 @@ std::string shown(const std::string& unit, double x) {
 
 std::string signed_shown(const std::string& unit, double x) {
   if (!std::isfinite(x)) return "–";
-  if (x == 0) return "0";
+  if (x == 0 || (unit == "share" && std::abs(x) < 5e-5)) return "0";  // sums of shares do not cancel to the last digit
   const std::string size = unit == "share" ? text::number(std::abs(x) * 100) + " points" : shown(unit, std::abs(x));
   return (x < 0 ? "-" : "+") + size;
 }
