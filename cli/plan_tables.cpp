@@ -196,12 +196,11 @@ std::vector<std::string> basis_of(const Plan& plan) {
                   "what they sustain, {} spare",
                   bench.demand_text, rate(bench.demand_per_s), bench.requests.prompt_mean, bench.requests.output_mean,
                   bench.study.plan.knee * 100, bench.study.plan.spare),
-      fmt::format(
-          "searched: {} configurations = {} impossible + {} bounded + {} dropped after a probe + {} searched to "
-          "the end; {} probes of {} requests",
-          text::count(counts.candidates), text::count(counts.impossible), text::count(counts.bounded),
-          text::count(counts.dropped), text::count(counts.searched), text::count(counts.probes),
-          text::count(bench.requests.size()))};
+      fmt::format("searched: {} = {} impossible + {} bounded + {} dropped after a probe + {} searched to "
+                  "the end; {} probes of {} requests",
+                  text::plural(counts.candidates, "configuration"), text::count(counts.impossible),
+                  text::count(counts.bounded), text::count(counts.dropped), text::count(counts.searched),
+                  text::count(counts.probes), text::count(bench.requests.size()))};
   if (const Uncertainty& u = plan.uncertainty; u.draws > 0)
     out.push_back(fmt::format("draws: {} of prices ({}) and of the workload (block bootstrap)", u.draws,
                               draws_text(bench.candidates[*plan.decision.winner].grounds)));

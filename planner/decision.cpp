@@ -81,8 +81,10 @@ std::vector<std::string> changes_of(const Plan& plan) {
     }
   }
   if (w.capacity.beyond && !w.capacity.beyond->targets.empty())
-    out.push_back(
-        fmt::format("{} binds: a looser target there raises what a replica sustains", w.capacity.beyond->binding()));
+    out.push_back(w.capacity.beyond->binding() == "saturation"
+                      ? std::string("saturation binds: a replica can do no more, however loose the targets")
+                      : fmt::format("{} binds: a looser target there raises what a replica sustains",
+                                    w.capacity.beyond->binding()));
   return out;
 }
 

@@ -162,9 +162,12 @@ page::Verdict compare_verdict(const Json& data) {
     }
     if (!words.empty() && v.reasons.size() < 6) v.reasons.push_back(name + ": " + text::list(words) + ".");
   }
-  v.sentence =
-      fmt::format("B is better than A in {} and worse in {}{}.", text::plural(better, "figure"), text::count(worse),
-                  unsure == 0 ? "" : fmt::format("; {} may be noise", text::count(unsure)));
+  if (better + worse + unsure == 0)
+    v.sentence = "A and B are alike in every figure.";
+  else
+    v.sentence =
+        fmt::format("B is better than A in {} and worse in {}{}.", text::plural(better, "figure"), text::count(worse),
+                    unsure == 0 ? "" : fmt::format("; {} may be noise", text::count(unsure)));
   return v;
 }
 
