@@ -158,9 +158,10 @@ ReportInput describe_comparison(const Options& options, const Json& json) {
     if (!in) break;
     const std::string saved{std::istreambuf_iterator<char>(in), {}};
     inputs.push_back({folder, from_saved(saved, (fs::path(folder) / "report.json").string())});
+    if (inputs.back().input.kind != "run") break;  // of another command, written there since
   }
   ReportInput input;
-  if (inputs.size() == 2) {
+  if (inputs.size() == 2 && inputs.back().input.kind == "run") {
     input = combine(std::move(inputs), options.command_line);
     pair_up(input);
   }

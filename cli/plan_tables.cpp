@@ -92,7 +92,10 @@ std::string sufficing(const Uncertainty& u, const Candidate& w) {
     // Between two counts that some draw asked for, as many draws suffice as with the lower.
     auto at = u.suffice_by_replicas.upper_bound(replicas);
     const double share = at == u.suffice_by_replicas.begin() ? 0 : std::prev(at)->second;
-    out += fmt::format("{}{} in {:.0f} %", out.empty() ? "" : ", ", gpus(replicas * w.gpus), share * 100);
+    out +=
+        fmt::format("{}{} in {:.0f} %", out.empty() ? "" : ", ",
+                    out.empty() ? gpus(replicas * w.gpus) : text::count(static_cast<std::uint64_t>(replicas * w.gpus)),
+                    share * 100);
   }
   return out;
 }
@@ -128,7 +131,7 @@ Rows manager_rows(const Plan& plan, std::size_t columns_max) {
       {"GPUs", [](const Candidate& c) { return fmt::format("{}", c.sizing->gpus); }, 1},
   };
   if (plan.bench.priced) columns.push_back(money_an_hour(0));
-  columns.push_back({"a replica", [](const Candidate& c) { return rate(c.capacity.rate_per_s); }});
+  columns.push_back({"sustains", [](const Candidate& c) { return rate(c.capacity.rate_per_s); }});
   columns.push_back({"KV lost", [](const Candidate& c) { return text::percent(c.capacity.at->kv_lost); }, 3});
   columns.push_back(
       {"binds", [](const Candidate& c) { return c.capacity.beyond ? c.capacity.beyond->binding() : "-"; }, 2});
@@ -153,14 +156,14 @@ Ranked ranked_rows(const Plan& plan, std::size_t columns_max) {
                      },
                      0, true});
   }
-  all.push_back({"a replica", [](const Candidate& c) { return rate(c.capacity.rate_per_s); }});
-  all.push_back({"GPUs", [](const Candidate& c) { return fmt::format("{}", c.sizing->gpus); }, 3});
-  all.push_back({"idle", [](const Candidate& c) { return fmt::format("{}", c.sizing->stranded); }, 2});
+  all.push_back({"sustains", [](const Candidate& c) { return rate(c.capacity.rate_per_s); }});
+  all.push_back(
+      {"GPU+idle", [](const Candidate& c) { return fmt::format("{}+{}", c.sizing->gpus, c.sizing->stranded); }});
   if (bench.priced) all.push_back(money_an_hour(0));
-  all.push_back({bench.priced ? "USD/M out" : "GPU-h/M out",
-                 [&bench](const Candidate& c) { return fmt::format("{:.2f}", unit_cost(bench, c)); }, 5});
+  all.push_back({bench.priced ? "USD/Mtok" : "GPU-h/Mtok",
+                 [&bench](const Candidate& c) { return fmt::format("{:.2f}", unit_cost(bench, c)); }, 3});
   all.push_back({"TTFT p50", [](const Candidate& c) { return text::duration(c.capacity.at->ttft_p50_ns); }, 1});
-  all.push_back({"TPOT p50", [](const Candidate& c) { return text::duration(c.capacity.at->tpot_p50_ns); }, 4});
+  all.push_back({"TPOT p50", [](const Candidate& c) { return text::duration(c.capacity.at->tpot_p50_ns); }, 2});
   all.push_back({"prices", prices, 0, true});
 
   std::vector<Column> columns;
@@ -177,12 +180,14 @@ Ranked ranked_rows(const Plan& plan, std::size_t columns_max) {
     alike.push_back(bare ? *values.begin() + (column.head == "prices" ? " prices" : "")
                          : column.head + " " + *values.begin());
   }
-  std::size_t n = 0;
-  columns.front().cell = [&n](const Candidate& c) { return fmt::format("{:2}. {}", ++n, fleet(c)); };
+  columns.front().cell = [&](const Candidate& c) {
+    const auto rank = std::ranges::find(ten, static_cast<std::size_t>(&c - bench.candidates.data())) - ten.begin();
+    return fmt::format("{:2}. {}", rank + 1, fleet(c));
+  };
   Ranked out;
   out.title =
       ten.size() == 1 ? "the only one that engines ship" : fmt::format("the {} best that engines ship", ten.size());
-  if (!alike.empty()) out.title += fmt::format("{}: {}", ten.size() > 1 ? ", all" : "", fmt::join(alike, ", "));
+  if (!alike.empty()) out.title += fmt::format("{} {}", ten.size() > 1 ? ", all" : ":", fmt::join(alike, ", "));
   out.rows = fitted(plan, ten, std::move(columns), columns_max);
   return out;
 }
@@ -191,16 +196,19 @@ std::vector<std::string> basis_of(const Plan& plan) {
   const Workbench& bench = plan.bench;
   const auto& counts = plan.found.counts;
   std::vector<std::string> out = {
+      "study: " + bench.study.name,
       fmt::format("demand: {} = {}; {:.0f} prompt and {:.0f} output tokens a request; replicas are used to {:.0f} % of "
                   "what they sustain, {} spare",
                   bench.demand_text, rate(bench.demand_per_s), bench.requests.prompt_mean, bench.requests.output_mean,
                   bench.study.plan.knee * 100, bench.study.plan.spare),
-      fmt::format(
-          "searched: {} configurations = {} impossible + {} bounded + {} dropped after a probe + {} searched to "
-          "the end; {} probes of {} requests",
-          text::count(counts.candidates), text::count(counts.impossible), text::count(counts.bounded),
-          text::count(counts.dropped), text::count(counts.searched), text::count(counts.probes),
-          text::count(bench.requests.size()))};
+      fmt::format("searched: {} = {} impossible + {} bounded + {} dropped after a probe + {} searched to "
+                  "the end; {} probes of {} requests",
+                  text::plural(counts.candidates, "configuration"), text::count(counts.impossible),
+                  text::count(counts.bounded), text::count(counts.dropped), text::count(counts.searched),
+                  text::count(counts.probes), text::count(bench.requests.size()))};
+  if (const Uncertainty& u = plan.uncertainty; u.draws > 0)
+    out.push_back(fmt::format("draws: {} of prices ({}) and of the workload (block bootstrap)", u.draws,
+                              draws_text(bench.candidates[*plan.decision.winner].grounds)));
   const auto& all = bench.candidates;
   const auto first = std::ranges::find(all, Fate::impossible, &Candidate::fate);
   if (first != all.end())
@@ -217,12 +225,10 @@ std::vector<std::string> sureness_of(const Plan& plan) {
   const Uncertainty& u = plan.uncertainty;
   std::vector<std::string> out = {"how sure: " + d.firmness};
   if (u.draws > 0)
-    out[0] += fmt::format(
-        "; {} draws of prices ({}) and of the workload (block bootstrap). Enough are {} of draws; one replica sustains "
-        "{} to {} in 90 %. No other purchase is better in {:.0f} %, and these settings are the best of {} contenders "
-        "in {:.0f} %",
-        u.draws, draws_text(w), sufficing(u, w), rate(u.rate_low), rate(u.rate_high), u.wins * 100,
-        u.contenders, u.best_settings * 100);
+    out[0] += fmt::format("; enough are {} of {} draws; one replica sustains {} to {} in 90 %; no other purchase is "
+                          "better in {:.0f} %, and these settings are the best of {} in {:.0f} %",
+                          sufficing(u, w), u.draws, rate(u.rate_low), rate(u.rate_high), u.wins * 100,
+                          text::plural(u.contenders, "contender"), u.best_settings * 100);
   out.push_back(
       fmt::format("headroom: the demand times {:.2f}, or lengths times {:.2f}, before the fleet misses its SLO",
                   d.headroom_rate, d.headroom_length));
@@ -233,8 +239,8 @@ std::vector<std::string> sureness_of(const Plan& plan) {
     cost = fmt::format("cost: {:.3g} USD per million output tokens at the demand, idle GPUs included",
                        d.usd_per_million_output_tokens);
   if (w.sizing->watts > 0)
-    cost += fmt::format("{}energy: {:.3g} kW, {:.3g} J per output token", cost.empty() ? "" : "; ",
-                        w.sizing->watts / 1e3, d.joules_per_output_token);
+    cost += fmt::format("{}{:.3g} kW, {:.3g} J a token", cost.empty() ? "energy: " : "; ", w.sizing->watts / 1e3,
+                        d.joules_per_output_token);
   if (!cost.empty()) out.push_back(cost);
   return out;
 }

@@ -65,14 +65,14 @@ std::string pareto_chart(const Plan& plan) {
     const std::string label = r == 0 ? text::number(y_of(y1)) : r + 1 == height ? text::number(y_of(y0)) : "";
     out += fmt::format("{:>9} |{}\n", label, grid[r].substr(0, grid[r].find_last_not_of(' ') + 1));
   }
-  const std::string left = text::duration(x_of(x0)), right = text::duration(x_of(x1));
+  // The axis carries its ends and what the marks mean.
+  const std::string left = text::duration(x_of(x0)) + " ", right = " " + text::duration(x_of(x1));
   const std::string legend =
-      fmt::format("1 = the first above, * = on the front ({}), o = other ({} searched)", front.size(), all.size());
-  return out + fmt::format("{:>9} +{}\n{:>9}  {}{:^{}}{}\n", "", std::string(width, '-'), "", left, legend,
-                           width - left.size() - right.size(), right);
+      fmt::format(" 1 = the first above, * = on the front ({}), o = other ({} searched) ", front.size(), all.size());
+  return out + fmt::format("{:>9} +{}{:-^{}}{}\n", "", left, legend, width - left.size() - right.size(), right);
 }
 
-std::string commands(const Plan& plan, bool all) {
+std::string commands(const Plan& plan, bool all, std::string_view indent) {
   const auto recipes = recipes_of(plan, all);
   if (recipes.empty()) return "";
   const std::size_t more = std::min(plan.found.ranking.size(), ranked_max) - recipes.size();
@@ -84,8 +84,8 @@ std::string commands(const Plan& plan, bool all) {
   if (recipes.size() == 1 && more == 0) out = "to get it:\n";
   for (const Recipe& recipe : recipes)
     for (std::size_t i = 0; i < recipe.commands.size(); ++i) {
-      std::string text = continued(recipe.commands[i], "    ");
-      if (i == 0 && recipes.size() > 1) text.replace(0, 4, fmt::format("{:2}. ", recipe.rank));
+      if (i == 0 && recipes.size() > 1) out += fmt::format("# {}\n", recipe.rank);
+      const std::string text = continued(recipe.commands[i], indent);
       out += text;
     }
   return out;
@@ -94,7 +94,7 @@ std::string commands(const Plan& plan, bool all) {
 
 std::string plan_text(const Plan& plan, bool all_commands) {
   const Ranked ranked = ranked_rows(plan, columns);
-  std::string out = wrapped(plan.decision.text) + "\n" + wrapped(plan.bench.study.name);
+  std::string out = wrapped(plan.decision.text);
   std::string sure;
   for (const auto& sentence : sureness_of(plan)) sure += wrapped(sentence);
   const auto changes = changes_of(plan);
@@ -104,7 +104,7 @@ std::string plan_text(const Plan& plan, bool all_commands) {
   for (const auto& line : basis_of(plan)) basis += wrapped(line, "", "  ");
   for (const std::string& part : {table(slo_rows(plan)), table(manager_rows(plan, columns)),
                                   ranked.rows.empty() ? std::string() : wrapped(ranked.title) + table(ranked.rows),
-                                  pareto_chart(plan), sure, basis, commands(plan, all_commands)})
+                                  pareto_chart(plan), sure, basis, commands(plan, all_commands, "  ")})
     if (!part.empty()) out += "\n" + part;
   return out;
 }
@@ -112,7 +112,7 @@ std::string plan_text(const Plan& plan, bool all_commands) {
 std::string plan_markdown(const Plan& plan, bool all_commands) {
   const auto paragraph = [](const std::string& sentence) { return text::markdown(sentence) + "\n"; };
   const Ranked ranked = ranked_rows(plan, 0);
-  std::string out = "**" + text::markdown(plan.decision.text) + "**\n\n" + paragraph(plan.bench.study.name);
+  std::string out = "**" + text::markdown(plan.decision.text) + "**\n";
   for (const std::string& part :
        {markdown_table(slo_rows(plan)), markdown_table(manager_rows(plan, 0)),
         ranked.rows.empty() ? std::string() : paragraph(ranked.title) + "\n" + markdown_table(ranked.rows)})
@@ -121,7 +121,7 @@ std::string plan_markdown(const Plan& plan, bool all_commands) {
   for (const auto& sentence : sureness_of(plan)) out += "- " + paragraph(sentence);
   for (const auto& change : changes_of(plan)) out += "- what would change it: " + paragraph(change);
   for (const auto& line : basis_of(plan)) out += "- " + paragraph(line);
-  const std::string copy = commands(plan, all_commands);
+  const std::string copy = commands(plan, all_commands, "");
   if (copy.empty()) return out;
   const auto end = copy.find('\n');
   return out + "\n" + paragraph(copy.substr(0, end)) + "\n```\n" + copy.substr(end + 1) + "```\n";

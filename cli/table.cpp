@@ -53,7 +53,12 @@ std::string markdown_table(const Rows& rows) {
   for (std::size_t r = 0; r < rows.size(); ++r) {
     out += "|";
     for (std::size_t i = 0; i < columns; ++i)
-      out += " " + (i < rows[r].size() ? text::markdown(rows[r][i]) + " " : "") + "|";
+      out +=
+          " " +
+          (i < rows[r].size()
+               ? text::markdown(rows[r][i].substr(std::min(rows[r][i].find_first_not_of(' '), rows[r][i].size()))) + " "
+               : "") +
+          "|";
     out += "\n";
     if (r > 0) continue;
     out += "|:--|";

@@ -83,8 +83,10 @@ std::vector<std::string> changes_of(const Plan& plan) {
     }
   }
   if (w.capacity.beyond && !w.capacity.beyond->targets.empty())
-    out.push_back(
-        fmt::format("{} binds: a looser target there raises what a replica sustains", w.capacity.beyond->binding()));
+    out.push_back(w.capacity.beyond->binding() == "saturation"
+                      ? std::string("saturation binds: a replica can do no more, however loose the targets")
+                      : fmt::format("{} binds: a looser target there raises what a replica sustains",
+                                    w.capacity.beyond->binding()));
   return out;
 }
 
@@ -162,7 +164,8 @@ void decide(Plan& plan, int jobs, const std::function<void()>& between) {
                        s.replicas == 1 ? "serves this" : "serve this", plural(s.nodes, "node"),
                        bench.priced ? fmt::format(", {} an hour", money(s.usd_per_hour)) : "", d.firmness);
   if (plan.uncertainty.draws > 0)
-    d.text += fmt::format("; {} GPUs suffice in {} of draws", s.needed * w.gpus, percent(plan.uncertainty.suffices));
+    d.text += fmt::format("; {} suffice{} in {} of draws", plural(s.needed * w.gpus, "GPU"),
+                          s.needed * w.gpus == 1 ? "s" : "", percent(plan.uncertainty.suffices));
   // The sizing is arithmetic, the fleet a simulation: where they part, the simulation is to be believed.
   if (!d.checked->met) d.text += fmt::format("; but simulated at the demand it misses {}", d.checked->binding());
   d.text += ".";

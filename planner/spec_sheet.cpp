@@ -10,14 +10,14 @@
 
 namespace stowage {
 namespace {
-constexpr std::string_view measured_flattery =
-    "decode steps of an A100 came out 16 to 33 % too short that way (docs/accuracy.md)";
+constexpr std::string_view measured_flattery = "A100 decode steps by 16 to 33 % (docs/accuracy.md)";
 
 bool from_spec_sheet(const Candidate& c) { return c.scenario && c.grounds == Grounds::roofline; }
 /// Coefficients of the user's own are nobody's timing.
 bool timed(const Candidate& c) { return c.scenario && !from_spec_sheet(c) && c.grounds != Grounds::linear; }
 
 std::string names(const std::set<std::string>& gpus) { return fmt::format("{}", fmt::join(gpus, ", ")); }
+std::string are(const std::set<std::string>& gpus) { return names(gpus) + (gpus.size() == 1 ? " is" : " are"); }
 }  // namespace
 
 std::string spec_sheet_note(std::span<const Candidate> candidates) {
@@ -30,7 +30,7 @@ std::string spec_sheet_note(std::span<const Candidate> candidates) {
   if (others.empty())
     return "some steps are priced from spec sheets (roofline), never measured: good for comparing, not for promising "
            "latencies";
-  return fmt::format("{} by spec sheet (roofline) against {} by kernel times: spec sheets flatter; {}", names(sheet),
+  return fmt::format("{} priced by spec sheet (roofline), {} by kernel times: spec sheets flatter, {}", are(sheet),
                      names(others), measured_flattery);
 }
 
@@ -39,16 +39,14 @@ std::string spec_sheet_caveat(std::span<const Candidate> candidates, std::span<c
   const Candidate& best = candidates[ranking.front()];
   if (from_spec_sheet(best)) {
     if (std::ranges::none_of(candidates, timed)) return "";
-    return fmt::format(
-        "{} is priced by its spec sheet and ranked against kernel times of others, which flatters it: {}.",
-        best.hardware, measured_flattery);
+    return fmt::format("{} is priced by its spec sheet, others by kernel times, which flatters it: {}.", best.hardware,
+                       measured_flattery);
   }
   if (!timed(best)) return "";
   std::set<std::string> sheet;
   for (const std::size_t i : ranking.first(std::min(ranking.size(), ranked_max)))
     if (from_spec_sheet(candidates[i])) sheet.insert(candidates[i].hardware);
   if (sheet.empty()) return "";
-  return fmt::format("Among the ten best {} {} priced by spec sheet, which flatters: {}.", names(sheet),
-                     sheet.size() == 1 ? "is" : "are", measured_flattery);
+  return fmt::format("Among the ten best {} priced by spec sheet, which flatters: {}.", are(sheet), measured_flattery);
 }
 }  // namespace stowage

@@ -28,7 +28,7 @@ std::string shown(const std::string& unit, double x) {
 
 std::string signed_shown(const std::string& unit, double x) {
   if (!std::isfinite(x)) return "–";
-  if (x == 0) return "0";
+  if (x == 0 || (unit == "share" && std::abs(x) < 5e-5)) return "0";  // sums of shares do not cancel to the last digit
   const std::string size = unit == "share" ? text::number(std::abs(x) * 100) + " points" : shown(unit, std::abs(x));
   return (x < 0 ? "-" : "+") + size;
 }
@@ -132,7 +132,9 @@ Judged judge(const Json& m) {
   out.apart = signed_shown(unit, apart);
   if (a == b) return out;
   if (unit != "share" && a != 0)
-    out.relative = apart / a < 9 ? fmt::format("{:+.1f} %", apart / a * 100) : text::times(1 + apart / a);
+    out.relative = std::abs(apart / a) < 0.0005 ? "0 %"
+                   : apart / a < 9              ? fmt::format("{:+.1f} %", apart / a * 100)
+                                                : text::times(1 + apart / a);
   // Histograms are good to half of one percent.
   const bool clear = unit == "share" ? std::abs(apart) >= 0.001 : a == 0 || std::abs(apart / a) >= 0.01;
   if (better == 0 || !clear) return out;
@@ -160,9 +162,12 @@ page::Verdict compare_verdict(const Json& data) {
     }
     if (!words.empty() && v.reasons.size() < 6) v.reasons.push_back(name + ": " + text::list(words) + ".");
   }
-  v.sentence =
-      fmt::format("B is better than A in {} and worse in {}{}.", text::plural(better, "figure"), text::count(worse),
-                  unsure == 0 ? "" : fmt::format("; {} may be noise", text::count(unsure)));
+  if (better + worse + unsure == 0)
+    v.sentence = "A and B are alike in every figure.";
+  else
+    v.sentence =
+        fmt::format("B is better than A in {} and worse in {}{}.", text::plural(better, "figure"), text::count(worse),
+                    unsure == 0 ? "" : fmt::format("; {} may be noise", text::count(unsure)));
   return v;
 }
 

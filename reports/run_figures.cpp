@@ -16,7 +16,7 @@ namespace stowage::parts {
 namespace {
 using page::Unit;
 constexpr std::array<const Latency*, 5> charted = {&ttft, &tbt, &e2e, &queueing, &tpot};
-constexpr std::size_t cdf_points = 160;
+constexpr std::size_t cdf_points = 120;
 
 page::Figure distribution(const ReportInput& input, const Latency& latency) {
   page::Cdf c{fmt::format("{}: {}", latency.label, latency.name),

@@ -190,8 +190,8 @@ page::Section memory_over_time(const ReportInput& input) {
   if (input.runs.empty()) return out;
   out.blocks.emplace_back(pool_legend());
   const std::size_t n = chart_count(input);
-  // Some 50 letters a bin, and a third of a megabyte for all.
-  const std::size_t most = std::clamp<std::size_t>(300'000 / (n * 60), 60, 1024);
+  // Some 60 letters a bin, and a fifth of a megabyte for all: most of what a page holds beside the chart library.
+  const std::size_t most = std::clamp<std::size_t>(200'000 / (n * 60), 60, 1024);
   double end_s = 0, running = 1, waiting = 1;
   for (std::size_t i = 0; i < n; ++i) {
     if (!input.runs[i].series.empty()) end_s = std::max(end_s, seconds(input.runs[i].series.back().end_ns));

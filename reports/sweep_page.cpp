@@ -199,15 +199,23 @@ page::Section points(const Json& sweep) {
                         : "The main figures of all rows; sweep.csv beside this page has all, with all digits.",
                     {}};
   if (rows.empty()) return out;
+  // Managers name the rows: they have signs, and the widest column.
   const auto shown = sweep_rows(sweep);
+  const std::size_t manager = 1 + sweep.at("axes").size(), width = shown[0].size();
   page::Table table{"The points", {}, {{"", {}}}, ""};
-  for (const std::string& head : shown[0]) table.columns.emplace_back(head);
+  table.columns.emplace_back(shown[0][manager]);
+  for (std::size_t i = 0; i < width; ++i)
+    if (i != manager) table.columns.emplace_back(shown[0][i]);
   for (std::size_t r = 1; r < shown.size(); ++r) {
-    page::Row row{shown[r][0], {}};
-    for (std::size_t i = 1; i < shown[0].size(); ++i) row.cells.push_back({i < shown[r].size() ? shown[r][i] : "–"});
-    if (shown[r].size() < shown[0].size()) {
-      page::Cell& why = row.cells.at(shown[r].size() - 2);
-      why.tone = Tone::bad, why.word = std::move(why.text), why.text = "";
+    const std::string& name = shown[r][manager];
+    page::Row row{name.empty() ? page::Name("–") : page::Name(name, name), {}};
+    const bool failed = shown[r].size() < width;
+    for (std::size_t i = 0; i < width; ++i) {
+      if (i == manager) continue;
+      if (failed && i == manager + 1)
+        row.cells.push_back({"", Tone::bad, shown[r][i]});
+      else
+        row.cells.push_back({i < shown[r].size() ? shown[r][i] : "–"});
     }
     table.groups[0].rows.push_back(std::move(row));
   }

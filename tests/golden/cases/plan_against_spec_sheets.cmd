@@ -13,5 +13,5 @@ probe: {requests: 400, precision: 5%}
 search: {draws: 2}
 prices: {l40s: {usd_per_node_hour: 1, gpus_per_node: 1}, a100-80gb: {usd_per_node_hour: 8, gpus_per_node: 1}}
 END
-stowage plan study.yaml --quiet | sed -n '1,/^$/p; /^note: l40s/,$p'
+stowage plan study.yaml --quiet | sed -n '1,/^$/p; /^note: l40s/,/^$/p'
 stowage plan study.yaml --quiet --set prices.l40s.usd_per_node_hour=100 | sed -n '1,/^$/p'

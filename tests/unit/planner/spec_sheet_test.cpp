@@ -30,7 +30,7 @@ TEST(SpecSheet, AWinnerOfTheSpecSheetAmongOthersIsSaidToBeFlattered) {
   EXPECT_TRUE(words.starts_with("l40s is priced by its spec sheet")) << words;
   EXPECT_NE(words.find("16 to 33 %"), std::string::npos) << words;
   const std::string note = spec_sheet_note(all);
-  EXPECT_TRUE(note.starts_with("l40s by spec sheet (roofline) against a100-80gb by kernel times")) << note;
+  EXPECT_TRUE(note.starts_with("l40s is priced by spec sheet (roofline), a100-80gb by kernel times")) << note;
 }
 
 TEST(SpecSheet, ATimedWinnerNamesThoseOfTheSpecSheetAmongTheTenBestOnly) {
