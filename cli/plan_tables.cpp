@@ -208,7 +208,7 @@ std::vector<std::string> basis_of(const Plan& plan) {
                   text::count(counts.probes), text::count(bench.requests.size()))};
   if (const Uncertainty& u = plan.uncertainty; u.draws > 0)
     out.push_back(fmt::format("draws: {} of prices ({}) and of the workload (block bootstrap)", u.draws,
-                              draws_text(bench.candidates[*plan.decision.winner].grounds)));
+                              draws_text(bench.candidates[*plan.decision.winner])));
   const auto& all = bench.candidates;
   const auto first = std::ranges::find(all, Fate::impossible, &Candidate::fate);
   if (first != all.end())
