@@ -25,7 +25,7 @@ scenario:
                            output: {{uniform: {{min: 1, max: 200}}}}}}}}
   managers: [{{kind: reserve{}}}, {{kind: paged}}, {{kind: vattention}}]
   memory: {{{}}}
-  scheduler: {{max_model_len: 2200, max_batched_tokens: 2048}}
+  scheduler: {{max_model_len: 2200, max_batched_tokens: 2304}}
 space:
   hardware: [h100-sxm-80gb, a100-80gb, l40s]
   cluster.tensor: [1, 2]
