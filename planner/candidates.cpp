@@ -109,8 +109,11 @@ void add_candidates(Workbench& bench, std::uint64_t point, const ResolvedPoint& 
     c.scenario = resolved.scenario;
     c.manager = s.runs[run].manager.name;
     c.kind = s.runs[run].manager.kind;
-    // Engines ship managers; none ships prompts first any more.
-    c.deployable = s.scheduler.policy == SchedulerPolicy::prefill_first ? "none" : find_manager(c.kind)->deployable;
+    c.deployable = find_manager(c.kind)->deployable;
+    if (s.scheduler.policy == SchedulerPolicy::prefill_first) {  // engines ship managers; none ships this any more
+      c.deployable = "none";
+      c.manager += " (prefill-first)";
+    }
     c.hardware = s.hardware.name;
     c.gpus = s.cluster.tensor * s.cluster.pipeline;
     c.grounds = grounds_of(s);
@@ -140,6 +143,8 @@ void find_prices(Workbench& bench) {
                      fmt::format("'prices' has no price for {}; add {}: {{usd_per_node_hour: ..., gpus_per_node: 8}}",
                                  fmt::join(missing, ", "), *missing.begin()));
   if (bench.priced) return;
+  if (bench.study.plan.usd_per_hour_max)
+    throw InputError({bench.study.file, 0, 0}, "'limits.usd_per_hour' needs 'prices' to know what an hour costs");
   if (bench.study.plan.objective != Objective::gpus) {
     bench.notes.push_back("no prices given: ranked by GPUs; add prices to rank by cost");
     bench.study.plan.objective = Objective::gpus;
@@ -202,6 +207,14 @@ Workbench set_up(Study study, int jobs, const std::function<void()>& between) {
   if (bench.space.size() > candidates_max)
     throw InputError({bench.study.file, 0, 0}, fmt::format("the space has {} points; a plan takes at most {}",
                                                            bench.space.size(), candidates_max));
+  for (const Axis& axis : bench.space.axes()) {
+    const std::string_view first = std::string_view(axis.path).substr(0, axis.path.find('.'));
+    if (first == "slo" || first == "name")
+      throw InputError(axis.at, fmt::format("'{}' is the same for all configurations of a plan", axis.path));
+    if (axis.path == "cluster.router")
+      throw InputError(axis.at, "a plan sizes by one replica, whatever routes to it: set cluster.router, or vary it "
+                                "with 'stowage sweep'");
+  }
   const auto points = resolve_all(bench.study, bench.space, jobs, between);
   std::shared_ptr<const Workload> workload;
   std::string first_reason;
@@ -250,8 +263,14 @@ std::string vllm_command(const Candidate& c) {
   if (s.memory.utilization) out += fmt::format(" --gpu-memory-utilization {}", *s.memory.utilization);
   out += fmt::format(" --max-model-len {} --max-num-seqs {} --max-num-batched-tokens {}", s.scheduler.max_model_len,
                      s.scheduler.max_batch, s.scheduler.max_batched_tokens);
-  if (c.config().manager.params.contains("block_size"))
-    out += fmt::format(" --block-size {}", c.config().manager.integer("block_size"));
+  if (c.config().manager.params.contains("block_size")) {
+    const std::int64_t block = c.config().manager.integer("block_size");
+    out += fmt::format(" --block-size {}", block);
+    // A pool given outright, which no utilization leads to.
+    if (!s.memory.utilization)
+      out += fmt::format(" --num-gpu-blocks-override {}",
+                         c.config().kv.pool.count() / c.config().kv.bytes_per_token.count() / block);
+  }
   if (!s.scheduler.chunked_prefill) out += " --no-enable-chunked-prefill";
   return out;
 }

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <tuple>
 
 #include "base/error.hpp"
@@ -38,7 +39,11 @@ Probe fleet_at(const Workbench& bench, const Candidate& c, std::int64_t replicas
   // Each replica needs a run long enough to judge: 2,000 requests, as far as that stays affordable.
   const auto wanted = std::clamp<std::size_t>(static_cast<std::size_t>(simulated) * 2000, bench.requests.size(),
                                               std::max<std::size_t>(bench.requests.size(), 200'000));
-  const RequestSet set = request_set(of_length(*bench.busiest.rows, wanted));
+  // Repeated rows must not come to the same replica in every turn of a router that takes turns.
+  std::vector<Request> rows = *bench.busiest.rows;
+  while (rows.size() < wanted && rows.size() > 1 && std::gcd(rows.size(), static_cast<std::size_t>(simulated)) > 1)
+    rows.pop_back();
+  const RequestSet set = request_set(of_length(rows, wanted));
   const double share = static_cast<double>(simulated) / static_cast<double>(replicas);
   return run_probe(fleet_of(c.config(), simulated), set, bench.demand_per_s * share, bench.study.plan.slo,
                    {false, between});
@@ -117,7 +122,8 @@ void explain_infeasible(Plan& plan, const std::function<void()>& between) {
     if (t.key == d.binding)
       by = t.key.starts_with("goodput")
                ? fmt::format("{} of the requests are good, {} are asked for", percent(t.achieved), percent(t.limit))
-               : fmt::format("{} instead of {}", format_duration(std::round(t.achieved / 1e3) * 1e3),
+               : fmt::format("{} instead of {}",
+                             t.achieved > 1e17 ? "never" : format_duration(std::round(t.achieved / 1e3) * 1e3),
                              format_duration(t.limit));
   if (nearest->rejected > 0)
     by += fmt::format("{}{} of {} requests do not fit the KV pool", by.empty() ? "" : "; ", nearest->rejected,
@@ -131,7 +137,15 @@ void decide(Plan& plan, int jobs, const std::function<void()>& between) {
   const Workbench& bench = plan.bench;
   const PlanSpec& spec = bench.study.plan;
   if (plan.found.ranking.empty()) {
-    explain_infeasible(plan, between);
+    const auto& best = plan.found.best_of_kind;
+    if (best.empty()) return explain_infeasible(plan, between);
+    const auto least = std::min_element(best.begin(), best.end(), [&](std::size_t a, std::size_t b) {
+      return bench.candidates[a].key < bench.candidates[b].key;
+    });
+    const Candidate& c = bench.candidates[*least];
+    d.binding = "deployable";
+    d.text = fmt::format("No engine ships what meets the SLO here; {} of {} would.",
+                         plural(c.sizing->replicas, "replica"), c.name);
     return;
   }
   const std::size_t chosen = plan.found.ranking.front();

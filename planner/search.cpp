@@ -31,6 +31,12 @@ void sort_by_key(const Workbench& bench, std::vector<std::size_t>& order) {
   });
 }
 
+/// A manager that engines ship, or as no engine has it.
+std::size_t kind_of(const Candidate& c) {
+  return 2 * static_cast<std::size_t>(find_manager(c.kind) - managers().data()) + (c.can_deploy() ? 0 : 1);
+}
+std::size_t kinds() { return 2 * managers().size(); }
+
 /// What a candidate must be better than: the tenth of those that can be deployed, or the best of its kind, whichever
 /// is worse. `worst` while there are too few.
 class Incumbents {
@@ -56,12 +62,9 @@ class Incumbents {
   }
 
  private:
-  static std::size_t kind_of(const Candidate& c) {
-    return static_cast<std::size_t>(find_manager(c.kind) - managers().data());
-  }
   const Workbench& bench_;
   std::vector<std::size_t> deployable_;
-  std::vector<std::optional<std::size_t>> kind_ = std::vector<std::optional<std::size_t>>(managers().size());
+  std::vector<std::optional<std::size_t>> kind_ = std::vector<std::optional<std::size_t>>(kinds());
 };
 
 void settle(const Workbench& bench, Candidate& c) {
@@ -194,7 +197,7 @@ SearchResult search(Workbench& bench, bool exhaustive, int jobs, const std::func
     }
   }
 
-  std::vector<std::optional<std::size_t>> best(managers().size());
+  std::vector<std::optional<std::size_t>> best(kinds());
   for (std::size_t i = 0; i < bench.candidates.size(); ++i) {
     const Candidate& c = bench.candidates[i];
     if (c.fate == Fate::bounded) ++out.counts.bounded;
@@ -204,7 +207,7 @@ SearchResult search(Workbench& bench, bool exhaustive, int jobs, const std::func
     out.searched.push_back(i);
     if (!c.sizing) continue;
     if (c.can_deploy()) out.ranking.push_back(i);
-    auto& own = best[static_cast<std::size_t>(find_manager(c.kind) - managers().data())];
+    auto& own = best[kind_of(c)];
     if (!own || c.key < bench.candidates[*own].key) own = i;
   }
   sort_by_key(bench, out.ranking);

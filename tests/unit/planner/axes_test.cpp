@@ -59,6 +59,19 @@ TEST(Axes, SetsAreQuotedForAShell) {
   EXPECT_EQ(Space({vary("m=[{kind: paged}]")}).sets(0), "--set 'm=[{kind: paged}]'");
 }
 TEST(Axes, OneAxisTwiceIsRefused) { EXPECT_THROW(Space({vary("a=1"), vary("a=2")}), InputError); }
+TEST(Axes, AnAxisThatAnotherUndoesIsRefused) {
+  EXPECT_THROW(Space({vary("s.b=1,2"), vary("s={c: 1},{c: 2}")}), InputError);
+  EXPECT_THROW(Space({vary("s={b: 1},{c: 2}"), vary("s.b=1,2")}), InputError);
+  EXPECT_EQ(Space({vary("s={c: 1},{c: 2}"), vary("s.b=1,2")}).size(), 4U);
+}
+TEST(Axes, OfMapsWhatDiffersIsShown) {
+  const Axis axis = vary("scheduler={policy: vllm, max_batch: 8, max_model_len: 64},{policy: x, max_model_len: 64}");
+  const auto parts = parts_of(axis);
+  ASSERT_EQ(parts.size(), 2U);  // all have the same max_model_len
+  EXPECT_EQ(parts[0].word + " " + parts[0].text(axis.values[1]), "policy x");
+  EXPECT_EQ(parts[1].word + " " + parts[1].text(axis.values[0]), "batch 8");
+  EXPECT_EQ(parts[1].text(axis.values[1]), "");
+}
 TEST(Axes, NoAxisIsOnePoint) { EXPECT_EQ(Space(std::vector<Axis>{}).size(), 1U); }
 }  // namespace
 }  // namespace stowage

@@ -125,6 +125,47 @@ TEST(Plan, SchedulesThatNobodyShipsAreNotDecidedFor) {
   EXPECT_EQ(plan.bench.candidates[plan.found.ranking[0]].deployable, "vllm, trt-llm");
 }
 
+TEST(Plan, WhatNoEngineShipsIsSaidToBeThat) {
+  const TempFolder folder;
+  const Study study = testing::study_of(folder, random_study(5), {"managers=[{kind: reserve}, {kind: vattention}]"});
+  const Plan plan = make_plan(study, 2, nothing);
+  EXPECT_FALSE(plan.decision.feasible);
+  EXPECT_EQ(plan.decision.binding, "deployable");
+  EXPECT_NE(plan.decision.text.find("No engine ships"), std::string::npos) << plan.decision.text;
+  EXPECT_EQ(plan.found.best_of_kind.size(), 2U);
+}
+
+TEST(Plan, AxesThatDecideNothingAreRefused) {
+  const TempFolder folder;
+  for (const char* space : {"space={slo.ttft_p99: [1s, 2s]}", "space={name: [a, b]}",
+                            "space={cluster.router: [random, least-kv]}"})
+    EXPECT_THROW((void)set_up(testing::study_of(folder, random_study(5), {space}), 1, nothing), InputError) << space;
+}
+
+/// Rows of a repeated workload must not always come to the same replica.
+TEST(Plan, AFleetThatDividesTheWorkloadIsJudgedLikeTheNext) {
+  const TempFolder folder;
+  const Plan plan = make_plan(testing::study_of(folder, R"(
+scenario:
+  model: llama-3-8b
+  hardware: h100-sxm-80gb
+  workload: {synthetic: {rate: 10/s, count: 200, prompt: {uniform: {min: 10, max: 2000}},
+                         output: {uniform: {min: 1, max: 200}}}}
+  cost: {source: linear, base: 10ms, per_prefill_token: 20us}
+  managers: [{kind: paged}]
+slo: {ttft_p99: 300ms}
+demand: 2360/s
+probe: {requests: 1000, precision: 2%}
+search: {draws: 0}
+)"),
+                              2, nothing);
+  ASSERT_TRUE(plan.decision.feasible);
+  ASSERT_TRUE(plan.decision.one_less);
+  const double now = plan.decision.checked->targets[0].achieved, less = plan.decision.one_less->targets[0].achieved;
+  EXPECT_LT(now, 1.3 * less);
+  EXPECT_LT(less, 1.5 * now);
+}
+
 TEST(Plan, SaysWhatBindsWhenNothingWillDo) {
   const TempFolder folder;
   const Plan slo = make_plan(testing::study_of(folder, random_study(6), {"slo={ttft_p50: 1us}"}), 2, nothing);
