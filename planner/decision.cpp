@@ -16,6 +16,7 @@
 namespace stowage {
 namespace {
 constexpr double firm_from = 0.9, likely_from = 0.7;
+constexpr std::uint64_t draws_least = 10;  // fewer cannot tell 90 % from certainty
 
 std::string money(double usd) { return usd >= 100 ? fmt::format("{:.0f} USD", usd) : fmt::format("{:.2f} USD", usd); }
 std::string plural(std::int64_t n, std::string_view noun) { return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s"); }
@@ -24,6 +25,7 @@ std::string percent(double share) { return fmt::format("{:.0f} %", share * 100);
 std::string firmness_of(const Candidate& c, const Uncertainty& u) {
   if (c.grounds == Grounds::roofline) return "unproven (roofline)";
   if (u.draws == 0) return "not weighed (no draws)";
+  if (u.draws < draws_least) return fmt::format("too few draws to say ({})", u.draws);
   const double sure = std::min(u.suffices, u.wins);
   const std::string word = sure >= firm_from ? "firm" : sure >= likely_from ? "likely" : "a coin flip";
   // Prices stretched to a shape or a GPU that nobody measured carry an error that no draw knows.
@@ -189,7 +191,8 @@ void decide(Plan& plan, int jobs, const std::function<void()>& between) {
   plan.outlook = look_around(bench, plan.found, chosen, jobs, between);
   for (const std::size_t i : plan.found.best_of_kind) {
     const Candidate& c = bench.candidates[i];
-    if (!c.can_deploy() && c.key < w.key)
+    const bool saves = c.sizing->gpus < s.gpus || c.sizing->usd_per_hour < s.usd_per_hour;
+    if (!c.can_deploy() && c.key < w.key && saves)
       d.savings.push_back({i, s.gpus - c.sizing->gpus, s.usd_per_hour - c.sizing->usd_per_hour});
   }
 }

@@ -10,7 +10,7 @@ scenario:
 space: {hardware: [l40s, a100-80gb]}
 slo: {ttft_p99: 2s}
 probe: {requests: 400, precision: 5%}
-search: {draws: 2}
+search: {draws: 10}
 prices: {l40s: {usd_per_node_hour: 1, gpus_per_node: 1}, a100-80gb: {usd_per_node_hour: 8, gpus_per_node: 1}}
 END
 stowage plan study.yaml --quiet | sed -n '1,/^$/p; /^note: l40s/,/^$/p'

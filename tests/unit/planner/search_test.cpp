@@ -135,6 +135,14 @@ TEST(Plan, WhatNoEngineShipsIsSaidToBeThat) {
   EXPECT_EQ(plan.found.best_of_kind.size(), 2U);
 }
 
+TEST(Plan, FewDrawsAreNotCalledFirm) {
+  const TempFolder folder;
+  const Plan plan = make_plan(testing::study_of(folder, random_study(3), {"search.draws=3"}), 2, nothing);
+  ASSERT_TRUE(plan.decision.feasible);
+  ASSERT_NE(plan.bench.candidates[*plan.decision.winner].grounds, Grounds::roofline);
+  EXPECT_EQ(plan.decision.firmness, "too few draws to say (3)");
+}
+
 TEST(Plan, AxesThatDecideNothingAreRefused) {
   const TempFolder folder;
   for (const char* space : {"space={slo.ttft_p99: [1s, 2s]}", "space={name: [a, b]}",
