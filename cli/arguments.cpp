@@ -9,19 +9,9 @@
 
 #include "base/config.hpp"
 #include "base/error.hpp"
+#include "planner/axes.hpp"
 
 namespace stowage::cli {
-namespace {
-/// As a shell would take it back.
-std::string quoted(std::string_view arg) {
-  static constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=:,@%+";
-  if (!arg.empty() && arg.find_first_not_of(plain) == std::string_view::npos) return std::string(arg);
-  std::string out = "'";
-  for (const char c : arg) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return out + "'";
-}
-}  // namespace
-
 std::int64_t whole_number(std::string_view option, const std::string& text, std::int64_t min, std::int64_t max) {
   const auto value = parse_integer(text);
   if (value && *value >= min && *value <= max) return *value;
@@ -48,7 +38,7 @@ std::string recorded_command(int argc, const char* const* argv) {
       if (name == arg) ++i;  // its value is the next argument
       continue;
     }
-    out += " " + quoted(arg);
+    out += " " + shell_word(arg);
   }
   return out;
 }

@@ -47,12 +47,6 @@ Rows figure_rows(const Json& run) {
   if (intervals) rows[0].push_back("95 % interval"), rows[1].push_back("");
   return rows;
 }
-
-std::string wrapped(const std::string& sentence) {
-  std::string out;
-  for (const auto& line : text::wrap(text::printable(sentence), 100)) out += line + "\n";
-  return out;
-}
 }  // namespace
 
 std::string compare_text(const Json& comparison) {

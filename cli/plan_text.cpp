@@ -7,25 +7,17 @@
 #include <vector>
 
 #include "cli/plan_tables.hpp"
+#include "cli/table.hpp"
 #include "reports/text.hpp"
 
 namespace stowage::cli {
 namespace {
-constexpr std::size_t columns = 100;
-
-std::string wrapped(const std::string& sentence, std::string_view first = "", std::string_view rest = "") {
-  std::string out;
-  for (const auto& line : text::wrap(text::printable(sentence), columns - std::max(first.size(), rest.size())))
-    out += fmt::format("{}{}\n", out.empty() ? first : rest, line);
-  return out;
-}
-
-/// Lines of at most `columns`, broken between options as a shell joins them again.
+/// Lines of at most `text_columns`, broken between options as a shell joins them again.
 std::string continued(const std::vector<std::string>& options, std::string_view indent) {
   std::string out, line(indent);
   for (std::size_t i = 0; i < options.size(); ++i) {
     const bool fresh = i == 0;
-    if (!fresh && text::width(line) + 1 + text::width(options[i]) + 2 > columns) {
+    if (!fresh && text::width(line) + 1 + text::width(options[i]) + 2 > text_columns) {
       out += line + " \\\n";
       line = std::string(indent) + "  " + options[i];
     } else {
@@ -93,7 +85,7 @@ std::string commands(const Plan& plan, bool all, std::string_view indent) {
 }  // namespace
 
 std::string plan_text(const Plan& plan, bool all_commands) {
-  const Ranked ranked = ranked_rows(plan, columns);
+  const Ranked ranked = ranked_rows(plan, text_columns);
   std::string out = wrapped(plan.decision.text);
   std::string sure;
   for (const auto& sentence : sureness_of(plan)) sure += wrapped(sentence);
@@ -102,7 +94,7 @@ std::string plan_text(const Plan& plan, bool all_commands) {
   for (const auto& change : changes) sure += wrapped(change, "  - ", "    ");
   std::string basis;
   for (const auto& line : basis_of(plan)) basis += wrapped(line, "", "  ");
-  for (const std::string& part : {table(slo_rows(plan)), table(manager_rows(plan, columns)),
+  for (const std::string& part : {table(slo_rows(plan)), table(manager_rows(plan, text_columns)),
                                   ranked.rows.empty() ? std::string() : wrapped(ranked.title) + table(ranked.rows),
                                   pareto_chart(plan), sure, basis, commands(plan, all_commands, "  ")})
     if (!part.empty()) out += "\n" + part;

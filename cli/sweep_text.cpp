@@ -13,12 +13,8 @@ using Json = nlohmann::ordered_json;
 
 std::string sweep_text(const Json& summary) {
   const page::Verdict verdict = sweep_verdict(summary);
-  std::string out;
-  const auto add = [&](const std::string& sentence) {
-    for (const auto& line : text::wrap(text::printable(sentence), 100)) out += line + "\n";
-  };
-  add(verdict.sentence);
-  for (const auto& reason : verdict.reasons) add(reason);
+  std::string out = wrapped(verdict.sentence);
+  for (const auto& reason : verdict.reasons) out += wrapped(reason);
   return out;
 }
 

@@ -1,5 +1,7 @@
 #include "cli/table.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "reports/text.hpp"
@@ -15,6 +17,13 @@ std::vector<std::size_t> widths_of(const Rows& rows) {
   return widths;
 }
 }  // namespace
+
+std::string wrapped(const std::string& sentence, std::string_view first, std::string_view rest) {
+  std::string out;
+  for (const auto& line : text::wrap(text::printable(sentence), text_columns - std::max(first.size(), rest.size())))
+    out += fmt::format("{}{}\n", out.empty() ? first : rest, line);
+  return out;
+}
 
 std::string facts(const std::vector<std::pair<std::string, std::string>>& rows) {
   std::size_t widest = 0;

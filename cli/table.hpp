@@ -1,6 +1,7 @@
 #pragma once
 // Aligned text: rows of cells, two spaces between columns.
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -8,6 +9,10 @@ namespace stowage::cli {
 
 using Rows = std::vector<std::vector<std::string>>;
 
+/// Prose is broken, and tables are made to fit, at so many columns.
+inline constexpr std::size_t text_columns = 100;
+/// A sentence, its first line after `first`, the others after `rest`.
+[[nodiscard]] std::string wrapped(const std::string& sentence, std::string_view first = "", std::string_view rest = "");
 /// Two columns, both to the left.
 [[nodiscard]] std::string facts(const std::vector<std::pair<std::string, std::string>>& rows);
 /// The first column to the left, the others to the right. The first row is the head.

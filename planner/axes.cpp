@@ -220,22 +220,19 @@ ConfigDocument Space::document(const ConfigDocument& base, std::uint64_t point) 
   return out;
 }
 
-std::string Space::sets(std::uint64_t point) const {
+std::string shell_word(std::string_view word) {
   constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=:,@%+";
+  if (!word.empty() && word.find_first_not_of(plain) == std::string_view::npos) return std::string(word);
+  std::string out = "'";
+  for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+std::string Space::sets(std::uint64_t point) const {
   std::string out;
   const auto values = at(point);
-  for (std::size_t i = 0; i < axes_.size(); ++i) {
-    const std::string set = fmt::format("{}={}", axes_[i].path, values[i]->text);
-    const bool bare = set.find_first_not_of(plain) == std::string::npos;
-    if (!out.empty()) out += ' ';
-    if (bare) {
-      out += "--set " + set;
-      continue;
-    }
-    out += "--set '";
-    for (const char c : set) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    out += '\'';
-  }
+  for (std::size_t i = 0; i < axes_.size(); ++i)
+    out += fmt::format("{}--set {}", out.empty() ? "" : " ", shell_word(axes_[i].path + "=" + values[i]->text));
   return out;
 }
 }  // namespace stowage

@@ -103,6 +103,17 @@ void apply_sets(ConfigDocument& study, ConfigDocument& scenario, bool apart, std
   }
 }
 
+/// `serving: [aggregated]` is all there is: prefill and decode on the same replicas.
+void leave_out_serving(std::vector<Axis>& axes, Problems& problems) {
+  for (const Axis& axis : axes)
+    if (axis.path == "serving")
+      for (const AxisValue& value : axis.values)
+        if (value.text != "aggregated")
+          problems.add(value.node.at(),
+                       fmt::format("'serving': '{}' is not modelled yet; leave it out", shown(value.text)));
+  std::erase_if(axes, [](const Axis& axis) { return axis.path == "serving"; });
+}
+
 ConfigDocument load_base(const ConfigNode& node, const std::string& file, Problems& problems) {
   if (node.kind() == ConfigNode::Kind::map) return ConfigDocument::part(node, file);
   if (node.kind() != ConfigNode::Kind::scalar) {
@@ -158,6 +169,7 @@ Study load_study(const std::string& path, std::span<const std::string> sets, std
     else
       study.axes.push_back(std::move(axis));
   }
+  leave_out_serving(study.axes, problems);
   problems.throw_if_any();
   if (seed) study.base.set(fmt::format("seed={}", *seed), 0);
   if (const auto text = study.base.root().get("seed"); text.kind() == ConfigNode::Kind::scalar)

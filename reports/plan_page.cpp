@@ -276,8 +276,8 @@ page::Section notes(const ReportInput& input) {
   }
   for (const std::string& n : input.notes) notes.lines.push_back("The chosen configuration: " + n);
   notes.lines.push_back(
-      "Replicas stand behind a round-robin router. Prefix caches, disaggregation and routers that know "
-      "state are not simulated; more requests a probe say more about extreme percentiles.");
+      "A fleet is sized by what one replica sustains, whatever its router. Prefix caches and disaggregation are not "
+      "simulated; more requests a probe say more about extreme percentiles.");
   return {"notes", "Notes and limits", "Read these before acting on the numbers.", {std::move(notes)}};
 }
 

@@ -20,3 +20,10 @@ echo "code $?"
 printf 'scenario: inputs/four.yaml\nspace: {cluster.tenser: [1, 2]}\nslo: {ttft_p99: 1s}\n' >typo.yaml
 stowage plan typo.yaml
 echo "code $?"
+# Axes that decide nothing, or that undo each other.
+stowage plan inputs/study.yaml --vary serving=aggregated,disaggregated
+echo "code $?"
+stowage plan inputs/study.yaml --vary cluster.router=random,least-kv
+echo "code $?"
+stowage plan inputs/study.yaml --vary 'scheduler={policy: vllm},{max_batch: 8}'
+echo "code $?"
