@@ -84,11 +84,12 @@ page::Verdict verdict(const Json& plan) {
   if (plan.at("ranking").size() > 1) {
     const Json& next = candidate(plan, plan.at("ranking").at(1));
     const double cost = number_at(next.at("sizing"), "usd_per_hour"), ours = number_at(d, "usd_per_hour");
+    const bool priced = std::isfinite(cost) && std::isfinite(ours);
     v.reasons.push_back(fmt::format("The next best is {}: {}{}.", next.at("name").get<std::string>(),
                                     text::plural(next.at("sizing").at("gpus"), "GPU"),
-                                    std::isfinite(cost) && std::isfinite(ours)
-                                        ? fmt::format(", {} an hour instead of {}", usd(cost), usd(ours))
-                                        : ""));
+                                    !priced        ? ""
+                                    : cost == ours ? fmt::format(", {} an hour as well", usd(cost))
+                                                   : fmt::format(", {} an hour instead of {}", usd(cost), usd(ours))));
   }
   for (const Json& saving : d.at("not_deployable_would_save")) {
     v.reasons.push_back(
