@@ -3,10 +3,11 @@
 
 #include "calibrate/calibrate.hpp"
 #include "calibrate/engine_log.hpp"
+#include "tests/support/source_dir.hpp"
 
 namespace stowage {
 namespace {
-const std::string measurements = std::string(STOWAGE_SOURCE_DIR) + "/calibrate/measurements/";
+const std::string measurements = source_dir() + "/calibrate/measurements/";
 
 std::string refused(std::string_view text) {
   try {

@@ -9,6 +9,7 @@
 
 #include "base/error.hpp"
 #include "calibrate/validate_engine.hpp"
+#include "tests/support/source_dir.hpp"
 
 namespace stowage {
 namespace {
@@ -147,7 +148,7 @@ TEST(Validate, SchedulesAndMemoryOfTheMeasuredRunsAreTheSimulatedOnes) {
   std::size_t runs = 0;
   // Priced by lines: what a step costs does not matter here, and compiling profiles takes seconds.
   const ValidateOptions quick{"", {"cost={source: linear, base: 10ms}"}};
-  for (const auto& entry : fs::recursive_directory_iterator(STOWAGE_SOURCE_DIR "/calibrate/validation/measured")) {
+  for (const auto& entry : fs::recursive_directory_iterator(source_dir() + "/calibrate/validation/measured")) {
     if (!fs::exists(entry.path() / "measured.json")) continue;
     const Validation v = validate(load_measured(entry.path().string()), quick);
     if (!v.offline) continue;

@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "models/cost/roofline.hpp"
+#include "tests/support/source_dir.hpp"
 
 namespace stowage {
 namespace {
@@ -213,7 +214,7 @@ TEST_F(VidurFolder, RefusesDamagedTablesWithThePlace) {
 
 /// The published tables: not part of this repository.
 TEST(VidurData, RealTablesGiveProfilesNearThemselves) {
-  const std::string folder = std::string(STOWAGE_SOURCE_DIR) + "/../shared/measured/vidur";
+  const std::string folder = source_dir() + "/../shared/measured/vidur";
   if (!fs::exists(folder)) GTEST_SKIP() << "not here: " << folder;
   for (const char* hardware : {"a100-80gb", "a40"}) {
     const Calibration c = calibrate_vidur(folder, {hardware, "", 1});

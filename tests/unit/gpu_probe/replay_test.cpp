@@ -13,6 +13,7 @@
 #include "gpu_probe/replay/small_case.hpp"
 #include "gpu_probe/replay/token_book.hpp"
 #include "sim/kv/vattention_shape.hpp"
+#include "tests/support/source_dir.hpp"
 
 namespace stowage::replay {
 namespace {
@@ -151,7 +152,7 @@ TEST(Replay, SmallCasesHaveOneScheduleWhateverTheManagerAndTheClock) {
 TEST(Setup, AShrunkModelLiesBesideTheResultAndIsFoundThere) {
   const auto folder = std::filesystem::temp_directory_path() / ("stowage-replay-test-" + std::to_string(::getpid()));
   ReplayOptions options;
-  options.scenario = STOWAGE_SOURCE_DIR "/calibrate/validation/smoke.yaml";
+  options.scenario = source_dir() + "/calibrate/validation/smoke.yaml";
   options.layers = 4;
   options.managers = {"paged"};
   const Prepared p = prepare(options, folder.string());
@@ -168,7 +169,7 @@ TEST(Setup, AShrunkModelLiesBesideTheResultAndIsFoundThere) {
 TEST(Setup, WhatCannotBeRunForRealIsSaid) {
   const auto why = [](const std::vector<std::string>& sets) {
     ReplayOptions options;
-    options.scenario = STOWAGE_SOURCE_DIR "/calibrate/validation/smoke.yaml";
+    options.scenario = source_dir() + "/calibrate/validation/smoke.yaml";
     options.sets = sets;
     try {
       static_cast<void>(prepare(options, "unused"));
@@ -184,7 +185,7 @@ TEST(Setup, WhatCannotBeRunForRealIsSaid) {
 
 TEST(Setup, APoolThatWasGivenIsNeverCut) {
   ReplayOptions options;
-  options.scenario = STOWAGE_SOURCE_DIR "/calibrate/validation/smoke.yaml";
+  options.scenario = source_dir() + "/calibrate/validation/smoke.yaml";
   Prepared p = prepare(options, "unused");
   std::vector<std::string> notes;
   EXPECT_THROW(fit_pool(p, Bytes{512 << 20}, notes), InfeasibleError);

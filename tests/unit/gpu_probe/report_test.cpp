@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
+#include "tests/support/source_dir.hpp"
 
 namespace stowage::probe {
 namespace {
@@ -162,7 +163,7 @@ int number_of(const std::string& yaml, const std::string& key) {
 
 TEST(Shapes, AreThoseOfTheZoo) {
   for (const ModelShape& m : model_shapes()) {
-    std::ifstream in(std::filesystem::path(STOWAGE_SOURCE_DIR) / "models/llm/zoo" / (std::string(m.name) + ".yaml"));
+    std::ifstream in(std::filesystem::path(source_dir()) / "models/llm/zoo" / (std::string(m.name) + ".yaml"));
     const std::string yaml(std::istreambuf_iterator<char>(in), {});
     EXPECT_EQ(number_of(yaml, "layers"), m.layers) << m.name;
     EXPECT_EQ(number_of(yaml, "hidden"), m.hidden) << m.name;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "models/llm/model.hpp"
+#include "tests/support/source_dir.hpp"
 
 namespace stowage {
 namespace {
@@ -40,7 +41,7 @@ class ConfigJson : public testing::TestWithParam<Row> {};
 
 TEST_P(ConfigJson, EqualsThePublishedTotals) {
   const auto& row = GetParam();
-  const std::string path = std::string(STOWAGE_SOURCE_DIR "/tests/unit/models/configs/") + row.folder + "/config.json";
+  const std::string path = source_dir() + "/tests/unit/models/configs/" + row.folder + "/config.json";
   for (const auto& m : {load_model(path), load_model(row.zoo)}) {
     EXPECT_EQ(m.parameters(), row.parameters) << m.name;
     EXPECT_EQ(m.kv_bytes_per_token().count(), row.full + row.window) << m.name;

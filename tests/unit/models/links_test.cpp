@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "models/links/collectives.hpp"
+#include "tests/support/source_dir.hpp"
 
 namespace stowage {
 namespace {
@@ -90,7 +91,7 @@ Errors summary(std::vector<double> relative) {
 }
 
 std::vector<std::map<std::string, std::string>> rows_of(const std::string& file) {
-  std::ifstream in(STOWAGE_SOURCE_DIR "/../shared/measured/" + file);
+  std::ifstream in(source_dir() + "/../shared/measured/" + file);
   std::vector<std::map<std::string, std::string>> rows;
   std::string line;
   std::vector<std::string> head;

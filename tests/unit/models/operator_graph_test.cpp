@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "models/cost/roofline.hpp"
+#include "tests/support/source_dir.hpp"
 
 namespace stowage {
 namespace {
@@ -289,7 +290,7 @@ TEST(Graphviz, IsWhole) {
 }
 
 std::vector<std::map<std::string, std::string>> rows_of(const std::string& file) {
-  std::ifstream in(STOWAGE_SOURCE_DIR "/../shared/measured/" + file);
+  std::ifstream in(source_dir() + "/../shared/measured/" + file);
   std::vector<std::map<std::string, std::string>> rows;
   std::vector<std::string> head;
   for (std::string text; std::getline(in, text);) {

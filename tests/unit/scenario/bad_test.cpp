@@ -9,11 +9,12 @@
 #include <vector>
 
 #include "scenario/scenario.hpp"
+#include "tests/support/source_dir.hpp"
 
 namespace stowage {
 namespace {
 namespace fs = std::filesystem;
-const std::string folder = STOWAGE_SOURCE_DIR "/tests/unit/scenario/bad/";
+const std::string folder = source_dir() + "/tests/unit/scenario/bad/";
 
 std::vector<std::string> bad_files() {
   std::vector<std::string> names;

@@ -14,6 +14,7 @@
 
 #include "base/rng.hpp"
 #include "scenario/scenario.hpp"
+#include "tests/support/source_dir.hpp"
 
 namespace stowage {
 namespace {
@@ -41,7 +42,7 @@ std::uint64_t runs() {
 std::vector<std::string> seeds() {
   std::vector<std::string> out;
   for (const char* folder : {"/scenarios", "/tests/unit/scenario/bad"})
-    for (const auto& entry : fs::directory_iterator(std::string(STOWAGE_SOURCE_DIR) + folder)) {
+    for (const auto& entry : fs::directory_iterator(source_dir() + folder)) {
       if (!entry.is_regular_file()) continue;  // studies and papers
       std::ostringstream text;
       text << std::ifstream(entry.path()).rdbuf();
@@ -50,7 +51,7 @@ std::vector<std::string> seeds() {
   std::sort(out.begin(), out.end());
   // Most mutations start from a text with every key spelled out, so that values are hit, not comments.
   const std::size_t n = out.size();
-  for (const auto& entry : fs::directory_iterator(STOWAGE_SOURCE_DIR "/scenarios"))
+  for (const auto& entry : fs::directory_iterator(source_dir() + "/scenarios"))
     for (std::size_t i = 0; i < n && entry.is_regular_file(); ++i)
       out.push_back(resolved_yaml(load_scenario(entry.path().string())));
   return out;
@@ -108,7 +109,7 @@ std::string mutate(std::string text, Rng& rng) {
 
 TEST(Mutations, only_input_and_infeasible_errors_come_out) {
   const auto texts = seeds();
-  const std::string file = STOWAGE_SOURCE_DIR "/scenarios/mutated.yaml";
+  const std::string file = source_dir() + "/scenarios/mutated.yaml";
   int accepted = 0, refused = 0, infeasible = 0;
   for (std::uint64_t seed = 0; seed < runs(); ++seed) {
     Rng rng(seed, "mutations");

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "tests/support/source_dir.hpp"
 #include "tests/unit/scenario/same.hpp"
 
 namespace stowage {
@@ -331,7 +332,7 @@ TEST(Scenario, set_is_checked_like_the_file) {
 
 TEST(Scenario, shipped_scenarios_load_and_resolve) {
   int seen = 0;
-  for (const auto& entry : fs::directory_iterator(STOWAGE_SOURCE_DIR "/scenarios")) {
+  for (const auto& entry : fs::directory_iterator(source_dir() + "/scenarios")) {
     if (entry.path().extension() != ".yaml") continue;
     SCOPED_TRACE(entry.path().string());
     const auto s = load_scenario(entry.path().string());

@@ -8,6 +8,7 @@
 
 #include "base/config.hpp"
 #include "scenario/scenario.hpp"
+#include "tests/support/source_dir.hpp"
 
 namespace stowage {
 namespace {
@@ -50,7 +51,7 @@ std::string strange_key(const ConfigNode& node, const Json& schema) {
 
 std::vector<std::string> shipped_scenarios() {
   std::vector<std::string> out;
-  for (const auto& entry : fs::directory_iterator(fs::path(STOWAGE_SOURCE_DIR) / "scenarios"))
+  for (const auto& entry : fs::directory_iterator(fs::path(source_dir()) / "scenarios"))
     if (entry.path().extension() == ".yaml") out.push_back(entry.path().string());
   std::sort(out.begin(), out.end());
   return out;

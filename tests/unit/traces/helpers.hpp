@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "tests/support/source_dir.hpp"
 #include "traces/workload.hpp"
 
 namespace stowage::test {
@@ -97,7 +98,7 @@ inline constexpr std::string_view azure_header = "TIMESTAMP,ContextTokens,Genera
 inline constexpr std::string_view canonical_header = "arrival_ns,prompt_tokens,output_tokens";
 /// Its path when the real trace is at hand, else "".
 inline std::string azure_conv_path() {
-  const std::string path = STOWAGE_SOURCE_DIR "/../shared/traces/azure2023/AzureLLMInferenceTrace_conv.csv";
+  const std::string path = source_dir() + "/../shared/traces/azure2023/AzureLLMInferenceTrace_conv.csv";
   return std::filesystem::exists(path) ? path : "";
 }
 }  // namespace stowage::test
