@@ -34,6 +34,7 @@ std::string recorded_command(int argc, const char* const* argv) {
     const std::string_view arg = argv[i];
     const std::string_view name = arg.substr(0, arg.find('='));
     if (std::ranges::find(flags, name) != flags.end()) continue;
+    if (arg.size() > 2 && arg.starts_with("-o")) continue;  // -oFOLDER
     if (std::ranges::find(with_value, name) != with_value.end()) {
       if (name == arg) ++i;  // its value is the next argument
       continue;

@@ -155,7 +155,7 @@ Outcome run_scenario(const Options& options) {
   }
 
   Outcome outcome;
-  outcome.text = options.json                  ? to_json_text(input)
+  outcome.text = options.json                  ? to_json_text(input, WallTimes::told)
                  : options.format == "csv"      ? to_csv(input)
                  : options.format == "markdown" ? to_markdown(input)
                                                 : to_terminal(input, {.colour = colour_wanted()});

@@ -65,7 +65,7 @@ Json sensitivity(const ReportInput& input) {
       {"of", s.basis.empty() ? "all requests" : s.basis}, {"base", outcomes(s.base)}, {"changes", std::move(changes)}};
 }
 
-Json run_json(const ReportInput& input, const RunResult& run) {
+Json run_json(const ReportInput& input, const RunResult& run, WallTimes wall) {
   Json fractions = Json::object();
   for (std::size_t i = 0; i < part_count; ++i) fractions[std::string(part_names[i])] = run.mean_fraction[i];
   Json out = {{"name", run.name},
@@ -101,8 +101,8 @@ Json run_json(const ReportInput& input, const RunResult& run) {
                 {"busy_s", seconds(run.vmm.busy_ns)},
                 {"stall_s", seconds(run.vmm.stall_ns)},
                 {"stall_max_s", seconds(run.vmm.stall_max_ns)},
-                {"stalled_iterations", run.vmm.stalled_iterations}}},
-              {"wall_s", seconds(run.wall_ns)}};
+                {"stalled_iterations", run.vmm.stalled_iterations}}}};
+  if (wall == WallTimes::told) out["wall_s"] = seconds(run.wall_ns);
   if (run.client_ttft_ns.count() > 0) {
     out["client_ttft_s"] = summary(client_ttft, run);
     out["client_e2e_s"] = summary(client_e2e, run);
@@ -143,9 +143,9 @@ std::string_view evidence_name(Evidence evidence) {
   return {};
 }
 
-nlohmann::ordered_json to_json(const ReportInput& input) {
+nlohmann::ordered_json to_json(const ReportInput& input, WallTimes wall) {
   Json runs = Json::array();
-  for (const RunResult& run : input.runs) runs.push_back(run_json(input, run));
+  for (const RunResult& run : input.runs) runs.push_back(run_json(input, run, wall));
   Json out = {{"schema", "stowage.result/1"}, {"scenario", input.scenario}, {"runs", std::move(runs)}};
   out["cost"] = {{"source", input.cost_source}, {"evidence", evidence_name(input.evidence)}};
   if (!input.budget.empty()) {
@@ -163,7 +163,7 @@ nlohmann::ordered_json to_json(const ReportInput& input) {
   return out;
 }
 
-std::string to_json_text(const ReportInput& input) {
-  return to_json(input).dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+std::string to_json_text(const ReportInput& input, WallTimes wall) {
+  return to_json(input, wall).dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 }  // namespace stowage

@@ -60,15 +60,12 @@ page::Section inputs(const ReportInput& input) {
 }
 
 page::Section provenance(const ReportInput& input, std::string_view beside) {
-  double wall_ns = 0;
-  for (const RunResult& run : input.runs) wall_ns += static_cast<double>(run.wall_ns);
   page::Card facts{"",
                    {{"version", input.version},
                     {"workload", input.workload_name},
                     {"seed", input.seed.empty() ? "none: nothing is random" : input.seed},
                     {"step costs", input.cost_source},
                     {"evidence", words::evidence(input.evidence)},
-                    {"time to simulate", wall_ns > 0 ? text::duration(wall_ns) : ""},
                     {"beside this page", std::string(beside)}}};
   page::Section out{
       "provenance",

@@ -158,7 +158,7 @@ Json run_json(const RunResult& r) {
               {"counts",
                {r.submitted, r.completed, r.rejected, r.unfinished, r.preemptions, r.iterations, r.prompt_tokens,
                 r.output_tokens}},
-              {"times_ns", {r.first_arrival_ns, r.makespan_ns, r.wall_ns}},
+              {"times_ns", {r.first_arrival_ns, r.makespan_ns}},
               {"first_rejected", std::move(rejected)},
               {"ttft_ns", histogram(r.ttft_ns)},
               {"tbt_ns", histogram(r.tbt_ns)},
@@ -188,7 +188,7 @@ RunResult run(const Json& j) {
   const Json &c = j.at("counts"), &t = j.at("times_ns"), &p = j.at("pool"), &v = j.at("vmm");
   r.submitted = c.at(0), r.completed = c.at(1), r.rejected = c.at(2), r.unfinished = c.at(3), r.preemptions = c.at(4);
   r.iterations = c.at(5), r.prompt_tokens = c.at(6), r.output_tokens = c.at(7);
-  r.first_arrival_ns = t.at(0), r.makespan_ns = t.at(1), r.wall_ns = t.at(2);
+  r.first_arrival_ns = t.at(0), r.makespan_ns = t.at(1);
   for (const Json& x : j.at("first_rejected")) r.first_rejected.push_back({x.at(0), x.at(1), x.at(2), x.at(3)});
   r.ttft_ns = histogram(j.at("ttft_ns")), r.tbt_ns = histogram(j.at("tbt_ns")), r.tpot_ps = histogram(j.at("tpot_ps"));
   r.e2e_ns = histogram(j.at("e2e_ns")), r.queue_ns = histogram(j.at("queue_ns"));

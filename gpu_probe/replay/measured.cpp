@@ -58,7 +58,7 @@ Json driver(const DriverTotals& d) {
 Json result_json(const RunResult& result) {
   ReportInput input;
   input.runs = {result};
-  return to_json(input)["runs"][0];
+  return to_json(input, WallTimes::told)["runs"][0];
 }
 
 Json pass_json(const Pass& pass) {

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "reports/html.hpp"
+#include "reports/saved.hpp"
 #include "sample.hpp"
 
 namespace stowage {
@@ -19,7 +21,7 @@ std::vector<std::string> keys(const Json& object) {
 using Keys = std::vector<std::string>;
 
 TEST(Json, HasTheKeysOfTheContractInItsOrder) {
-  const Json j = Json::parse(to_json_text(sample_input()));
+  const Json j = Json::parse(to_json_text(sample_input(), WallTimes::told));
   EXPECT_EQ(j["schema"], "stowage.result/1");
   EXPECT_EQ(j["scenario"]["name"], "Four requests");
   ASSERT_EQ(j["runs"].size(), 2U);
@@ -45,7 +47,7 @@ TEST(Json, HasTheKeysOfTheContractInItsOrder) {
 TEST(Json, NumbersInSecondsBytesAndFractions) {
   ReportInput input = sample_input();
   input.runs[0].vmm = {16384, 64, 655.36e6, 10'240'000, 10'240'000, 1};
-  const Json j = Json::parse(to_json_text(input));
+  const Json j = Json::parse(to_json_text(input, WallTimes::told));
   const Json& run = j["runs"][0];
   EXPECT_EQ(run["name"], "paged-16");
   EXPECT_EQ(run["manager"],
@@ -66,6 +68,16 @@ TEST(Json, NumbersInSecondsBytesAndFractions) {
   EXPECT_EQ(run["vmm"]["busy_s"], 0.65536);
   EXPECT_EQ(run["vmm"]["stall_s"], 0.01024);
   EXPECT_EQ(run["wall_s"], 0.0015);
+}
+
+/// What a file says of a run does not change with the time it took.
+TEST(Json, FilesHoldNoWallTimes) {
+  ReportInput quick = sample_input(), slow = sample_input();
+  for (RunResult& run : slow.runs) run.wall_ns += 1'000'000'000;
+  EXPECT_EQ(to_json_text(quick), to_json_text(slow));
+  EXPECT_EQ(to_saved(quick), to_saved(slow));
+  EXPECT_EQ(to_html(quick), to_html(slow));
+  EXPECT_FALSE(to_json(quick)["runs"][0].contains("wall_s"));
 }
 
 TEST(Json, SloOfEveryRun) {
