@@ -14,7 +14,7 @@
 
 namespace stowage {
 
-/// Both admit first come, first served, and preempt the latest, which recomputes (semantics, section 2).
+/// Both admit first come, first served, and preempt the latest, which recomputes (semantics S3 and S4).
 enum class SchedulerPolicy : std::uint8_t {
   vllm,           // decodes first, then prompts within the token budget, in chunks or whole
   prefill_first,  // vLLM of 2023: whole prompts alone while any can be admitted, else a token of everyone running

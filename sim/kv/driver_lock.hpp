@@ -1,7 +1,7 @@
 #pragma once
 // The one driver-lock server: page mapping and unmapping are serialised, whoever asks. Work needed before a step can
 // start is synchronous and delays it; background work overlaps the running step and delays the next one only by what
-// is left of it (semantics.md section 3, "Driver work").
+// is left of it (semantics S6.13 to S6.16).
 #include <algorithm>
 #include <cstdint>
 

@@ -1,6 +1,6 @@
 // vAttention (Prabhu et al., ASPLOS 2025): every request contiguous in virtual memory, physical pages mapped on demand.
 // A block is one page in each of the T tensors (K and V of every layer, or two when sliced); a slot is one request's
-// range of all tensors and keeps its mapping under deferred reclamation. Rules: semantics.md section 3; where the
+// range of all tensors and keeps its mapping under deferred reclamation. Rules: semantics S9; where the
 // paper and its code differ: docs/design.md.
 //
 // Nothing here walks the batch: a decoder needs its next block at a known iteration (`cross_`), slots that may have

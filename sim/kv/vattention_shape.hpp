@@ -1,5 +1,5 @@
 #pragma once
-// vAttention's layout in numbers: tensors, blocks and pages (semantics.md section 3).
+// vAttention's layout in numbers: tensors, blocks and pages (semantics S9.1 to S9.5).
 #include <string>
 
 #include "sim/run_config.hpp"

@@ -1,5 +1,5 @@
 #pragma once
-// A fleet: replicas behind a router (semantics, section 6). Every replica runs on its own clock and is brought up to an
+// A fleet: replicas behind a router (semantics S12). Every replica runs on its own clock and is brought up to an
 // arrival only when the router has to know what it is doing then, so that long decode stretches stay whole; a router
 // that looks at nothing costs no more than its replicas one after the other.
 #include <algorithm>

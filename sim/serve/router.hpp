@@ -1,6 +1,6 @@
 #pragma once
-// Which replica a request goes to: one row a router. The rules, ties and draws included, are section 6 of the semantics
-// page (docs/semantics.md); the oracle in tests/oracle has its own copy of them.
+// Which replica a request goes to: one row a router. The rules, ties and draws included, are S12.12 to S12.20 of
+// docs/semantics.md; the oracle in tests/oracle has its own copy of them.
 #include <cstddef>
 #include <cstdint>
 #include <memory>

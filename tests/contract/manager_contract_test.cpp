@@ -47,7 +47,7 @@ bool same(const Occupancy& a, const Occupancy& b) {
   return a.held == b.held && a.cached == b.cached && a.round_up == b.round_up;
 }
 
-/// 3,000 random calls to two instances at once.
+/// 3,000 random calls (S6.1, S6.2, S6.3, S6.6) to two instances at once.
 void exercise(const ManagerRow& row, const Params& params, unsigned seed) {
   const RunConfig config = config_for(row.kind, params);
   const auto a = row.make(config), b = row.make(config);

@@ -16,6 +16,7 @@ std::string json(const RunResult& run) {
   return to_json_text(input);
 }
 
+// S12.7
 TEST(FleetOfOne, IsTheReplicaToTheByte) {
   for (std::uint64_t seed = 1; seed <= 120; ++seed) {
     Case c = random_case(seed);

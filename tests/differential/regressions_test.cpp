@@ -56,6 +56,7 @@ TEST_P(EveryManager, RejectedBeforeBetweenAndAfter) {
       {{0, 40, 1, 0}, {700, 8, 3, 1}, {50'000, 40, 1, 2}, {60'000, 9, 4, 3}, {60'500, 40, 1, 4}, {990'000, 40, 1, 5}}));
 }
 
+// S2.11
 TEST_P(EveryManager, MoreRejectedThanAreListed) {
   std::vector<Request> requests;
   for (std::uint64_t i = 0; i < 250; ++i) requests.push_back({0, i % 2 == 0 ? 40 : 3, 2, i});
@@ -67,6 +68,7 @@ TEST_P(EveryManager, ArrivalsExactlyAtBoundaries) {
       plain(GetParam(), {{0, 8, 3, 0}, {1000, 8, 3, 1}, {2000, 8, 1, 2}, {3000, 8, 2, 3}, {3000, 8, 2, 4}}));
 }
 
+// S1.26
 TEST_P(EveryManager, TimeStandsStill) {
   Case c = plain(GetParam(), {{7, 8, 3, 0}, {7, 9, 12, 1}, {7, 1, 1, 2}, {7, 10, 14, 3}});
   c.config.cost = StepCost(StepCost::Linear{});
@@ -74,6 +76,7 @@ TEST_P(EveryManager, TimeStandsStill) {
   expect_agreement(c);
 }
 
+// S1.1
 TEST_P(EveryManager, YearsOfIdleTime) {
   constexpr std::int64_t year_ns = 31'557'600'000'000'000;
   expect_agreement(plain(GetParam(), {{0, 8, 3, 0}, {year_ns, 8, 3, 1}, {3 * year_ns, 5, 20, 2}}));

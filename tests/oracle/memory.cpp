@@ -155,7 +155,8 @@ class Reserve final : public Memory {
         bpt_(c.kv.bytes_per_token.count()),
         max_model_len_(c.scheduler.max_model_len),
         length_(word(c.manager, "length")) {
-    const std::string space = word(c.manager, "space");
+    std::string space = word(c.manager, "space");
+    if (space.empty()) space = length_ == "max" ? "slots" : "buddy";  // S7.4
     if (space == "slots") {
       STOWAGE_ASSERT(length_ == "max");
       space_ = std::make_unique<Slots>(pool_, max_model_len_, bpt_);

@@ -12,4 +12,5 @@ expect includes 'base/prints.cpp:2'
 expect size 'sim/long.cpp:1 sim/wide.hpp:3'
 expect banned 'base/prints.cpp:4'
 expect headers 'models/alone.hpp:1'
+expect semantics 'base/prints.cpp:1 docs/semantics.md:4 docs/semantics.md:5 docs/semantics.md:6 tests/cites.cpp:2'
 exit $status

@@ -4,8 +4,9 @@
 #   size       lines of at most 120 columns, source files of at most 400 lines
 #   banned     nothing but cli prints, exits or asks the clock; random numbers come from base/rng
 #   headers    every header compiles alone ($CXX, or c++)
+#   semantics  every rule of docs/semantics.md is cited by a test, and every rule cited exists
 set -uo pipefail
-check=${1:?usage: tidy.sh includes|size|banned|headers [ROOT]}
+check=${1:?usage: tidy.sh includes|size|banned|headers|semantics [ROOT]}
 cd "${2:-$(dirname "${BASH_SOURCE[0]}")/../..}" || exit 2
 export LC_ALL=C.UTF-8
 
@@ -88,6 +89,32 @@ check_headers() {
   while IFS= read -r message; do fault "$message (must compile alone)"; done < <(
     printf '%s\n' "${alone[@]}" | xargs -P "$(nproc)" -I{} sh -c \
       '"${CXX:-c++}" -std=c++20 -fsyntax-only -I. -x c++ "$1" 2>&1 | grep -m1 -E "error:|fatal"' sh {})
+}
+
+# A rule is a row "| S3.4 | one sentence | example |". The oracle is written from the page, so it does not count as a test.
+check_semantics() {
+  local page=docs/semantics.md number rule row words section last='' next hit
+  declare -A known=() cited=()
+  while IFS='|' read -r row number rule _; do
+    number=${number// /}
+    section=${number%.*}
+    [ "$section" = "$last" ] && next=$((next + 1)) || next=1
+    last=$section
+    [ "$number" = "$section.$next" ] || fault "$page:${row%:}: $number; $section.$next is the next rule of its section"
+    words=$(tr ' ' '\n' <<<"$rule" | grep -c '[A-Za-z]')
+    [ "$words" -le 25 ] || fault "$page:${row%:}: $number has $words words; 25 at most"
+    known[$number]=${row%:}
+  done < <(grep -nE '^\| S[0-9]+\.[0-9]+ \|' "$page")
+  while IFS=: read -r file line hit; do
+    [ -n "${known[$hit]:-}" ] || fault "$file:$line: $hit is no rule of $page"
+    case $file in tests/oracle/* | tests/tidy/*) ;; tests/*) cited[$hit]=yes ;; esac
+  done < <({ sources; find docs tests -type f \( -name '*.[ch]pp' -o -name '*.md' -o -name '*.yaml' \) 2>/dev/null; } |
+    grep -v '^tests/tidy/bad/' | xargs grep -HnoE '\bS[0-9]+\.[0-9]+\b')
+  while read -r hit; do fault "$hit"; done < <(for number in "${!known[@]}"; do
+    [ -n "${cited[$number]:-}" ] || echo "$page:${known[$number]}: no test cites $number"
+  done | sort -t: -k2n)
+  while IFS=: read -r file line _; do fault "$file:$line: cite rules by their numbers, not by section"; done < <(
+    { sources; find docs -name '*.md' 2>/dev/null; } | xargs grep -HniE 'semantics[^|.]{0,14}section')
 }
 
 "check_$check"

@@ -15,6 +15,7 @@ namespace {
 
 // A Python transcript of xoshiro256++ and SplitMix64 that reproduces the published first outputs of both
 // (state 1, 2, 3, 4: 41943041, 58720359, 3588806011781223; SplitMix64 of 0: e220a8397b1dcdaf) printed these.
+// S12.13
 TEST(Rng, streams_are_the_reference_generators) {
   Rng rng(42, "arrivals");
   EXPECT_EQ(rng.next(), 0x358f0ef3f2d801abULL);
@@ -31,6 +32,7 @@ TEST(Rng, name_and_seed_both_choose_the_stream) {
   EXPECT_EQ(Rng(1, "a").next(), Rng(1, "a").next());
 }
 
+// S12.13
 TEST(Rng, below_covers_the_range_evenly) {
   Rng rng(7, "below");
   std::vector<int> seen(6, 0);

@@ -25,6 +25,7 @@ TEST(Host, IsAddedWholeWhereAPipelineDividesAttention) {
   EXPECT_DOUBLE_EQ(with.decode_line(1).ns(50), 162 + 1'070);
 }
 
+// S13.9, S13.10
 TEST(Host, CountsEveryRequestOfAMixedStep) {
   const StepCost with = with_host(pipeline(), host, 3);
   // Two prompt tokens in one chunk and 3 requests with 60 tokens: 500 + (10 + 6 + 60) / 2 + 7 = 545; 4 requests.

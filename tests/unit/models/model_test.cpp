@@ -94,6 +94,7 @@ const PageRow pages[] = {
     {"yi-34b", 1, {32, 64, 128, 1024}, 17},     {"yi-34b", 2, {64, 128, 256, 2048}, 34},
 };
 
+// S9.4
 TEST(Model, TokensPerPageAsInVAttention) {
   for (const auto& row : pages) {
     const auto m = load_model(row.name);

@@ -22,6 +22,7 @@ StepShape prompt(std::int64_t tokens, std::int64_t decodes = 0) {
   return s;
 }
 
+// S14.4, S14.6, S14.7
 TEST(PowerCredit, ARestedChipRunsAtFullClockUntilItIsSpent) {
   const StepCost cost = rested_chip();
   PowerCredit power;
@@ -30,6 +31,7 @@ TEST(PowerCredit, ARestedChipRunsAtFullClockUntilItIsSpent) {
   EXPECT_EQ(power.step_ns(cost, prompt(10), 138), 100);  // nothing left
 }
 
+// S14.3, S14.5
 TEST(PowerCredit, RestEarnsTimeUpToTheCapacity) {
   const StepCost cost = rested_chip();
   PowerCredit power;
@@ -38,6 +40,7 @@ TEST(PowerCredit, RestEarnsTimeUpToTheCapacity) {
   EXPECT_EQ(power.step_ns(cost, prompt(12), 10'246), 108);  // 10,000 ns of rest earn no more than 50
 }
 
+// S14.2, S14.5, S14.6
 TEST(PowerCredit, WhatDecodingRequestsReadIsNoWorkAtFullClockButRest) {
   const StepCost cost = rested_chip();
   PowerCredit power;
@@ -48,6 +51,7 @@ TEST(PowerCredit, WhatDecodingRequestsReadIsNoWorkAtFullClockButRest) {
   EXPECT_EQ(power.step_ns(cost, prompt(7, 2), 100'000), 93);
 }
 
+// S14.1
 TEST(PowerCredit, DecodeStepsNeitherSpendNorAsk) {
   const StepCost cost = rested_chip();
   PowerCredit power;

@@ -5,6 +5,7 @@
 
 namespace stowage {
 namespace {
+// S5.2
 TEST(LinearCost, AddsItsTerms) {
   const StepCost cost(StepCost::Linear{5e6, 20e3, 50e3, 1});
   // 5 ms + 20 us x 100 + 50 us x 3 + 1 ns x 4,000 = 7.154 ms; chunks add nothing of their own.
@@ -13,6 +14,14 @@ TEST(LinearCost, AddsItsTerms) {
   EXPECT_EQ(cost.decode_line(3).ns(4000), cost.ns({0, 3, 4000, 0}));
 }
 
+// S1.5: 0.1 x 3 rounds up to 0.30000000000000004. Fused with the sum it would not, and -2.8e-17 would be left.
+TEST(LinearCost, IsNotFused) {
+  volatile double tenth = 0.1, three = 3;
+  const double product = tenth * three;
+  EXPECT_EQ(StepCost(StepCost::Linear{-product, tenth, 0, 0}).ns({3, 0, 0, 0}), 0.0);
+}
+
+// S5.3, S5.4
 TEST(TableCost, ByHand) {
   StepCost::Table table;
   table.dense_ns = {0, 10, 20, 30, 40};
@@ -46,6 +55,7 @@ TEST(TableCost, UtilisationIsInterpolatedInLogarithms) {
   EXPECT_DOUBLE_EQ(cost.chunk_ns(64, 0), 2080 / 0.75);
 }
 
+// S1.2
 TEST(RoundNs, HalvesAwayFromZero) {
   EXPECT_EQ(round_ns(0.0), 0);
   EXPECT_EQ(round_ns(0.49999999999999994), 0);

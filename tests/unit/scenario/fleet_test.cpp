@@ -40,6 +40,7 @@ TEST(Fleet, groups_have_pools_and_prices_of_their_own) {
   EXPECT_EQ(s.cluster.replicas_in_all(), 4);
 }
 
+// S3.18
 TEST(Engine, sets_the_scheduler_by_gpu_and_what_is_written_goes_before) {
   const auto h100 = load({"engine=vllm-0.19"});
   EXPECT_EQ(h100.scheduler.max_batch, 1024);
@@ -61,6 +62,7 @@ TEST(Engine, pool_is_what_the_release_reported) {
   EXPECT_NEAR(static_cast<double>(s.pool_tokens), 476'000, 4'760);
 }
 
+// S13.9, S13.10
 TEST(Host, is_added_to_every_step) {
   const std::string linear = "cost={source: linear, base: 1ms, per_decode_seq: 10us}";
   const auto s = load({linear, "host={per_step: 100us, per_layer: 2us, per_seq: 3us}"});

@@ -187,6 +187,7 @@ TEST(Scenario, shapes_that_nobody_measured_are_said_to_be_scaled) {
   EXPECT_FALSE(s.notes.empty());
 }
 
+// S6.10, S6.11
 TEST(Scenario, vmm_prices_follow_the_page_and_can_be_given) {
   const std::string three = "managers=[{kind: vattention}, {kind: vattention, page: 64KiB}, {kind: paged}]";
   const auto s = load(minimal, {three, "cost.source=roofline"});

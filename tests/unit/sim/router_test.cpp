@@ -24,12 +24,14 @@ std::vector<std::size_t> picks(std::string_view router, std::vector<std::int64_t
   return out;
 }
 
+// S12.12, S12.14
 TEST(Router, RoundRobinTurnsAndKeepsToWeights) {
   EXPECT_EQ(picks("round-robin", {1, 1, 1}, {}, 5), (std::vector<std::size_t>{0, 1, 2, 0, 1}));
   // Credits, sum 4: (3,1) -> 0: (-1,1); (2,2) -> 0, the first of equals: (-2,2); (1,3) -> 1: (1,-1); (4,0) -> 0: (0,0).
   EXPECT_EQ(picks("round-robin", {3, 1}, {}, 8), (std::vector<std::size_t>{0, 0, 1, 0, 0, 0, 1, 0}));
 }
 
+// S12.12, S12.16, S12.17, S12.20
 TEST(Router, LeastGoesRoundAmongEquals) {
   Fixed even;
   even.loads = {{2, 1}, {2, 1}, {2, 1}};
@@ -39,12 +41,14 @@ TEST(Router, LeastGoesRoundAmongEquals) {
   EXPECT_EQ(picks("least-kv", {1, 3, 1}, uneven, 2), (std::vector<std::size_t>{1, 1}));
 }
 
+// S12.15
 TEST(Router, RandomKeepsToWeights) {
   std::map<std::size_t, int> count;
   for (const std::size_t i : picks("random", {1, 3}, {}, 40'000)) ++count[i];
   EXPECT_NEAR(count[1], 30'000, 500);  // sigma = sqrt(40,000 x 3/16) = 87
 }
 
+// S12.18, S12.19
 TEST(Router, PowerOfTwoNeverTakesTheFullestOfAll) {
   Fixed fleet;
   fleet.loads = {{1, 1}, {9, 1}, {3, 1}};
@@ -55,6 +59,7 @@ TEST(Router, PowerOfTwoNeverTakesTheFullestOfAll) {
   EXPECT_EQ(picks("power-of-two", {1}, {}, 2), (std::vector<std::size_t>{0, 0}));
 }
 
+// S12.24, S12.25
 TEST(Imbalance, ByHand) {
   const std::vector<double> shares = {1, 3};  // mean 2; deviations 1, 1; (1 + 3)^2 / (2 x (1 + 9)) = 0.8
   const Imbalance i = imbalance(shares);

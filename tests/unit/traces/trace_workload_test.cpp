@@ -29,6 +29,7 @@ TEST(Ledger, NothingLeftIsAnError) {
             "F: error: no row of the trace can be used: F (canonical): 1 rows = 0 kept + 1 zero input");
 }
 
+// S1.22
 TEST(Order, RowsAreSortedStably) {
   const auto got = open_text(canonical("30,1,1\n10,2,1\n30,3,1\n20,4,1\n10,5,1\n40,6,1\n"));
   EXPECT_EQ(listed(got.requests), "0/2/1 0/5/1 10/4/1 20/1/1 20/3/1 30/6/1 ");
@@ -158,6 +159,7 @@ TEST(Streams, ThreadsReadAlike) {
   EXPECT_EQ(first.prompt_tokens, 1);
 }
 
+// S1.22, S2.1
 TEST(Inline, SortsStablyAndNumbers) {
   const auto workload = inline_workload({{50, 1, 1, 9}, {20, 2, 1, 9}, {50, 3, 1, 9}, {20, 4, 1, 9}});
   EXPECT_EQ(listed(read_all(*workload)), "20/2/1 20/4/1 50/1/1 50/3/1 ");  // arrivals stay as they are
