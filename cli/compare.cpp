@@ -21,6 +21,7 @@
 #include "cli/compare_requests.hpp"
 #include "cli/compare_text.hpp"
 #include "reports/folder.hpp"
+#include "reports/folder_moves.hpp"
 #include "reports/saved.hpp"
 #include "reports/text.hpp"
 
@@ -63,11 +64,21 @@ struct Result {
   std::string file;
   Json json;
   std::map<std::string, RequestValues> requests;
+  std::optional<ReportInput> page;  // of a folder that holds what a page is made of
 };
 
-Result load(const std::string& given) {
+std::optional<ReportInput> load_page(const fs::path& folder) {
+  std::ifstream in(result_path(folder, "report.json"), std::ios::binary);
+  if (!in) return {};
+  const std::string saved{std::istreambuf_iterator<char>(in), {}};
+  ReportInput input = from_saved(saved, (folder / "report.json").string());
+  if (input.kind != "run") return {};  // of another command, written there since
+  return input;
+}
+
+Result load_once(const std::string& given, bool with_page) {
   const fs::path path = fs::is_directory(given) ? fs::path(given) / "summary.json" : fs::path(given);
-  std::ifstream in(path);
+  std::ifstream in(result_path(path.parent_path(), path.filename()));
   if (!in) {
     throw InputError({path.string()}, fs::is_directory(given)
                                           ? "the folder holds no summary.json; give a result folder of 'stowage run -o'"
@@ -75,7 +86,8 @@ Result load(const std::string& given) {
                                             "summary.json");
   }
   Result out{path.string(), Json::parse(std::string(std::istreambuf_iterator<char>(in), {}), nullptr, false),
-             read_requests(path.parent_path())};
+             read_requests(path.parent_path()),
+             with_page && fs::is_directory(given) ? load_page(path.parent_path()) : std::nullopt};
   const std::string schema = out.json.is_object() ? out.json.value("schema", "") : "";
   if (schema != "stowage.result/1" || !out.json.contains("runs") || !out.json["runs"].is_array())
     throw InputError({path.string()}, schema.empty() ? "not a result of stowage"
@@ -89,6 +101,12 @@ Result load(const std::string& given) {
       !std::all_of(out.json["runs"].begin(), out.json["runs"].end(), whole))
     throw InputError({path.string()}, "a damaged result: its scenario or a run's figures are missing");
   return out;
+}
+
+/// All of one result, though another command may replace it meanwhile.
+Result load(const std::string& given, bool with_page) {
+  const fs::path folder = fs::is_directory(given) ? fs::path(given) : fs::path(given).parent_path();
+  return read_unchanged(folder, [&] { return load_once(given, with_page); });
 }
 
 /// Every leaf of the scenario by its path.
@@ -151,18 +169,11 @@ std::string basis_of(const RequestValues* a, const RequestValues* b) {
 }
 
 /// Both folders on one page where they hold what a page is made of; else their figures alone.
-ReportInput describe_comparison(const Options& options, const Json& json) {
-  std::vector<NamedInput> inputs;
-  for (const std::string& folder : options.inputs) {
-    std::ifstream in(fs::path(folder) / "report.json", std::ios::binary);
-    if (!in) break;
-    const std::string saved{std::istreambuf_iterator<char>(in), {}};
-    inputs.push_back({folder, from_saved(saved, (fs::path(folder) / "report.json").string())});
-    if (inputs.back().input.kind != "run") break;  // of another command, written there since
-  }
+ReportInput describe_comparison(const Options& options, const Json& json, Result& a, Result& b) {
   ReportInput input;
-  if (inputs.size() == 2 && inputs.back().input.kind == "run") {
-    input = combine(std::move(inputs), options.command_line);
+  if (a.page && b.page) {
+    input = combine({{options.inputs[0], std::move(*a.page)}, {options.inputs[1], std::move(*b.page)}},
+                    options.command_line);
     pair_up(input);
   }
   input.kind = "compare";
@@ -178,7 +189,7 @@ Outcome compare_command(const Options& options) {
   if (options.inputs.size() != 2) throw InputError({}, "compare takes two results; write: stowage compare A B");
   std::optional<ResultFolder> folder;
   if (!options.output.empty()) folder.emplace(options.output, options.force);
-  const Result a = load(options.inputs[0]), b = load(options.inputs[1]);
+  Result a = load(options.inputs[0], folder.has_value()), b = load(options.inputs[1], folder.has_value());
   const auto pairs = pairs_of(a, b);
   Outcome outcome;
   Json json = {{"schema", "stowage.compare/1"},
@@ -215,7 +226,7 @@ Outcome compare_command(const Options& options) {
   }
   if (folder) {
     folder->write("compare.json", json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
-    write_page(*folder, describe_comparison(options, json));
+    write_page(*folder, describe_comparison(options, json, a, b));
     folder->commit();
   }
   outcome.text = options.json                   ? json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"

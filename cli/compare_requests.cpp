@@ -7,6 +7,8 @@
 #include <fstream>
 #include <numeric>
 
+#include "reports/folder_moves.hpp"
+
 namespace stowage::cli {
 namespace {
 /// Fields of one line; quoted ones hold commas, and a doubled quote is one.
@@ -48,7 +50,7 @@ std::map<std::string, RequestValues> read_requests(const std::filesystem::path& 
   static constexpr std::array<std::pair<const char*, const char*>, 4> latencies = {
       {{"queue", "queue_ns"}, {"ttft", "ttft_ns"}, {"tpot", "tpot_ns"}, {"e2e", "e2e_ns"}}};
   std::map<std::string, RequestValues> out;
-  std::ifstream in(folder / "requests.csv", std::ios::binary);
+  std::ifstream in(result_path(folder, "requests.csv"), std::ios::binary);
   std::string line;
   std::vector<std::string> fields;
   if (!in || !std::getline(in, line)) return out;

@@ -12,7 +12,6 @@
 
 #include "base/error.hpp"
 #include "cli/commands.hpp"
-#include "cli/interrupt.hpp"
 #include "cli/settings.hpp"
 #include "cli/table.hpp"
 #include "models/cost/profile_prices.hpp"
@@ -46,7 +45,6 @@ void measure(Question& q, const Workload& workload) {
   const auto stream = workload.open();
   std::int64_t refused = 0, first_ns = -1, last_ns = 0;
   while (const std::size_t n = stream->read(batch)) {
-    check_interrupted();
     for (std::size_t i = 0; i < n; ++i) {
       const Request& r = batch[i];
       if (first_ns < 0) first_ns = r.arrival_ns;

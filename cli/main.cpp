@@ -86,12 +86,14 @@ cli::Outcome dispatch(const cli::Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  cli::install_signal_handlers();
+  cli::take_signals();
   // A plan or a sweep is many short runs: what one gives back the next takes, without asking the kernel for pages.
   mallopt(M_MMAP_THRESHOLD, 1 << 25);
   mallopt(M_TRIM_THRESHOLD, 1 << 28);
   try {
-    return print_result(dispatch(cli::parse_command_line(argc, argv)));
+    const cli::Outcome outcome = dispatch(cli::parse_command_line(argc, argv));
+    cli::when_interrupted_say("interrupted while it printed the result");
+    return print_result(outcome);
   } catch (const InputError& error) {
     print_problems(error);
     return cli::bad_input;
@@ -101,9 +103,6 @@ int main(int argc, char** argv) {
   } catch (const EnvironmentError& error) {
     print_error(signed_text(error));
     return cli::failed;
-  } catch (const cli::Interrupted& interrupted) {
-    print_error("stowage: interrupted; nothing was written");
-    return 128 + interrupted.signal;
   } catch (const std::bad_alloc&) {
     print_error("stowage: error: out of memory");
     return cli::failed;

@@ -9,7 +9,6 @@
 #include "base/error.hpp"
 #include "cli/commands.hpp"
 #include "cli/describe.hpp"
-#include "cli/interrupt.hpp"
 #include "cli/plan_text.hpp"
 #include "planner/decision.hpp"
 #include "reports/folder.hpp"
@@ -38,13 +37,12 @@ Outcome plan_command(const Options& options) {
   Study study = load_study(options.inputs.front(), options.set, options.vary, seed);
   std::optional<ResultFolder> folder;
   if (!options.output.empty()) folder.emplace(options.output, options.force);
-  const Plan plan = make_plan(std::move(study), options.jobs, [] { check_interrupted(); });
+  const Plan plan = make_plan(std::move(study), options.jobs);
   const std::string json = options.json || folder ? plan_json(plan) : "";
   if (folder) {
     folder->write("plan.json", json);
     folder->write("plan.csv", plan_csv(plan));
     write_page(*folder, describe_plan(plan, options, json));
-    check_interrupted();
     folder->commit();
   }
   Outcome outcome;

@@ -19,7 +19,6 @@
 #include "base/error.hpp"
 #include "cli/commands.hpp"
 #include "cli/describe.hpp"
-#include "cli/interrupt.hpp"
 #include "cli/progress.hpp"
 #include "cli/sensitivity.hpp"
 #include "reports/csv.hpp"
@@ -72,10 +71,8 @@ std::vector<RunResult> simulate(const Scenario& scenario, const Options& options
     if (rows.requests) hooks.on_request = [&](const RequestRecord& r) { rows.requests->write(r); };
     if (rows.iterations) hooks.on_iteration = [&](const IterationRecord& r) { rows.iterations->write(r); };
     hooks.on_progress = [&, i](std::int64_t simulated_ns, std::uint64_t completed) {
-      check_interrupted();
       progress.update(i, simulated_ns, completed);
     };
-    check_interrupted();
     const ManagerRow* manager = find_manager(scenario.runs[i].manager.kind);
     STOWAGE_ASSERT(manager != nullptr);
     const auto began = std::chrono::steady_clock::now();
@@ -88,7 +85,6 @@ std::vector<RunResult> simulate(const Scenario& scenario, const Options& options
   arena.execute([&] {
     tbb::parallel_for(std::size_t{0}, runs, run, tbb::simple_partitioner{});
   });
-  check_interrupted();
   return results;
 }
 
@@ -150,7 +146,6 @@ Outcome run_scenario(const Options& options) {
   input.sensitivity = std::move(sensitivity);
   if (folder) {
     write_report(*folder, input);
-    check_interrupted();
     folder->commit();
   }
 

@@ -11,7 +11,6 @@
 #include <memory>
 
 #include "base/error.hpp"
-#include "cli/interrupt.hpp"
 #include "reports/latency.hpp"
 #include "reports/text.hpp"
 
@@ -118,7 +117,6 @@ class Study {
       tbb::parallel_for(
           std::size_t{0}, tasks_.size(), [&](std::size_t i) { one(tasks_[i]); }, tbb::simple_partitioner{});
     });
-    check_interrupted();
   }
   [[nodiscard]] std::vector<WhatIf> take() {
     std::vector<WhatIf> out;
@@ -128,7 +126,6 @@ class Study {
 
  private:
   void one(const Task& task) const {
-    check_interrupted();
     try {
       std::vector<std::string> sets = options_.set;
       if (options_.seed) sets.push_back(fmt::format("seed={}", *options_.seed));
@@ -137,9 +134,7 @@ class Study {
       if (!task.sets.empty()) changed = load_scenario(options_.inputs.front(), sets);
       RunConfig config = (changed ? *changed : scenario_).runs[task.run];
       config.workload = std::make_shared<Changed>(config.workload, task.lengths);
-      RunHooks hooks;
-      hooks.on_progress = [](std::int64_t, std::uint64_t) { check_interrupted(); };
-      const RunResult r = find_manager(config.manager.kind)->run(config, hooks);
+      const RunResult r = find_manager(config.manager.kind)->run(config, {});
       if (r.completed > 0) *task.out = WhatIf::Outcome{ttft.quantile_ns(r, 0.99), r.requests_per_s()};
     } catch (const InputError&) {
       // Not possible with this scenario: no outcome.

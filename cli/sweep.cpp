@@ -54,18 +54,6 @@ std::string shown(const Sweep& sweep, const std::vector<std::string>& records, c
   return sweep_markdown(nlohmann::ordered_json::parse(sweep_summary(sweep, records, {})), sweep.study().name);
 }
 
-void write_file(const std::filesystem::path& path, const std::string& text) {
-  const std::filesystem::path part = path.string() + ".part";
-  {
-    OutputFile file(part);
-    file.write(text);
-    file.close();
-  }
-  std::error_code error;
-  std::filesystem::rename(part, path, error);
-  if (error) throw EnvironmentError(fmt::format("cannot write '{}': {}", path.string(), error.message()));
-}
-
 /// The page: of all records, with the model, hardware and workload of the first point that can be. The badge is of the
 /// weakest evidence along the axes that change what steps cost.
 ReportInput describe_sweep(const Sweep& sweep, const std::vector<std::string>& records, const Options& options) {
@@ -131,10 +119,12 @@ Outcome merge(const Sweep& sweep, const Options& options) {
     return outcome;
   }
   const auto path = std::filesystem::path(options.output) / "sweep.csv";
-  write_file(path, csv(sweep, merged.records));
+  ResultFolder folder(options.output, Into::ours);
+  folder.write("sweep.csv", csv(sweep, merged.records));
   const ReportInput input = describe_sweep(sweep, merged.records, options);
-  write_file(path.parent_path() / "report.json", to_saved(input));
-  write_file(path.parent_path() / "report.html", to_html(input));
+  folder.write("report.json", to_saved(input));
+  folder.write("report.html", to_html(input));
+  folder.commit();
   if (options.json || !options.format.empty())
     outcome.text = shown(sweep, merged.records, options);
   else
@@ -173,13 +163,8 @@ Outcome sweep_here(const Sweep& sweep, const Options& options) {
       records[point] = std::move(record);
     progress.one_done();
   };
-  try {
-    run_points(sweep, shard, done, options.jobs, keep, [] { check_interrupted(); });
-  } catch (const Interrupted& interrupted) {
-    if (!journal) throw;
-    return {.code = 128 + interrupted.signal,
-            .complaints = {"stowage: interrupted; what is done is kept, and the same command goes on from there"}};
-  }
+  if (journal) when_interrupted_say("interrupted; what is done is kept, and the same command goes on from there");
+  run_points(sweep, shard, done, options.jobs, keep);
   if (!journal) return {.text = shown(sweep, records, options)};
   journal->sync();
   const std::string mended = journal->mended();

@@ -13,14 +13,15 @@
 #include <chrono>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/clean_up.hpp"
 #include "base/config.hpp"
 #include "base/error.hpp"
 #include "cli/interrupt.hpp"
+#include "reports/output_file.hpp"
 
 namespace stowage::cli {
 namespace {
@@ -45,7 +46,7 @@ std::int64_t tasks_for(const Sweep& sweep, const Options& options) {
   double seconds = 0;
   // Spread over the space: neighbours cost alike.
   for (; tried < 8 && seconds < 5; ++tried) {
-    (void)sweep.record(static_cast<std::uint64_t>(tried * points / 8), [] { check_interrupted(); });
+    (void)sweep.record(static_cast<std::uint64_t>(tried * points / 8));
     seconds = std::chrono::duration<double>(Clock::now() - began).count();
   }
   const double all = seconds / static_cast<double>(tried) * static_cast<double>(points);
@@ -62,40 +63,38 @@ std::string part_command(const Options& options) {
   return out + fmt::format(" -o {} --quiet", shell_word(fs::absolute(options.output).string()));
 }
 
-/// Starts a program, its output going to stderr, and waits; a signal to us goes on to it.
+/// Starts a program, its output going to stderr, and waits; a signal to us ends it too.
 int run_program(const std::vector<std::string>& words) {
   std::vector<char*> argv;
   for (const auto& word : words) argv.push_back(const_cast<char*>(word.c_str()));  // NOLINT: execvp's signature
   argv.push_back(nullptr);
-  const pid_t child = ::fork();
-  if (child < 0) throw EnvironmentError(fmt::format("cannot start {}: {}", words[0], std::strerror(errno)));
-  if (child == 0) {
-    ::dup2(STDERR_FILENO, STDOUT_FILENO);
-    ::execvp(argv[0], argv.data());
-    ::_exit(127);
+  pid_t child = -1;
+  const CleanUp stop([&child] {
+    if (child <= 0) return;
+    ::kill(child, SIGTERM);
+    ::waitpid(child, nullptr, 0);
+  });
+  {
+    const Uninterrupted gate;
+    child = ::fork();
+    if (child < 0) throw EnvironmentError(fmt::format("cannot start {}: {}", words[0], std::strerror(errno)));
+    if (child == 0) {
+      default_signals();
+      ::dup2(STDERR_FILENO, STDOUT_FILENO);
+      ::execvp(argv[0], argv.data());
+      ::_exit(127);
+    }
   }
   int status = 0;
-  for (;;) {
-    const pid_t ended = ::waitpid(child, &status, WNOHANG);
-    if (ended == child) break;
-    if (ended < 0 && errno != EINTR) throw EnvironmentError(fmt::format("{} was lost", words[0]));
-    try {
-      check_interrupted();
-    } catch (const Interrupted& interrupted) {
-      ::kill(child, interrupted.signal);
-      ::waitpid(child, &status, 0);
-      throw;
-    }
-    ::usleep(50'000);
-  }
+  while (::waitpid(child, &status, 0) != child)
+    if (errno != EINTR) throw EnvironmentError(fmt::format("{} was lost", words[0]));
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 void write_script(const fs::path& path, const std::string& text) {
-  std::ofstream out(path);
-  out << text;
-  out.close();
-  if (!out) throw EnvironmentError(fmt::format("cannot write '{}': {}", path.string(), std::strerror(errno)));
+  WholeFile script(path.string(), true);
+  script.file().write(text);
+  script.commit();
   fs::permissions(path, fs::perms::owner_exec | fs::perms::group_exec, fs::perm_options::add);
 }
 

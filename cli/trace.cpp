@@ -1,10 +1,6 @@
 // stowage trace info|convert|synth
-#include <unistd.h>
-
-#include <filesystem>
-#include <fstream>
 #include <memory>
-#include <system_error>
+#include <ostream>
 #include <utility>
 
 #include <fmt/format.h>
@@ -13,42 +9,19 @@
 #include "base/config.hpp"
 #include "base/error.hpp"
 #include "cli/commands.hpp"
-#include "cli/interrupt.hpp"
 #include "cli/table.hpp"
+#include "reports/output_file.hpp"
 #include "reports/text.hpp"
 #include "traces/workload.hpp"
 
 namespace stowage::cli {
 namespace {
-/// Looks for Ctrl-C at every batch of rows.
-class InterruptibleStream : public RequestStream {
- public:
-  explicit InterruptibleStream(std::unique_ptr<RequestStream> inner) : inner_(std::move(inner)) {}
-  std::size_t read(std::span<Request> out) override {
-    check_interrupted();
-    return inner_->read(out);
-  }
-
- private:
-  std::unique_ptr<RequestStream> inner_;
-};
-
-class InterruptibleWorkload : public Workload {
- public:
-  explicit InterruptibleWorkload(std::shared_ptr<const Workload> inner) : inner_(std::move(inner)) {}
-  [[nodiscard]] std::unique_ptr<RequestStream> open() const override {
-    return std::make_unique<InterruptibleStream>(inner_->open());
-  }
-
- private:
-  std::shared_ptr<const Workload> inner_;
-};
-
 std::shared_ptr<const Workload> open_input(const Options& options, TraceLedger& ledger) {
-  return std::make_shared<InterruptibleWorkload>(
-      open_trace({.path = options.inputs.front(), .rate_scale = options.rate_scale, .limit = options.limit,
-                  .repeat = options.repeat},
-                 ledger));
+  return open_trace({.path = options.inputs.front(),
+                     .rate_scale = options.rate_scale,
+                     .limit = options.limit,
+                     .repeat = options.repeat},
+                    ledger);
 }
 
 nlohmann::ordered_json as_json(const LengthStats& stats) {
@@ -95,31 +68,18 @@ std::string as_text(const TraceInfo& info, const TraceLedger& ledger) {
                 lengths("output", info.output)});
 }
 
-/// The file appears complete or not at all; without -o the rows go to stdout.
-Outcome write_workload(const Options& options, std::shared_ptr<const Workload> workload) {
-  if (options.output.empty()) {
+/// Without a file the rows go to stdout.
+Outcome write_workload(const std::unique_ptr<WholeFile>& file, std::shared_ptr<const Workload> workload) {
+  if (!file) {
     Outcome outcome;
     outcome.write = [workload = std::move(workload)](std::ostream& out) { write_canonical(*workload, out); };
     return outcome;
   }
-  namespace fs = std::filesystem;
-  const fs::path target = options.output;
-  if (fs::exists(target) && !options.force) {
-    throw InputError({options.output, 0, 0}, "the file is already there; --force replaces it");
-  }
-  struct Partial {
-    fs::path path;
-    ~Partial() {
-      std::error_code ignored;
-      fs::remove(path, ignored);
-    }
-  } partial{target.string() + fmt::format(".partial-{}", ::getpid())};
-  std::ofstream out(partial.path, std::ios::binary);
-  if (!out) throw EnvironmentError(fmt::format("{}: cannot be written; does its folder exist?", options.output));
+  OutputStream rows(file->file());
+  std::ostream out(&rows);
+  out.exceptions(std::ios::badbit);  // with the system's reason
   write_canonical(*workload, out);
-  out.close();
-  if (!out) throw EnvironmentError(fmt::format("{}: writing failed; is the disk full?", options.output));
-  fs::rename(partial.path, target);
+  file->commit();
   return {};
 }
 }  // namespace
@@ -133,8 +93,9 @@ Outcome trace_info_command(const Options& options) {
 }
 
 Outcome trace_convert(const Options& options) {
+  const auto file = open_output(options.output, options.force);
   TraceLedger ledger;
-  return write_workload(options, open_input(options, ledger));
+  return write_workload(file, open_input(options, ledger));
 }
 
 Outcome trace_synth(const Options& options) {
@@ -152,6 +113,7 @@ Outcome trace_synth(const Options& options) {
   SyntheticSpec spec = preset->make();
   if (options.count > 0) spec.count = options.count;
   const auto seed = static_cast<std::uint64_t>(options.seed.value_or(0));
-  return write_workload(options, std::make_shared<InterruptibleWorkload>(synthetic_workload(spec, seed)));
+  const auto file = open_output(options.output, options.force);
+  return write_workload(file, synthetic_workload(spec, seed));
 }
 }  // namespace stowage::cli

@@ -51,7 +51,7 @@ std::vector<ResolvedPoint> resolve_all(const Study& study, const Space& space, i
   tbb::task_arena arena(jobs > 0 ? std::min(jobs, cores) : cores);
   arena.execute([&] {
     tbb::parallel_for(std::size_t{0}, out.size(), [&](std::size_t i) {
-      between();
+      if (between) between();
       out[i].document = space.document(study.base, i);
       try {
         out[i].scenario = std::make_shared<const Scenario>(resolve_scenario(out[i].document, {}, cache));

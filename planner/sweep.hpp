@@ -35,7 +35,7 @@ class Sweep {
 
   /// {"point":17,"rows":[["paged-16","ok",1000,...]]}: a row a manager; a point that cannot be is one row with its
   /// reason. `between` is called now and then and may throw to stop. Safe from any thread.
-  [[nodiscard]] std::string record(std::uint64_t point, const std::function<void()>& between) const;
+  [[nodiscard]] std::string record(std::uint64_t point, const std::function<void()>& between = {}) const;
 
   /// "point", the axes' paths, and the columns of a row.
   [[nodiscard]] std::vector<std::string> columns() const;

@@ -30,7 +30,7 @@ void run_points(const Sweep& sweep, Shard shard, std::span<const std::uint64_t> 
   arena.execute([&] {
     tbb::parallel_for(tbb::blocked_range<std::size_t>(0, points.size(), 1), [&](const auto& range) {
       for (std::size_t i = range.begin(); i < range.end(); ++i) {
-        between();
+        if (between) between();
         sink(points[i], sweep.record(points[i], between));
       }
     });

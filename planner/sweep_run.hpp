@@ -12,7 +12,7 @@ namespace stowage {
 /// any thread and may throw: then the points under way are dropped and the exception comes out here.
 void run_points(const Sweep& sweep, Shard shard, std::span<const std::uint64_t> done, int jobs,
                 const std::function<void(std::uint64_t point, std::string record)>& sink,
-                const std::function<void()>& between);
+                const std::function<void()>& between = {});
 /// How many of a shard's points are not in `done`.
 [[nodiscard]] std::uint64_t points_left(const Sweep& sweep, Shard shard, std::span<const std::uint64_t> done);
 }  // namespace stowage

@@ -1,21 +1,20 @@
 #include "reports/folder.hpp"
 
 #include <fcntl.h>
-#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
+#include <cstdio>
 #include <string>
 #include <system_error>
 #include <vector>
 
 #include "base/error.hpp"
 #include "reports/csv.hpp"
+#include "reports/folder_moves.hpp"
 #include "reports/html.hpp"
 #include "reports/json.hpp"
 #include "reports/perfetto.hpp"
@@ -28,171 +27,163 @@ namespace {
 constexpr std::array<std::string_view, 11> result_names = {
     "report.html",   "summary.json", "requests.csv",        "iterations.csv", "memory.csv",  "resolved.yaml",
     "report.json",   "plan.json",    "trace.perfetto.json", "plan.csv",       "compare.json"};
+bool is_result(const fs::path& name) { return std::ranges::find(result_names, name.string()) != result_names.end(); }
 
-[[noreturn]] void fail(const std::string& what, const fs::path& path, const std::string& reason) {
-  throw EnvironmentError(what + " '" + path.string() + "': " + reason);
-}
-std::string reason(int code) { return std::generic_category().message(code); }
-
-fs::path hidden(const fs::path& folder, const std::string& name, std::size_t part) {
-  return folder / ("." + name + "." + std::to_string(::getpid()) + "." + std::to_string(part) + ".part");
+fs::path without_slash(const fs::path& folder) {  // "out/" is "out"
+  return !folder.has_filename() && folder.has_relative_path() ? folder.parent_path() : folder;
 }
 
-/// Is this a part of a run that ended without leave (killed, power lost)? Whoever writes a part holds its lock.
-bool abandoned(const fs::path& file) {
-  const std::string name = file.filename().string();
-  if (!name.starts_with(".") || !name.ends_with(".part")) return false;
-  const auto ours = [&](std::string_view result) { return name.starts_with(fmt::format(".{}.", result)); };
-  if (std::none_of(result_names.begin(), result_names.end(), ours)) return false;
-  const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-  if (fd < 0) return false;
-  const bool free = ::flock(fd, LOCK_EX | LOCK_NB) == 0;
-  ::close(fd);
-  return free;
+/// The folder it stands in, made when it is not there.
+fs::path parent_of(const fs::path& folder) {
+  if (fs::exists(folder) && !fs::is_directory(folder))
+    throw InputError({folder.string(), 0, 0}, "results go to a folder, but this is a file; name another place");
+  if (fs::is_symlink(folder) && !fs::exists(folder))
+    throw InputError({folder.string(), 0, 0}, "this link leads nowhere; make its folder, or name another place");
+  return fs::absolute(folder).parent_path();
 }
 
-/// What such a run left behind goes; what was there before it stays, as it does when a run fails.
-void clear_abandoned(const fs::path& folder) {
+fs::path without_links(const fs::path& folder) {
+  const fs::path given = fs::absolute(folder);
+  return fs::exists(given) ? fs::canonical(given) : fs::canonical(given.parent_path()) / given.filename();
+}
+
+/// Does a process stand in the folder whose place it would lose? Of others than this one we cannot know.
+bool is_current(const fs::path& folder) {
   std::error_code error;
-  std::vector<fs::path> gone;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
-    if (abandoned(entry->path())) gone.push_back(entry->path());
-  for (const fs::path& path : gone) fs::remove(path, error);
+  const fs::path here = fs::current_path(error);
+  return std::mismatch(folder.begin(), folder.end(), here.begin(), here.end()).first == folder.end();
 }
 
-void append(OutputFile& to, const fs::path& from) {
-  const int fd = ::open(from.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) fail("cannot read", from, reason(errno));
-  std::vector<char> block(1U << 16);
-  for (;;) {
-    const ssize_t n = ::read(fd, block.data(), block.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) {
-      const int code = errno;
-      ::close(fd);
-      if (n < 0) fail("cannot read", from, reason(code));
-      return;
-    }
-    to.write({block.data(), static_cast<std::size_t>(n)});
-  }
+/// Gives the new folder the old one's permissions and owner. False where that cannot be.
+bool look_alike(const fs::path& fresh, const fs::path& old) {
+  struct stat from {}, to {};
+  if (::stat(old.c_str(), &from) != 0 || ::chmod(fresh.c_str(), from.st_mode & 07777U) != 0) return false;
+  if (::stat(fresh.c_str(), &to) != 0) return false;
+  if (from.st_uid == to.st_uid && from.st_gid == to.st_gid) return true;
+  return ::chown(fresh.c_str(), from.st_uid, from.st_gid) == 0;
+}
+
+/// Said by file systems that cannot swap two folders, or not these two.
+bool cannot_swap(int code) {
+  return code == EINVAL || code == ENOSYS || code == EOPNOTSUPP || code == EXDEV || code == EBUSY || code == EPERM;
 }
 }  // namespace
 
-OutputFile::OutputFile(fs::path path, bool continues)
-    : path_(std::move(path)), continues_(continues), buffer_(new char[capacity]) {
-  fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (fd_ < 0) fail("cannot write", path_, reason(errno));
-  (void)::flock(fd_, LOCK_EX | LOCK_NB);  // so that clear_abandoned() of another run leaves it alone
-}
-
-OutputFile::~OutputFile() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
-void OutputFile::write(std::string_view text) {
-  while (!text.empty()) {
-    if (used_ == capacity) flush();
-    const std::size_t n = std::min(text.size(), capacity - used_);
-    std::memcpy(buffer_.get() + used_, text.data(), n);
-    used_ += n;
-    text.remove_prefix(n);
-  }
-}
-
-void OutputFile::flush() {
-  const char* at = buffer_.get();
-  while (used_ > 0) {
-    const ssize_t n = ::write(fd_, at, used_);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) fail("cannot write", path_, reason(errno));
-    at += n;
-    used_ -= static_cast<std::size_t>(n);
-    flushed_ += static_cast<std::uint64_t>(n);
-  }
-}
-
-void OutputFile::close() {
-  if (fd_ < 0) return;
-  flush();
-  const int fd = fd_;
-  fd_ = -1;
-  if (::close(fd) != 0) fail("cannot write", path_, reason(errno));  // NFS reports a full disk only here
-}
-
-ResultFolder::ResultFolder(fs::path folder, bool force) : folder_(std::move(folder)) {
+MadeFolders::MadeFolders(const fs::path& folder) : clean_up_([this] { remove(); }) {
+  const Uninterrupted gate;
   std::error_code error;
-  if (!folder_.has_filename() && folder_.has_relative_path()) folder_ = folder_.parent_path();  // "out/" is "out"
-  if (fs::exists(folder_, error) && !fs::is_directory(folder_, error)) {
-    throw InputError({folder_.string(), 0, 0}, "results go to a folder, but this is a file; name another place");
-  }
-  for (fs::path p = folder_; !p.empty() && !fs::exists(p, error); p = p.parent_path()) made_.push_back(p);
-  fs::create_directories(folder_, error);
-  if (error) fail("cannot make the folder", folder_, error.message());
-  if (made_.empty()) clear_abandoned(folder_);
-  if (made_.empty() && !force) {
-    fs::directory_iterator entry(folder_, error);
-    if (error) fail("cannot read the folder", folder_, error.message());
-    if (entry != fs::directory_iterator{}) {
-      throw InputError({folder_.string(), 0, 0}, "the folder already holds '" + entry->path().filename().string() +
-                                                     "'; name another one, or replace its results with --force");
-    }
-  }
-  if (::access(folder_.c_str(), W_OK | X_OK) != 0) fail("cannot write to the folder", folder_, reason(errno));
+  for (fs::path p = folder; !p.empty() && !fs::exists(p, error); p = p.parent_path()) made_.push_back(p);
+  fs::create_directories(folder, error);
+  if (!error) return;
+  remove();
+  fail("cannot make the folder", folder, error.value());
 }
 
-ResultFolder::~ResultFolder() {
-  if (committed_) return;
-  std::error_code ignored;
-  for (const auto& [key, file] : files_) fs::remove(file->path(), ignored);
-  for (const fs::path& p : made_) fs::remove(p, ignored);  // innermost first, and only what is empty again
+void MadeFolders::remove() const {
+  for (const fs::path& p : made_) ::rmdir(p.c_str());
+}
+
+MadeFolders::~MadeFolders() {
+  const Uninterrupted gate;
+  remove();
+}
+
+ResultFolder::ResultFolder(const fs::path& folder, Into into)
+    : shown_(without_slash(folder)),
+      into_(into),
+      made_(parent_of(shown_)),
+      target_(without_links(shown_)),
+      workshop_(target_, shown_.string()) {
+  const Uninterrupted gate;
+  if (fs::exists(target_)) {
+    finish_moves(target_);
+    std::error_code error;
+    if (workshop_.beside_target()) fs::remove_all(target_ / moves_name, error);
+    fs::directory_iterator entry(target_, error), end;
+    if (error) fail("cannot read the folder", shown_, error.value());
+    if (into == Into::empty)
+      for (; entry != end; ++entry)
+        if (entry->path() != workshop_.place())
+          throw InputError({shown_.string(), 0, 0}, "the folder already holds '" + entry->path().filename().string() +
+                                                        "'; name another one, or replace its results with --force");
+    if (::access(target_.c_str(), W_OK | X_OK) != 0) fail("cannot write to the folder", shown_, errno);
+  }
+  if (::mkdir(fresh().c_str(), 0777) != 0) fail("cannot write to the folder", shown_, errno);
 }
 
 OutputFile& ResultFolder::open(const std::string& name, std::size_t part) {
-  auto& slot = files_[{name, part}];
-  if (!slot) {
-    try {
-      slot = std::make_unique<OutputFile>(hidden(folder_, name, part), part > 0);
-    } catch (...) {
-      files_.erase({name, part});
-      throw;
-    }
+  const auto [slot, made] = files_.try_emplace({name, part});
+  try {
+    const fs::path path =
+        part == 0 ? fresh() / name : workshop_.place() / (name + "." + std::to_string(part) + ".part");
+    if (made) slot->second = std::make_unique<OutputFile>(path, shown_ / name, part > 0);
+  } catch (...) {
+    files_.erase(slot);
+    throw;
   }
-  return *slot;
+  return *slot->second;
 }
 
 void ResultFolder::write(const std::string& name, std::string_view text) { open(name).write(text); }
 
+/// Everything that can run out of space comes before anything takes its place.
+void ResultFolder::close_all() {
+  std::vector<std::string> names;
+  for (const auto& [key, file] : files_)
+    if (names.empty() || names.back() != key.first) names.push_back(key.first);
+  for (const std::string& name : names) {
+    OutputFile& whole = open(name);
+    for (auto part = files_.upper_bound({name, 0}); part != files_.end() && part->first.first == name; ++part) {
+      part->second->close();
+      whole.append(workshop_.place() / (name + "." + std::to_string(part->first.second) + ".part"));
+    }
+    whole.close();
+  }
+}
+
+/// Can the new folder stand for the old one with nothing lost?
+bool ResultFolder::replaceable() const {
+  if (into_ == Into::ours || !workshop_.beside_target() || is_current(target_)) return false;
+  for (const auto& entry : fs::directory_iterator(target_))
+    if (!is_result(entry.path().filename()) || entry.is_symlink() || !entry.is_regular_file()) return false;
+  return look_alike(fresh(), target_);
+}
+
+/// The new folder and the old one trade places. False where that cannot be.
+bool ResultFolder::swap() {
+  if (::renameat2(AT_FDCWD, fresh().c_str(), AT_FDCWD, target_.c_str(), RENAME_EXCHANGE) != 0) {
+    if (cannot_swap(errno)) return false;
+    fail("cannot write to the folder", shown_, errno);
+  }
+  // What another program put there a moment ago moves on; the rest goes with the workshop.
+  for (const auto& entry : fs::directory_iterator(fresh()))
+    if (const fs::path name = entry.path().filename(); !is_result(name))
+      (void)::renameat2(AT_FDCWD, entry.path().c_str(), AT_FDCWD, (target_ / name).c_str(), RENAME_NOREPLACE);
+  return true;
+}
+
 void ResultFolder::commit() {
-  // Everything that can run out of space comes first; what is left is renaming.
-  OutputFile* first = nullptr;
-  std::string joined;
-  for (auto& [key, file] : files_) {
-    if (first != nullptr && key.first == joined) {
-      file->close();
-      append(*first, file->path());
-    } else {
-      first = file.get();
-      joined = key.first;
-    }
-  }
-  for (auto& [key, file] : files_) file->close();
-  std::error_code error;
-  std::string last;
-  for (const auto& [key, file] : files_) {
-    if (key.first == last) {
-      fs::remove(file->path(), error);
-      continue;
-    }
-    last = key.first;
-    fs::rename(file->path(), folder_ / last, error);
-    if (error) fail("cannot write", folder_ / last, error.message());
-  }
-  for (const auto name : result_names) {
-    const auto written = files_.lower_bound({std::string(name), 0});
-    if (written == files_.end() || written->first.first != name) fs::remove(folder_ / name, error);
-  }
-  committed_ = true;
+  close_all();
+  FolderMoves moves;
+  for (const auto& [key, file] : files_)
+    if (key.second == 0) moves.fresh.push_back(key.first);
   files_.clear();
+  const Uninterrupted gate;
+  if (!fs::exists(target_)) {
+    if (::rename(fresh().c_str(), target_.c_str()) != 0) fail("cannot make the folder", shown_, errno);
+    return;
+  }
+  if (replaceable() && swap()) return;
+  if (into_ == Into::ours && moves.fresh.size() == 1) {  // is one step anyway
+    const std::string& name = moves.fresh.front();
+    if (::rename((fresh() / name).c_str(), (target_ / name).c_str()) != 0) fail("cannot write", shown_ / name, errno);
+    return;
+  }
+  if (into_ != Into::ours)
+    for (const auto name : result_names)
+      if (std::ranges::find(moves.fresh, name) == moves.fresh.end() && fs::exists(fs::symlink_status(target_ / name)))
+        moves.gone.emplace_back(name);
+  move_in(target_, fresh(), moves);
 }
 
 void write_report(ResultFolder& folder, const ReportInput& input) {

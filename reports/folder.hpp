@@ -1,6 +1,8 @@
 #pragma once
-// The result folder: files appear complete or not at all. Everything is written beside its final place under a
-// hidden name and renamed by commit(); without a commit (an exception, Ctrl-C) the folder is as it was.
+// The result folder: the old result until commit(), then the new one, for whoever looks in between, and whenever the
+// program is killed. Everything is written in a workshop beside the folder, which then takes the folder's place in one
+// step. A folder that cannot be swapped (it holds other files too, is a mount point, the current folder, or its file
+// system cannot) gets its files one by one under a marker that result_path() honours (reports/folder_moves.hpp).
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -10,65 +12,61 @@
 #include <utility>
 #include <vector>
 
+#include "base/clean_up.hpp"
+#include "reports/output_file.hpp"
 #include "reports/report_input.hpp"
+#include "reports/workshop.hpp"
 
 namespace stowage {
 
-/// A file being written through a 1 MiB buffer. Throws EnvironmentError with the system's reason ("No space left on
-/// device").
-class OutputFile {
- public:
-  /// `continues`: a later part of a file, joined to the earlier ones; it gets no header.
-  explicit OutputFile(std::filesystem::path path, bool continues = false);
-  ~OutputFile();
-  OutputFile(const OutputFile&) = delete;
-  OutputFile& operator=(const OutputFile&) = delete;
+/// What may be in the folder before.
+enum class Into : std::uint8_t {
+  empty,   // nothing
+  forced,  // a result, which the new one replaces whole, and files of others, which stay
+  ours,    // what this command keeps there; only files written again are replaced
+};
 
-  void write(std::string_view text);
-  /// Room for `size` bytes (<= 64 KiB) in the buffer; what was used is then given to advance().
-  [[nodiscard]] char* reserve(std::size_t size) {
-    if (capacity - used_ < size) flush();
-    return buffer_.get() + used_;
-  }
-  void advance(const char* end) { used_ = static_cast<std::size_t>(end - buffer_.get()); }
-  /// Nothing written yet, and nothing stands before it.
-  [[nodiscard]] bool wants_header() const { return !continues_ && flushed_ + used_ == 0; }
-  void close();
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+/// Folders that were not there, made when this is; what is still empty at the end goes again.
+class MadeFolders {
+ public:
+  /// Throws EnvironmentError.
+  explicit MadeFolders(const std::filesystem::path& folder);
+  ~MadeFolders();
+  MadeFolders(const MadeFolders&) = delete;
+  MadeFolders& operator=(const MadeFolders&) = delete;
 
  private:
-  static constexpr std::size_t capacity = 1U << 20;
-  void flush();
-
-  std::filesystem::path path_;
-  bool continues_;
-  int fd_ = -1;
-  std::unique_ptr<char[]> buffer_;
-  std::size_t used_ = 0;
-  std::uint64_t flushed_ = 0;
+  void remove() const;
+  std::vector<std::filesystem::path> made_;  // innermost first
+  CleanUp clean_up_;
 };
 
 class ResultFolder {
  public:
-  /// Makes the folder when it is not there. Throws InputError when it is a file, or holds anything and `force` is not
-  /// set; EnvironmentError when it cannot be written. Call before the simulation, so that the refusal comes at once.
-  ResultFolder(std::filesystem::path folder, bool force);
-  ~ResultFolder();
-  ResultFolder(const ResultFolder&) = delete;
-  ResultFolder& operator=(const ResultFolder&) = delete;
+  /// Throws InputError when it is a file, holds what it must not, or another command is writing it; EnvironmentError
+  /// when it cannot be written. Call before the simulation, so that the refusal comes at once.
+  ResultFolder(const std::filesystem::path& folder, Into into);
+  ResultFolder(const std::filesystem::path& folder, bool force)
+      : ResultFolder(folder, force ? Into::forced : Into::empty) {}
 
   /// A file of the folder, to be written piece by piece. Runs that go on at the same time write parts 0, 1, 2, ... of
   /// one file (each from one thread; open them beforehand); commit() joins them in order. The reference stays valid.
   [[nodiscard]] OutputFile& open(const std::string& name, std::size_t part = 0);
   void write(const std::string& name, std::string_view text);
-  /// Closes and renames everything. With `force`, result files of an earlier run that this one did not write go away.
+  /// Puts everything in its place. Throws EnvironmentError: then the folder is as it was.
   void commit();
-  [[nodiscard]] const std::filesystem::path& path() const { return folder_; }
 
  private:
-  std::filesystem::path folder_;
-  std::vector<std::filesystem::path> made_;  // folders that were not there before, innermost first
-  bool committed_ = false;
+  [[nodiscard]] std::filesystem::path fresh() const { return workshop_.place() / "new"; }
+  [[nodiscard]] bool replaceable() const;
+  void close_all();
+  bool swap();
+
+  std::filesystem::path shown_;
+  Into into_;
+  MadeFolders made_;
+  std::filesystem::path target_;
+  Workshop workshop_;
   std::map<std::pair<std::string, std::size_t>, std::unique_ptr<OutputFile>> files_;
 };
 
