@@ -1,5 +1,5 @@
 #pragma once
-// Section 8 of the semantics, written down a second time.
+// S14, written down a second time.
 #include <algorithm>
 #include <cstdint>
 #include <optional>

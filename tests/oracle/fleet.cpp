@@ -1,115 +1,76 @@
 #include "tests/oracle/fleet.hpp"
 
-#include <cmath>
+#include <algorithm>
 #include <limits>
-#include <string>
+#include <memory>
 
-#include "base/error.hpp"
-#include "base/rng.hpp"
+#include "tests/oracle/deliveries.hpp"
+#include "tests/oracle/replica.hpp"
+#include "tests/oracle/router.hpp"
 
 namespace stowage {
 namespace oracle {
 namespace {
 
-class Fleet {
+class Cluster {
  public:
-  explicit Fleet(const RunConfig& config) : c_(config), rng_(config.fleet.seed, "router") {
+  explicit Cluster(const RunConfig& config) : c_(config) {
     std::vector<ReplicaGroup> groups = c_.fleet.groups;
     if (groups.empty()) groups.push_back({"", 1, 1, c_.kv, c_.cost, c_.vmm});
-    for (const auto& g : groups) {
+    for (const auto& g : groups) {  // S12.1, S12.2
       for (std::int64_t i = 0; i < g.replicas; ++i) {
-        auto own = std::make_unique<RunConfig>(c_);
-        own->kv = g.kv;
-        own->cost = g.cost;
-        own->vmm = g.vmm;
-        replicas_.push_back(make_replica(*own));
-        weights_.push_back(g.weight);
-        pools_.push_back(g.kv.pool.count());
-        credits_.push_back(0);
-        configs_.push_back(std::move(own));
+        configs_.push_back(std::make_unique<RunConfig>(c_));
+        configs_.back()->kv = g.kv;
+        configs_.back()->cost = g.cost;
+        configs_.back()->vmm = g.vmm;
+        replicas_.push_back(make_replica(*configs_.back()));
+        loads_.push_back({g.weight, g.kv.pool.count(), 0, 0});
       }
     }
-    last_ = replicas_.size() - 1;
   }
 
   std::vector<OracleResult> run(const std::vector<Request>& requests) {
+    Router router(c_.fleet.router, c_.fleet.seed, replicas_.size());
     const std::int64_t first = requests.empty() ? 0 : requests.front().arrival_ns;
-    for (auto& r : replicas_) r->start(first);
-    for (Request q : requests) {
-      for (auto& r : replicas_) r->run_until(q.arrival_ns);
-      const std::size_t i = pick();
-      q.arrival_ns += std::llround(c_.frontend.per_request_ns + c_.frontend.per_prompt_token_ns * q.prompt_tokens);
-      replicas_[i]->deliver(q);
+    for (auto& r : replicas_) r->start(first);  // S12.21
+    for (const Request& q : requests) {         // S12.3
+      run_until(q.arrival_ns);
+      send(q, router.pick(loads_));
     }
+    run_until(std::numeric_limits<std::int64_t>::max());
     std::int64_t end = first;
-    for (auto& r : replicas_) {
-      r->run_until(std::numeric_limits<std::int64_t>::max());
-      end = std::max(end, r->ended_ns());
-    }
+    for (auto& r : replicas_) end = std::max(end, r->ended_ns());
     std::vector<OracleResult> out;
     for (auto& r : replicas_) out.push_back(r->finish(end));
     return out;
   }
 
  private:
-  std::size_t pick() {
-    const std::size_t n = replicas_.size();
-    const std::string& name = c_.fleet.router;
-    if (name == "random") {
-      std::int64_t sum = 0;
-      for (const std::int64_t w : weights_) sum += w;
-      auto ticket = static_cast<std::int64_t>(rng_.below(static_cast<std::uint64_t>(sum)));
-      std::size_t i = 0;
-      while (ticket >= weights_[i]) ticket -= weights_[i++];
-      return i;
+  /// S12.4, S12.5; then the books of the router follow what was emitted.
+  void run_until(std::int64_t horizon_ns) {
+    for (std::size_t i = 0; i < replicas_.size(); ++i) {
+      replicas_[i]->run_until(horizon_ns);
+      for (const Emission& e : replicas_[i]->take_emissions())
+        if (e.kind == Emission::Kind::finished) loads_[i].outstanding -= 1;  // S12.8
+      loads_[i].wanted_bytes = replicas_[i]->wanted_bytes();                 // S12.9
     }
-    if (name == "round-robin") {
-      std::size_t best = 0;
-      std::int64_t sum = 0;
-      for (std::size_t i = 0; i < n; ++i) {
-        sum += weights_[i];
-        credits_[i] += weights_[i];
-        if (credits_[i] > credits_[best]) best = i;
-      }
-      credits_[best] -= sum;
-      return best;
-    }
-    if (name == "power-of-two") {
-      if (n == 1) return 0;
-      const std::size_t a = rng_.below(n);
-      std::size_t b = rng_.below(n - 1);
-      if (b >= a) b += 1;
-      return busier(a, b) ? b : a;
-    }
-    STOWAGE_ASSERT(name == "least-outstanding" || name == "least-kv");
-    std::size_t best = (last_ + 1) % n;
-    for (std::size_t k = 2; k <= n; ++k)
-      if (busier(best, (last_ + k) % n)) best = (last_ + k) % n;
-    last_ = best;
-    return best;
   }
 
-  /// Is replica a's load greater than b's? Fractions of small numbers: exact in 128 bits.
-  [[nodiscard]] bool busier(std::size_t a, std::size_t b) const {
-    if (c_.fleet.router == "least-kv") {
-      const __int128 left = static_cast<__int128>(replicas_[a]->wanted_bytes()) * pools_[b] * weights_[b];
-      const __int128 right = static_cast<__int128>(replicas_[b]->wanted_bytes()) * pools_[a] * weights_[a];
-      return left > right;
-    }
-    return replicas_[a]->outstanding() * weights_[b] > replicas_[b]->outstanding() * weights_[a];
+  void send(Request q, std::size_t to) {
+    if (replicas_[to]->accepts(q)) loads_[to].outstanding += 1;  // S12.8, S12.11
+    q.arrival_ns += client_delay_ns(c_.frontend, q);             // S13.2, S13.5
+    replicas_[to]->deliver(q);
   }
 
   const RunConfig& c_;
-  Rng rng_;
   std::vector<std::unique_ptr<RunConfig>> configs_;
-  std::vector<std::unique_ptr<SteppedReplica>> replicas_;
-  std::vector<std::int64_t> weights_, pools_, credits_;
-  std::size_t last_ = 0;
+  std::vector<std::unique_ptr<Replica>> replicas_;
+  std::vector<Load> loads_;
 };
 }  // namespace
 }  // namespace oracle
 
 std::vector<OracleResult> oracle_fleet(const RunConfig& config, const std::vector<Request>& requests) {
-  return oracle::Fleet(config).run(requests);
+  return oracle::Cluster(config).run(requests);
 }
 }  // namespace stowage

@@ -48,12 +48,8 @@ struct OracleResult {
 };
 
 namespace oracle {
-/// One run's latencies, as they came.
-struct Samples {
-  std::vector<std::int64_t> ttft_ns, tbt_ns, e2e_ns, queue_ns;
-};
-/// Everything that follows from the segments and samples of a run of `span_ns`.
-void sum_up(OracleResult& out, const Samples& samples, std::int64_t pool_bytes, std::int64_t span_ns);
+/// Everything that follows from the segments and latencies of a run of `span_ns`.
+void sum_up(OracleResult& out, std::int64_t pool_bytes, std::int64_t span_ns);
 }  // namespace oracle
 
 /// `requests` in arrival order. The configuration must be sound (no scenario errors); config.workload is not read.

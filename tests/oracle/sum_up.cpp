@@ -1,14 +1,10 @@
-// From segments and samples to totals, means and distributions.
+// From segments and latencies to totals, means and distributions (S10, S11).
 #include "base/error.hpp"
 #include "tests/oracle/oracle.hpp"
 
 namespace stowage::oracle {
 
-void sum_up(OracleResult& out, const Samples& samples, std::int64_t pool_bytes, std::int64_t span_ns) {
-  out.ttft_ns.take(samples.ttft_ns);
-  out.tbt_ns.take(samples.tbt_ns);
-  out.e2e_ns.take(samples.e2e_ns);
-  out.queue_ns.take(samples.queue_ns);
+void sum_up(OracleResult& out, std::int64_t pool_bytes, std::int64_t span_ns) {
   long double tpot = 0;
   for (const double v : out.tpot_ns.values) tpot += v;
   if (tpot > 0) out.tpot_ns.mean = static_cast<double>(tpot / static_cast<long double>(out.tpot_ns.values.size()));
@@ -23,14 +19,14 @@ void sum_up(OracleResult& out, const Samples& samples, std::int64_t pool_bytes, 
       pool += s.bytes[p];
       out.byte_ns[p] += static_cast<__int128>(s.bytes[p]) * length;
     }
-    STOWAGE_ASSERT(pool == pool_bytes);
+    STOWAGE_ASSERT(pool == pool_bytes);  // S10.1
     request_ns += static_cast<__int128>(s.running) * length;
     if (s.running > 0) busy_ns += length;
   }
-  if (busy_ns > 0) out.batch_mean = static_cast<double>(request_ns) / static_cast<double>(busy_ns);
+  if (busy_ns > 0) out.batch_mean = static_cast<double>(request_ns) / static_cast<double>(busy_ns);  // S11.8
   const auto whole = static_cast<__int128>(pool_bytes) * span_ns;
-  for (std::size_t p = 0; p < part_count; ++p)
+  for (std::size_t p = 0; p < part_count; ++p)  // S10.13
     if (whole > 0) out.mean_fraction[p] = static_cast<double>(out.byte_ns[p]) / static_cast<double>(whole);
-  if (whole == 0) out.mean_fraction[static_cast<std::size_t>(Part::free)] = 1.0;
+  if (whole == 0) out.mean_fraction[static_cast<std::size_t>(Part::free)] = 1.0;  // S11.12
 }
 }  // namespace stowage::oracle

@@ -1,9 +1,6 @@
-// Physical pages mapped on demand at request slots, written down block by block. A block is one page in each of the
-// T tensors; the driver is charged a page at a time.
+// S9: physical pages mapped on demand at request slots, block by block.
 #include <algorithm>
-#include <memory>
-#include <string>
-#include <vector>
+#include <utility>
 
 #include "base/error.hpp"
 #include "tests/oracle/memory.hpp"
@@ -11,197 +8,164 @@
 namespace stowage::oracle {
 namespace {
 
-/// Driver calls, in pages. Their time is the integer counts times the prices, never a running sum.
-struct Calls {
-  std::int64_t map = 0, unmap = 0;
-  [[nodiscard]] double ns(const VmmCost& cost) const {
-    return static_cast<double>(map) * (cost.map_ns + cost.set_access_ns) + static_cast<double>(unmap) * cost.unmap_ns;
-  }
-};
-
 class VAttention final : public Memory {
  public:
-  explicit VAttention(const RunConfig& c) : cost_(c.vmm), admit_full_(c.scheduler.admit_full) {
-    const auto integer = [&](const char* key) { return std::get<std::int64_t>(c.manager.params.at(key)); };
-    const auto word = [&](const char* key) { return std::get<std::string>(c.manager.params.at(key)); };
-    const std::int64_t page = integer("page");
-    tensors_ = word("layout") == "per-layer" ? 2 * c.kv.layers : 2;
-    block_bytes_ = tensors_ * page * c.kv.gpus;  // the same page on each GPU, by one call that all make at once
-    block_tokens_ = page * tensors_ / (c.kv.bytes_per_token.count() / c.kv.gpus);
-    STOWAGE_ASSERT(block_tokens_ >= 1);
-    background_ = word("mapping") == "background";
-    eager_ = word("reclaim") == "eager";
-    lookahead_ = integer("lookahead");
-    lookahead_blocks_ = integer("lookahead_blocks");
+  explicit VAttention(const RunConfig& c) {
+    tensors_ = word(c, "layout") == "per-layer" ? 2 * c.kv.layers : 2;                           // S9.1
+    block_bytes_ = tensors_ * integer(c, "page") * c.kv.gpus;                                    // S9.2
+    pool_ = c.kv.pool.count();                                                                   // S9.3
+    blocks_ = free_ = pool_ / block_bytes_;                                                      // S9.3
+    block_tokens_ = integer(c, "page") * tensors_ / (c.kv.bytes_per_token.count() / c.kv.gpus);  // S9.4
+    STOWAGE_ASSERT(block_tokens_ >= 1);                                                          // S2.5
+    slots_.resize(static_cast<std::size_t>(c.scheduler.max_batch));                              // S9.6
     max_model_len_ = c.scheduler.max_model_len;
-    pool_ = c.kv.pool.count();
-    blocks_ = free_ = pool_ / block_bytes_;
-    slots_.resize(static_cast<std::size_t>(c.scheduler.max_batch));
+    admit_full_ = c.scheduler.admit_full;
+    background_ = word(c, "mapping") == "background";
+    eager_ = word(c, "reclaim") == "eager";
+    lookahead_ = integer(c, "lookahead");
+    lookahead_blocks_ = integer(c, "lookahead_blocks");
   }
 
-  bool never_fits(const Resident& r) const override { return need(r.prompt + r.outputs - 1) > blocks_; }
+  bool never_fits(const Sequence& s) const override { return need(s.prompt + s.outputs - 1) > blocks_; }  // S2.10
 
-  bool admit(Resident& r, std::int64_t n, std::size_t) override {
-    const std::size_t s = pick_slot(need(n));
-    if (admit_full_) {
-      std::int64_t could_have = free_;
-      for (std::size_t i = 0; i < slots_.size(); ++i)
-        if (i != s) could_have += std::max<std::int64_t>(0, slots_[i].mapped - present_need(slots_[i]));
-      if (need(r.target()) - slots_[s].mapped > could_have) return false;
+  bool admit(Sequence& s, std::int64_t n, std::size_t, WorkList& work) override {
+    Slot& slot = pick_slot(need(n));
+    if (admit_full_) {  // S9.14
+      std::int64_t reachable = slot.mapped + free_;
+      for (const Slot& other : slots_)
+        if (&other != &slot) reachable += std::max<std::int64_t>(0, other.mapped - present_need(other));
+      if (reachable < need(s.target())) return false;
     }
-    if (!grow(s, need(n))) return false;
-    slots_[s].owner = &r;
+    if (!grow(slot, need(n), work)) return false;
+    slot.owner = &s;
     return true;
   }
 
-  bool extend(Resident& r, std::int64_t m) override { return grow(slot_of(r), need(m)); }
+  bool extend(Sequence& s, std::int64_t m, WorkList& work) override { return grow(slot_of(s), need(m), work); }
 
-  void release(Resident& r) override {
-    Slot& slot = slots_[slot_of(r)];
+  void release(Sequence& s, WorkList& work) override {  // S9.15
+    Slot& slot = slot_of(s);
     slot.owner = nullptr;
     if (!eager_) return;
+    list(work, Work::Kind::unmap, slot.mapped, background_ ? Work::Due::beside : Work::Due::boundary);  // S9.17, S9.18
     free_ += slot.mapped;
-    (background_ ? left_by_releases_ : at_boundary_).unmap += slot.mapped * tensors_;
     slot.mapped = 0;
   }
 
-  std::int64_t held_bytes(const Resident& r) const override { return slots_[slot_of(r)].mapped * block_bytes_; }
-  std::int64_t cached_bytes() const override {
+  /// S9.19 to S9.28: the mapper's run.
+  void beside(const std::vector<Sequence*>& running, WorkList& work) override {
+    if (!background_) return;
+    std::int64_t required = 0;  // S9.21
+    for (const Sequence* s : running) required += std::max<std::int64_t>(0, want(*s, 1) - slot_of(*s).mapped);
+    std::int64_t unmapped = reclaim(required, [&](const Slot& slot) {  // S9.22
+      return slot.owner == nullptr ? 0 : slot.mapped;
+    });
+    unmapped += reclaim(required, [&](const Slot& slot) {  // S9.23
+      return slot.owner == nullptr ? slot.mapped : want(*slot.owner, 1);
+    });
+    list(work, Work::Kind::unmap, unmapped, Work::Due::beside);
+    if (free_ >= required) list(work, Work::Kind::map, map_ahead(running), Work::Due::beside);  // S9.24
+  }
+
+  std::int64_t held_bytes(const Sequence& s) const override { return slot_of(s).mapped * block_bytes_; }  // S9.30
+  std::int64_t cached_bytes() const override {                                                            // S9.30
     std::int64_t blocks = 0;
-    for (const auto& slot : slots_)
+    for (const Slot& slot : slots_)
       if (slot.owner == nullptr) blocks += slot.mapped;
     return blocks * block_bytes_;
   }
   std::int64_t lost_bytes() const override { return pool_ - blocks_ * block_bytes_; }
 
-  double take_stall_ns(std::int64_t now) override {
-    const double left = std::max(0.0, mapper_work_ns_ - static_cast<double>(now - mapper_start_));
-    const double work = at_boundary_.ns(cost_);
-    done_.map += at_boundary_.map;
-    done_.unmap += at_boundary_.unmap;
-    at_boundary_ = {};
-    return work + left;
-  }
-
-  void run_beside(std::int64_t start, const std::vector<Resident*>& running) override {
-    if (!background_) return;
-    Calls run = left_by_releases_;
-    left_by_releases_ = {};
-    map_ahead(running, run);
-    mapper_start_ = start;
-    mapper_work_ns_ = run.ns(cost_);
-    done_.map += run.map;
-    done_.unmap += run.unmap;
-  }
-
-  RunResult::Vmm driver_totals() const override {
-    const Calls all{done_.map + at_boundary_.map, done_.unmap + at_boundary_.unmap + left_by_releases_.unmap};
-    RunResult::Vmm out;
-    out.map_calls = static_cast<std::uint64_t>(all.map);
-    out.unmap_calls = static_cast<std::uint64_t>(all.unmap);
-    out.busy_ns = all.ns(cost_);
-    return out;
-  }
-
  private:
   struct Slot {
     std::int64_t mapped = 0;
-    const Resident* owner = nullptr;
+    const Sequence* owner = nullptr;  // null = inactive
   };
 
-  std::int64_t need(std::int64_t tokens) const { return (tokens + block_tokens_ - 1) / block_tokens_; }
-  std::int64_t present_need(const Slot& slot) const { return slot.owner == nullptr ? 0 : need(slot.owner->secured); }
-  std::int64_t want(const Resident& r, std::int64_t k) const {
-    return need(std::min(r.computed + r.scheduled + k, max_model_len_));
+  std::int64_t need(std::int64_t tokens) const { return ceil_div(tokens, block_tokens_); }                      // S9.5
+  std::int64_t present_need(const Slot& s) const { return s.owner == nullptr ? 0 : need(s.owner->scheduled); }  // S9.7
+  std::int64_t want(const Sequence& s, std::int64_t k) const {                                                  // S9.20
+    return need(std::min(s.scheduled + k, max_model_len_));
   }
-  std::size_t slot_of(const Resident& r) const {
-    for (std::size_t i = 0; i < slots_.size(); ++i)
-      if (slots_[i].owner == &r) return i;
-    STOWAGE_ASSERT(false && "not resident");
-    return 0;
+  const Slot& slot_of(const Sequence& s) const {
+    const auto it = std::find_if(slots_.begin(), slots_.end(), [&](const Slot& slot) { return slot.owner == &s; });
+    STOWAGE_ASSERT(it != slots_.end());
+    return *it;
   }
+  Slot& slot_of(const Sequence& s) { return const_cast<Slot&>(std::as_const(*this).slot_of(s)); }
 
-  std::size_t pick_slot(std::int64_t blocks) const {
-    const std::size_t none = slots_.size();
-    std::size_t best = none, most = none;
-    for (std::size_t i = 0; i < slots_.size(); ++i) {
-      if (slots_[i].owner != nullptr) continue;
-      if (slots_[i].mapped >= blocks && (best == none || slots_[i].mapped < slots_[best].mapped)) best = i;
-      if (most == none || slots_[i].mapped > slots_[most].mapped) most = i;
+  /// S9.8, S9.9.
+  Slot& pick_slot(std::int64_t blocks) {
+    Slot *tightest = nullptr, *fullest = nullptr;
+    for (Slot& slot : slots_) {
+      if (slot.owner != nullptr) continue;
+      if (slot.mapped >= blocks && (tightest == nullptr || slot.mapped < tightest->mapped)) tightest = &slot;
+      if (fullest == nullptr || slot.mapped > fullest->mapped) fullest = &slot;
     }
-    STOWAGE_ASSERT(most != none);
-    return best != none ? best : most;
+    STOWAGE_ASSERT(fullest != nullptr);
+    return tightest != nullptr ? *tightest : *fullest;
   }
 
-  /// Work a batch needs at its own boundary. All or nothing.
-  bool grow(std::size_t s, std::int64_t blocks) {
-    const std::int64_t missing = std::max<std::int64_t>(0, blocks - slots_[s].mapped);
-    const std::vector<Slot> slots_before = slots_;
-    const std::int64_t free_before = free_;
+  /// Unmaps blocks until `wanted` are free, one at a time, slots from the highest index down, of each those above what
+  /// it `keeps`; returns how many.
+  template <class Keeps>
+  std::int64_t reclaim(std::int64_t wanted, const Keeps& keeps) {
     std::int64_t unmapped = 0;
-    for (std::size_t i = slots_.size(); i-- > 0;) {
-      if (i == s) continue;
-      while (free_ < missing && slots_[i].mapped > present_need(slots_[i])) {
-        --slots_[i].mapped;
+    for (auto slot = slots_.rbegin(); slot != slots_.rend(); ++slot) {
+      while (free_ < wanted && slot->mapped > keeps(*slot)) {
+        --slot->mapped;
         ++free_;
         ++unmapped;
       }
     }
-    if (free_ < missing) {
-      slots_ = slots_before;
-      free_ = free_before;
+    return unmapped;
+  }
+
+  /// S9.10 to S9.13.
+  bool grow(Slot& slot, std::int64_t blocks, WorkList& work) {
+    const std::int64_t missing = std::max<std::int64_t>(0, blocks - slot.mapped);
+    const auto before = std::pair(slots_, free_);
+    const std::int64_t unmapped = reclaim(missing, [&](const Slot& other) {  // S9.11, S9.12
+      return &other == &slot ? other.mapped : present_need(other);
+    });
+    if (free_ < missing) {  // S9.13
+      std::copy(before.first.begin(), before.first.end(), slots_.begin());
+      free_ = before.second;
       return false;
     }
-    slots_[s].mapped += missing;
+    slot.mapped += missing;
     free_ -= missing;
-    at_boundary_.map += missing * tensors_;
-    at_boundary_.unmap += unmapped * tensors_;
+    list(work, Work::Kind::unmap, unmapped, Work::Due::boundary);  // S9.18
+    list(work, Work::Kind::map, missing, Work::Due::boundary);
     return true;
   }
 
-  /// The mapper thread's run beside one iteration, after the unmapping that releases left.
-  void map_ahead(const std::vector<Resident*>& running, Calls& run) {
-    std::int64_t required = 0;
-    for (const Resident* r : running) required += std::max<std::int64_t>(0, want(*r, 1) - slots_[slot_of(*r)].mapped);
-    const auto reclaim = [&](bool active) {
-      for (std::size_t i = slots_.size(); i-- > 0;) {
-        if ((slots_[i].owner != nullptr) != active) continue;
-        const std::int64_t spared = active ? want(*slots_[i].owner, 1) : 0;
-        while (free_ < required && slots_[i].mapped > spared) {
-          --slots_[i].mapped;
-          ++free_;
-          run.unmap += tensors_;
-        }
-      }
-    };
-    reclaim(false);
-    reclaim(true);
-    if (free_ < required) return;
-    std::int64_t mapped_blocks = 0;
+  /// S9.25 to S9.28; returns the blocks mapped.
+  std::int64_t map_ahead(const std::vector<Sequence*>& running) {
+    std::int64_t mapped = 0;
     for (std::int64_t k = 1; k <= lookahead_; ++k) {
-      for (const Resident* r : running) {
-        if (k > 1 && mapped_blocks >= lookahead_blocks_) return;
-        Slot& slot = slots_[slot_of(*r)];
-        const std::int64_t missing = want(*r, k) - slot.mapped;
-        if (missing <= 0 || missing > free_) continue;
+      for (const Sequence* s : running) {
+        if (k > 1 && mapped >= lookahead_blocks_) return mapped;  // S9.27
+        Slot& slot = slot_of(*s);
+        const std::int64_t missing = std::max<std::int64_t>(0, want(*s, k) - slot.mapped);
+        if (missing > free_) continue;  // S9.26
         slot.mapped += missing;
         free_ -= missing;
-        mapped_blocks += missing;
-        run.map += missing * tensors_;
+        mapped += missing;
       }
     }
+    return mapped;
   }
 
-  VmmCost cost_;
+  /// S9.16.
+  void list(WorkList& work, Work::Kind kind, std::int64_t blocks, Work::Due due) const {
+    if (blocks > 0) work.push_back({kind, blocks * tensors_, due});
+  }
+
   bool admit_full_ = false, background_ = false, eager_ = false;
   std::int64_t tensors_ = 0, block_bytes_ = 0, block_tokens_ = 0, lookahead_ = 0, lookahead_blocks_ = 0;
   std::int64_t max_model_len_ = 0, pool_ = 0, blocks_ = 0, free_ = 0;
   std::vector<Slot> slots_;
-  Calls at_boundary_;       // synchronous work since the last iteration started
-  Calls left_by_releases_;  // background: unmapping that the next mapper run does first
-  Calls done_;
-  std::int64_t mapper_start_ = 0;
-  double mapper_work_ns_ = 0;
 };
 }  // namespace
 

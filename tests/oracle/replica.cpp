@@ -1,0 +1,237 @@
+// Time and iterations (S1): completion, arrivals, forming, start.
+#include "tests/oracle/replica.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <deque>
+#include <utility>
+
+#include "base/error.hpp"
+#include "tests/oracle/books.hpp"
+#include "tests/oracle/chip_clock.hpp"
+#include "tests/oracle/deliveries.hpp"
+#include "tests/oracle/memory.hpp"
+#include "tests/oracle/scheduler.hpp"
+#include "tests/oracle/work.hpp"
+
+namespace stowage::oracle {
+namespace {
+
+/// S1.7: formed and not completed.
+struct Step {
+  std::vector<Row> rows;
+  std::int64_t end_ns = 0;
+};
+
+class SteppedReplica final : public Replica {
+ public:
+  explicit SteppedReplica(const RunConfig& config)
+      : c_(config),
+        memory_(make_memory(config)),
+        driver_(config.vmm),
+        books_(config.kv, *memory_),
+        deliveries_(config.frontend),
+        bpt_(config.kv.bytes_per_token.count()) {}
+
+  void start(std::int64_t first_arrival_ns) override {
+    now_ = out_.first_arrival_ns = first_arrival_ns;
+    books_.start(now_);
+  }
+
+  bool accepts(const Request& q) const override { return refusal(q) == nullptr; }
+
+  /// S13.4: in order of arrival at the engine, behind equals.
+  void deliver(const Request& q) override {
+    const auto later = std::upper_bound(coming_.begin(), coming_.end(), q,
+                                        [](const Request& a, const Request& b) { return a.arrival_ns < b.arrival_ns; });
+    coming_.insert(later, q);
+    out_.submitted += 1;
+  }
+
+  void run_until(std::int64_t horizon) override {
+    for (;;) {
+      if (std::ssize(in_flight_) == depth || (formed_nothing_ && !in_flight_.empty())) {
+        if (in_flight_.front().end_ns > horizon) return;
+        const Step oldest = std::move(in_flight_.front());  // S1.8
+        in_flight_.pop_front();
+        now_ = oldest.end_ns;
+        complete(oldest);
+        formed_nothing_ = false;
+      }
+      if (now_ >= horizon) return;
+      take_up_arrivals();
+      formed_nothing_ = !form_and_start();
+      if (!formed_nothing_ || !in_flight_.empty()) continue;
+      STOWAGE_ASSERT(queues_.waiting.empty() && queues_.running.empty());  // S1.25
+      if (coming_.empty() || coming_.front().arrival_ns >= horizon) return;
+      books_.sleep(now_, coming_.front().arrival_ns);  // S1.24
+      now_ = coming_.front().arrival_ns;               // S1.13
+    }
+  }
+
+  std::vector<Emission> take_emissions() override { return std::exchange(emissions_, {}); }
+
+  std::int64_t wanted_bytes() const override {
+    std::int64_t held = 0, tokens = 0;
+    for (const Sequence* s : queues_.running) held += memory_->held_bytes(*s);
+    for (const Sequence* s : queues_.waiting) tokens += s->target();
+    for (const Request& q : coming_) tokens += accepts(q) ? q.prompt_tokens : 0;  // S12.10, S12.11
+    return held + tokens * bpt_;
+  }
+
+  std::int64_t ended_ns() const override { return books_.end_ns(); }
+
+  OracleResult finish(std::int64_t end_ns) override {
+    books_.close(end_ns);
+    out_.segments = std::move(books_.segments());
+    driver_.write(out_.vmm);
+    deliveries_.write(out_);
+    sum_up(out_, c_.kv.pool.count(), end_ns - out_.first_arrival_ns);
+    return std::move(out_);
+  }
+
+ private:
+  static constexpr std::ptrdiff_t depth = 1;  // S1.7: D
+
+  void complete(const Step& step) {
+    for (const Row& row : step.rows) row.sequence->completed += row.tokens;             // S1.15
+    out_.peak_live_bytes = std::max(out_.peak_live_bytes, books_.live_bytes(queues_));  // S10.15
+    std::vector<Sequence*> outputs;                                                     // S1.17
+    for (const Row& row : step.rows)
+      if (row.sequence->completed == row.sequence->target()) outputs.push_back(row.sequence);
+    deliveries_.take(outputs, now_);
+    std::vector<Sequence*> still_running;
+    for (Sequence* s : queues_.running) {  // S1.19
+      if (s->delivered < s->outputs)
+        still_running.push_back(s);
+      else
+        finish(*s);
+    }
+    queues_.running = still_running;
+  }
+
+  /// S1.18, S1.19, S1.20.
+  void finish(Sequence& s) {
+    books_.settle(s);
+    WorkList work;
+    memory_->release(s, work);
+    driver_.take(work);
+    deliveries_.finish(s, now_);
+    out_.requests.push_back(s.record);
+    out_.makespan_ns = now_ - out_.first_arrival_ns;  // S11.7
+    emissions_.push_back({Emission::Kind::finished, s.record.id, now_});
+  }
+
+  /// S1.21, S2.7, S2.11.
+  void take_up_arrivals() {
+    for (; !coming_.empty() && coming_.front().arrival_ns <= now_; coming_.pop_front()) {
+      const Request& q = coming_.front();
+      if (const char* reason = refusal(q)) {
+        out_.rejected += 1;
+        out_.rejected_requests.push_back({q.id, q.prompt_tokens, q.output_tokens, reason});
+        continue;
+      }
+      auto s = std::make_unique<Sequence>();
+      s->prompt = q.prompt_tokens;
+      s->outputs = q.output_tokens;
+      s->record.id = q.id;
+      s->record.arrival_ns = q.arrival_ns;
+      s->record.first_scheduled_ns = -1;
+      s->record.prompt_tokens = q.prompt_tokens;
+      s->record.output_tokens = q.output_tokens;
+      s->record.client_arrival_ns = q.arrival_ns - client_delay_ns(c_.frontend, q);
+      queues_.waiting.push_back(s.get());
+      all_.push_back(std::move(s));
+    }
+  }
+
+  [[nodiscard]] const char* refusal(const Request& q) const {
+    Sequence s;
+    s.prompt = q.prompt_tokens;
+    s.outputs = q.output_tokens;
+    if (s.prompt + s.outputs > c_.scheduler.max_model_len) return "longer than max_model_len";  // S2.8
+    return memory_->never_fits(s) ? "larger than the KV pool" : nullptr;                        // S2.9, S2.10
+  }
+
+  /// S1.23; false if the batch is empty.
+  bool form_and_start() {
+    Boundary at(c_.scheduler, queues_, *memory_, [this](Sequence& victim) {
+      books_.settle(victim);
+      out_.preemptions += 1;
+    });
+    schedulers[static_cast<std::size_t>(c_.scheduler.policy)](at);
+    if (!at.rows.empty()) memory_->beside(queues_.running, at.work);
+    driver_.take(at.work);
+    if (at.rows.empty()) return false;
+    for (const Row& row : at.rows)
+      if (row.sequence->record.first_scheduled_ns < 0) row.sequence->record.first_scheduled_ns = now_;  // S11.5
+
+    IterationRecord it;
+    it.index = out_.iterations.size();  // S1.27
+    it.start_ns = now_;
+    it.stall_ns = std::llround(driver_.stall_ns(now_));           // S1.3, S6.16
+    it.step_ns = std::llround(price(at.rows, it));                // S1.3
+    driver_.start_beside(now_ + it.stall_ns);                     // S6.14
+    const std::int64_t end_ns = now_ + it.stall_ns + it.step_ns;  // S1.12
+    if (it.prefill_tokens > 0) clock_.prompt_ended(end_ns);
+    books_.iteration(it, end_ns, queues_, at.head_blocked);
+    note(it);
+    in_flight_.push_back({std::move(at.rows), end_ns});
+    return true;
+  }
+
+  void note(const IterationRecord& it) {
+    out_.iterations.push_back(it);
+    out_.peak_committed_bytes = std::max(out_.peak_committed_bytes, it.held_bytes);  // S10.14
+    out_.batch_max = std::max(out_.batch_max, it.running);                           // S11.8
+    out_.vmm.stall_ns += it.stall_ns;                                                // S6.19
+    out_.vmm.stall_max_ns = std::max(out_.vmm.stall_max_ns, it.stall_ns);
+    out_.vmm.stalled_iterations += it.stall_ns > 0 ? 1 : 0;
+  }
+
+  /// S5, S14: counts the rows into `it` and prices them, unrounded.
+  double price(const std::vector<Row>& rows, IterationRecord& it) {
+    StepShape shape;
+    for (const Row& row : rows) {  // S3.20, S5.1
+      (row.sequence->decoding ? shape.decode_seqs : shape.prefill_tokens) += row.tokens;
+      if (row.sequence->decoding)
+        shape.decode_kv_tokens += row.before;
+      else
+        c_.cost.add_chunk(shape, row.tokens, row.before);  // S5.4
+    }
+    it.prefill_tokens = shape.prefill_tokens;
+    it.decode_seqs = shape.decode_seqs;
+    it.decode_kv_tokens = shape.decode_kv_tokens;
+    const double ns = c_.cost.ns(shape);  // S5.3
+    if (c_.cost.kind() == StepCost::Kind::linear) {
+      const auto& l = c_.cost.linear();  // S5.2
+      STOWAGE_ASSERT(ns == l.base_ns + l.per_prefill_token_ns * static_cast<double>(it.prefill_tokens) +
+                               l.per_decode_seq_ns * static_cast<double>(it.decode_seqs) +
+                               l.per_kv_token_ns * static_cast<double>(it.decode_kv_tokens) +
+                               shape.prefill_attention_ns);
+      return ns;
+    }
+    return clock_.price_ns(c_.cost, ns, shape, now_, it.stall_ns);
+  }
+
+  const RunConfig& c_;
+  std::unique_ptr<Memory> memory_;
+  Driver driver_;
+  Books books_;
+  Deliveries deliveries_;
+  ChipClock clock_;
+  std::int64_t bpt_;
+
+  std::int64_t now_ = 0;
+  std::deque<Request> coming_;  // routed here, not taken up
+  std::vector<std::unique_ptr<Sequence>> all_;
+  Queues queues_;
+  std::deque<Step> in_flight_;
+  bool formed_nothing_ = false;  // since a step completed
+  std::vector<Emission> emissions_;
+  OracleResult out_;
+};
+}  // namespace
+
+std::unique_ptr<Replica> make_replica(const RunConfig& config) { return std::make_unique<SteppedReplica>(config); }
+}  // namespace stowage::oracle

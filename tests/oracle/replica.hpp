@@ -1,0 +1,39 @@
+#pragma once
+// One replica, step by step. It emits what a cluster needs to know; it knows nothing of other replicas.
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "sim/run_config.hpp"
+#include "tests/oracle/oracle.hpp"
+
+namespace stowage::oracle {
+
+/// S1.20: what left a replica, and when.
+struct Emission {
+  enum class Kind : std::uint8_t { finished };
+  Kind kind;
+  std::uint64_t request;
+  std::int64_t at_ns;
+};
+
+class Replica {
+ public:
+  virtual ~Replica() = default;
+  /// S12.21: nothing happens before the first arrival of all.
+  virtual void start(std::int64_t first_arrival_ns) = 0;
+  /// S2.8 to S2.10: would it be served here?
+  [[nodiscard]] virtual bool accepts(const Request& request) const = 0;
+  /// request.arrival_ns: at the engine.
+  virtual void deliver(const Request& request) = 0;
+  /// S12.4, S12.5: boundaries before the horizon, and the completion of the first one at it.
+  virtual void run_until(std::int64_t horizon_ns) = 0;
+  /// What was emitted since the last call.
+  [[nodiscard]] virtual std::vector<Emission> take_emissions() = 0;
+  [[nodiscard]] virtual std::int64_t wanted_bytes() const = 0;  // S12.9
+  /// End of the last iteration.
+  [[nodiscard]] virtual std::int64_t ended_ns() const = 0;
+  [[nodiscard]] virtual OracleResult finish(std::int64_t end_ns) = 0;
+};
+[[nodiscard]] std::unique_ptr<Replica> make_replica(const RunConfig& config);
+}  // namespace stowage::oracle

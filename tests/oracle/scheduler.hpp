@@ -1,0 +1,50 @@
+#pragma once
+// What a scheduler may do at a boundary, and the schedulers: one function, one file and one row each.
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "sim/run_config.hpp"
+#include "tests/oracle/memory.hpp"
+#include "tests/oracle/sequence.hpp"
+
+namespace stowage::oracle {
+
+/// The forming of one batch (S1.14). It asks the manager, and keeps rows, work and whether the head is blocked.
+class Boundary {
+ public:
+  Boundary(const SchedulerConfig& config, Queues& queues, Memory& memory,
+           std::function<void(Sequence&)> before_preemption)
+      : c(config), running(queues.running), q_(queues), memory_(memory), settle_(std::move(before_preemption)) {}
+
+  const SchedulerConfig& c;
+  const std::vector<Sequence*>& running;
+
+  /// The head of `waiting`, or null when it is empty or `max_batch` run (S3.12, S4.1).
+  [[nodiscard]] Sequence* head() const;
+  /// S3.5, S3.6: room for n more tokens of a running request, preempting from the back; false if it went itself (S3.7).
+  bool grow(Sequence& s, std::int64_t n);
+  /// S3.15, S3.16: admits the head with n tokens; false if the manager refuses.
+  bool admit_head(std::int64_t n);
+  [[nodiscard]] bool preempted() const { return preempted_; }
+
+  std::vector<Row> rows;  // S1.6
+  WorkList work;
+  bool head_blocked = false;  // S10.10
+
+ private:
+  void give_row(Sequence& s, std::int64_t n);
+  void preempt_last();
+
+  Queues& q_;
+  Memory& memory_;
+  std::function<void(Sequence&)> settle_;
+  bool preempted_ = false;
+};
+
+void form_vllm(Boundary& at);           // S3
+void form_prefill_first(Boundary& at);  // S4
+
+/// By SchedulerPolicy.
+inline constexpr void (*schedulers[])(Boundary&) = {form_vllm, form_prefill_first};
+}  // namespace stowage::oracle
