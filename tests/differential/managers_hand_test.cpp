@@ -63,6 +63,18 @@ TEST(ManagersByHand, WatermarkIsWaivedForTheFirst) {
   EXPECT_EQ(r.iterations[0].external_bytes, 8);
 }
 
+// S8.4, S8.5, S8.7
+TEST(ManagersByHand, WatermarkHoldsForTheWholeOfALongPrompt) {
+  // 6 blocks of 4, floor(0.2 x 6) = 1 kept free. A takes 2; 4 are free, of which 3 may be taken. Of B's 16 tokens 4 are
+  // left of the budget: 1 block; the whole prompt takes 4, which are there, but not without the last one.
+  auto c = tiny(24, paged(4, 0.2));
+  c.scheduler.max_batched_tokens = 12;
+  const std::vector<Request> requests = {{0, 8, 2, 0}, {0, 16, 1, 1}};
+  EXPECT_EQ(run(c, requests).iterations[0].running, 1);
+  c.scheduler.admit_full = false;
+  EXPECT_EQ(run(c, requests).iterations[0].running, 2);
+}
+
 // S3.12, S7.5, S10.8
 TEST(ManagersByHand, Opt13bSlots) {
   // 40 layers x 5,120 x 2 (K, V) x 2 bytes = 819,200 bytes a token; 12 GiB hold 15,728.64 tokens = 7 slots of 2,048.

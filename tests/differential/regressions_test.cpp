@@ -92,5 +92,20 @@ TEST_P(EveryManager, SeveralGpus) {
 TEST(Kept, UnmappingFoundByAnIdleGap) {
   expect_agreement(plain("vattention", {{0, 20, 3, 0}, {0, 9, 3, 1}, {1'000'000, 20, 8, 2}}));
 }
+
+/// Admission at the watermark, with the whole prompt asked for and without: every free count around the border.
+TEST(Kept, TheWatermarkHoldsForTheWholePromptToo) {
+  for (const bool admit_full : {true, false})
+    for (const double watermark : {0.0, 0.1, 0.2, 0.35})
+      for (std::int32_t prompt = 1; prompt <= 20; ++prompt) {
+        Case c = plain("paged", {{0, 8, 6, 0}, {0, prompt, 2, 1}, {500, 3, 3, 2}});
+        c.config.kv.pool = Bytes{48};  // 6 blocks of 4 tokens
+        c.config.manager.params.insert_or_assign("watermark", watermark);
+        c.config.scheduler.max_batched_tokens = 12;
+        c.config.scheduler.admit_full = admit_full;
+        c.bind();
+        EXPECT_EQ(first_difference(c).value_or(""), "") << c.describe();
+      }
+}
 }  // namespace
 }  // namespace stowage

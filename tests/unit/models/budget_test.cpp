@@ -56,6 +56,17 @@ TEST(ActivationPeak, ByHand) {
   EXPECT_EQ(activation_peak(m, 1, 8192, 256).count(), 838'860'800);
   // 8,192 x (8,192 + 3 x 7,168) x 2 = 486,539,264 on two GPUs, but 256 x 128,256 x 14 + 134,217,728 = 593,887,232.
   EXPECT_EQ(activation_peak(m, 2, 8192, 256).count(), 593'887'232);
+  // 64 tokens a step: no more than 64 sequences are sampled, 64 x 128,256 x 14 + 64 x 2 x 4,096 x 2 = 115,965,952.
+  EXPECT_EQ(activation_peak(m, 1, 64, 1024).count(), 115'965'952);
+}
+
+TEST(ActivationPeak, NoStepSamplesMoreSequencesThanItHasTokens) {
+  for (const char* name : {"llama-3-8b", "opt-13b", "mixtral-8x7b"}) {
+    const auto m = load_model(name);
+    for (const std::int64_t tokens : {1, 7, 64, 300, 2048})
+      for (const std::int64_t more : {0, 1, 100, 60'000})
+        EXPECT_EQ(activation_peak(m, 1, tokens, tokens + more), activation_peak(m, 1, tokens, tokens)) << name;
+  }
 }
 
 TEST(MemoryBudget, TensorParallelReplica) {

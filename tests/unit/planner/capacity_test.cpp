@@ -1,12 +1,14 @@
 // The sustained rate against queueing theory: one server, constant service, Poisson arrivals.
 #include "planner/capacity.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 
 #include "planner/batch_means.hpp"
 #include "planner/bound.hpp"
+#include "sim/kv/registry.hpp"
 #include "tests/unit/planner/helpers.hpp"
 
 namespace stowage {
@@ -68,6 +70,103 @@ TEST(Capacity, SaturationIsNotAveragedOver) {
   const double rate = sustained(md1(folder, "queue_mean: 10min"));
   EXPECT_GT(rate, 97.0);
   EXPECT_LE(rate, 101.0);
+}
+
+/// 1,000 requests a second apart, each served alone in 10 ms; request 700 comes `close_s` after the one before. Nobody
+/// may wait more than 0.5 ms: a gap of 9.5 ms at least, so that the highest rate is close_s / 9.5 ms. The bound is 100/s.
+/// An estimate goes by the first 500 requests, of which none waits below 100/s.
+Workbench one_close_pair(const TempFolder& folder, double close_s) {
+  std::string requests;
+  for (int i = 0; i < 1000; ++i)
+    requests += fmt::format("{}{{at: {:.7f}s, prompt: 1, output: 1}}", i == 0 ? "" : ", ",
+                            i == 700 ? 699 + close_s : static_cast<double>(i));
+  return set_up(testing::study_of(folder, R"(
+scenario:
+  model: llama-3-8b
+  hardware: h100-sxm-80gb
+  memory: {kv_pool: 8GiB}
+  workload: {requests: [)" + requests + R"(]}
+  scheduler: {max_batch: 1}
+  cost: {source: linear, base: 10ms}
+  managers: [{kind: paged}]
+slo: {ttft_max: 10.5ms}
+probe: {requests: 1000, precision: 1%}
+)"),
+                1, testing::nothing);
+}
+
+TEST(Capacity, IsFoundAnywhereOnTheGrid) {
+  const TempFolder folder;
+  for (const double close_s : {0.9, 0.1, 1e-3, 1e-4, 4e-5, 2e-5, 1.1e-5}) {
+    const Workbench bench = one_close_pair(folder, close_s);
+    const Capacity c = find_capacity(bench.candidates[0].config(), bench.requests, bench.brief, bench.study.plan.slo,
+                                     bench.study.plan.precision, {});
+    const double highest = close_s / 0.0095;
+    EXPECT_LE(c.rate_per_s, highest * 1.0001);
+    EXPECT_GT(c.rate_per_s, highest / 1.01 * 0.9999);
+    // The next rate of the grid is the one that fails.
+    ASSERT_TRUE(c.at && c.beyond);
+    EXPECT_NEAR(c.beyond->rate_per_s / c.rate_per_s, 1.01, 1e-9);
+  }
+}
+
+TEST(Capacity, SlowerThanAHundredThousandthOfTheBoundIsNothing) {
+  const TempFolder folder;
+  const Workbench bench = one_close_pair(folder, 9e-6);
+  EXPECT_EQ(sustained(bench), 0);
+}
+
+TEST(Capacity, BoundCountsWhatIsStoredBeforeEachToken) {
+  const TempFolder folder;
+  // A prompt of 6 and 4 outputs: the second to the fourth are decoded with 6, 7 and 8 tokens stored before them. At 1 us
+  // a stored token that is 21 us a request; a prompt token costs nothing here.
+  const Workbench bench = set_up(testing::study_of(folder, R"(
+scenario:
+  model: llama-3-8b
+  hardware: h100-sxm-80gb
+  memory: {kv_pool: 8GiB}
+  workload: {synthetic: {rate: 50/s, count: 100, prompt: 6, output: 4}}
+  cost: {source: linear, per_kv_token: 1us}
+  managers: [{kind: paged}]
+slo: {queue_mean: 1min}
+)"),
+                                 1, testing::nothing);
+  EXPECT_NEAR(rate_bound(bench.candidates[0].config(), bench.requests), 1e6 / 21, 1e-6);
+}
+
+/// What a bound forgets to allow for shows where a replica runs one request after the other without a pause: it then
+/// serves as many a second as there is work, and no bound may be below that.
+TEST(Capacity, NoBoundIsBelowWhatAReplicaServes) {
+  const TempFolder folder;
+  for (const char* cost : {"linear, base: 3ms", "linear, per_prefill_token: 50us, per_decode_seq: 2ms",
+                           "linear, per_kv_token: 9us", "profile", "roofline"})
+    for (const char* batch : {"1", "16"}) {
+      const Workbench bench =
+          set_up(testing::study_of(folder, fmt::format(R"(
+scenario:
+  model: llama-3-8b
+  hardware: h100-sxm-80gb
+  memory: {{kv_tokens: 40000}}
+  workload: {{synthetic: {{rate: 50/s, count: 300, prompt: {{uniform: {{min: 1, max: 3000}}}}, output: 9}}}}
+  scheduler: {{max_batch: {}, max_batched_tokens: 4096, max_model_len: 4096}}
+  cost: {{source: {}}}
+  managers: [{{kind: paged}}, {{kind: reserve, length: oracle}}]
+slo: {{queue_mean: 1min}}
+)",
+                                                       batch, cost)),
+                 1, testing::nothing);
+      for (const Candidate& c : bench.candidates) {
+        RunConfig run = c.config();
+        std::vector<Request> burst = *bench.requests.rows;  // all there at once
+        for (Request& r : burst) r.arrival_ns = 0;
+        const RequestSet set = request_set(burst);
+        run.workload = at_rate(set, 1);
+        const RunResult served = find_manager(c.kind)->run(run, {});
+        ASSERT_EQ(served.completed, burst.size());
+        EXPECT_LE(served.requests_per_s(), rate_bound(c.config(), set) * (1 + 1e-9))
+            << cost << ", batches of " << batch << ", " << c.kind;
+      }
+    }
 }
 
 TEST(Capacity, BoundIsTheWorkOfTheRequests) {

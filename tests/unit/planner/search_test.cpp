@@ -187,21 +187,6 @@ TEST(Plan, SaysWhatBindsWhenNothingWillDo) {
   EXPECT_NE(limit.decision.text.find("times the limit"), std::string::npos) << limit.decision.text;
 }
 
-TEST(Sizing, WholeNodesAndStrandedGpus) {
-  PlanSpec plan;
-  plan.knee = 0.8;
-  plan.spare = 1;
-  // 40 / (0.8 x 10) = 5 replicas and a spare one: 6 of 3 GPUs; two fit a node of 8: 3 nodes, 24 GPUs, 6 idle.
-  const Sizing s = size_fleet(40, 10, 3, plan, {30, 8, 1000});
-  EXPECT_EQ(s.needed, 5);
-  EXPECT_EQ(s.replicas, 6);
-  EXPECT_EQ(s.nodes, 3);
-  EXPECT_EQ(s.stranded, 6);
-  EXPECT_DOUBLE_EQ(s.usd_per_hour, 90);
-  // A replica of 16 spans two nodes.
-  EXPECT_EQ(size_fleet(40, 10, 16, plan, {30, 8, 0}).nodes, 12);
-}
-
 TEST(Study, BadInputIsRefusedWithItsPlace) {
   const TempFolder folder;
   const std::string head =
