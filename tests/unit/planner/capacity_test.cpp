@@ -73,8 +73,8 @@ TEST(Capacity, SaturationIsNotAveragedOver) {
 }
 
 /// 1,000 requests a second apart, each served alone in 10 ms; request 700 comes `close_s` after the one before. Nobody
-/// may wait more than 0.5 ms: a gap of 9.5 ms at least, so that the highest rate is close_s / 9.5 ms. The bound is 100/s.
-/// An estimate goes by the first 500 requests, of which none waits below 100/s.
+/// may wait more than 0.5 ms: a gap of 9.5 ms at least, so that the highest rate is close_s / 9.5 ms. The bound is
+/// 100/s. An estimate goes by the first 500 requests, of which none waits below 100/s.
 Workbench one_close_pair(const TempFolder& folder, double close_s) {
   std::string requests;
   for (int i = 0; i < 1000; ++i)
@@ -118,8 +118,8 @@ TEST(Capacity, SlowerThanAHundredThousandthOfTheBoundIsNothing) {
 
 TEST(Capacity, BoundCountsWhatIsStoredBeforeEachToken) {
   const TempFolder folder;
-  // A prompt of 6 and 4 outputs: the second to the fourth are decoded with 6, 7 and 8 tokens stored before them. At 1 us
-  // a stored token that is 21 us a request; a prompt token costs nothing here.
+  // A prompt of 6 and 4 outputs: the second to the fourth are decoded with 6, 7 and 8 tokens stored before them. At
+  // 1 us a stored token that is 21 us a request; a prompt token costs nothing here.
   const Workbench bench = set_up(testing::study_of(folder, R"(
 scenario:
   model: llama-3-8b
