@@ -35,9 +35,8 @@ prices: {h100-sxm-80gb: {usd_per_node_hour: 12, gpus_per_node: 4, watts: 4000}}
 
 TEST(Decision, ItsFiguresByHand) {
   const TempFolder folder;
-  const Plan plan = make_plan(
-      testing::study_of(folder, served_one_by_one("e2e_p90: 200ms", "demand: 100/s\nspare: N+1\nsearch: {draws: 0}\n")), 2,
-      nothing);
+  const std::string text = served_one_by_one("e2e_p90: 200ms", "demand: 100/s\nspare: N+1\nsearch: {draws: 0}\n");
+  const Plan plan = make_plan(testing::study_of(folder, text), 2, nothing);
   const Decision& d = plan.decision;
   ASSERT_TRUE(d.feasible);
   const Candidate& c = plan.bench.candidates[*d.winner];
@@ -62,8 +61,8 @@ TEST(Decision, ItsFiguresByHand) {
 
 TEST(Decision, OfAGreatFleetAPartIsSimulatedUnderItsShare) {
   const TempFolder folder;
-  const Plan plan = make_plan(
-      testing::study_of(folder, served_one_by_one("e2e_p90: 400ms", "demand: 6000/s\nsearch: {draws: 0}\n")), 2, nothing);
+  const std::string text = served_one_by_one("e2e_p90: 400ms", "demand: 6000/s\nsearch: {draws: 0}\n");
+  const Plan plan = make_plan(testing::study_of(folder, text), 2, nothing);
   const std::int64_t needed = plan.bench.candidates[*plan.decision.winner].sizing->needed;
   ASSERT_GT(needed, 2 * fleet_simulated_max);
   EXPECT_DOUBLE_EQ(plan.decision.checked->rate_per_s, 6000.0 * fleet_simulated_max / static_cast<double>(needed));
@@ -126,7 +125,8 @@ search: {draws: 20}
 
 TEST(Decision, WhatLoosensRaisesTheRateAndWhatTightensLowersIt) {
   const TempFolder folder;
-  for (const char* slo : {"e2e_p90: 200ms", "goodput: {share: 90%, e2e: 200ms}", "goodput: {share: 90%, ttft: 150ms}"}) {
+  for (const char* slo :
+       {"e2e_p90: 200ms", "goodput: {share: 90%, e2e: 200ms}", "goodput: {share: 90%, ttft: 150ms}"}) {
     const Plan plan = make_plan(
         testing::study_of(folder, served_one_by_one(slo, "demand: 100/s\nsearch: {draws: 0}\n")), 2, nothing);
     ASSERT_TRUE(plan.outlook);
