@@ -41,8 +41,11 @@ class ConfigNode {
   [[nodiscard]] std::size_t size() const;                // of a list or map
   [[nodiscard]] ConfigNode operator[](std::size_t i) const;       // of a list
   [[nodiscard]] ConfigNode get(std::string_view key) const;       // of a map; missing when absent
+  [[nodiscard]] bool has(std::string_view key) const;             // of a map
   [[nodiscard]] std::vector<std::pair<std::string, ConfigNode>> entries() const;  // of a map, in file order
   [[nodiscard]] std::vector<std::pair<std::string, SourcePos>> keys() const;      // of a map: where each key stands
+  /// Of a map: keys that --set took away though they were not there. Whoever knows the keys says which are none.
+  [[nodiscard]] std::vector<std::pair<std::string, SourcePos>> removed() const;
   [[nodiscard]] ConfigNode with_text(std::string text) const;  // a scalar in the same place that says something else
 
   struct Data;
@@ -103,8 +106,6 @@ class MapReader {
   /// Index into `names`; an unknown name gets "did you mean".
   [[nodiscard]] std::size_t choice(std::string_view key, std::span<const std::string_view> names,
                                    std::optional<std::size_t> fallback = {});
-  /// `other` is read where `key` is asked for; both given is a problem.
-  void alias(std::string_view key, std::string_view other);
   /// Records a problem at this key's value (or at the map when the key is absent).
   void problem(std::string_view key, std::string message);
   /// Reports every key nobody asked for, with the nearest known one. Call last.
@@ -112,13 +113,26 @@ class MapReader {
 
  private:
   ConfigNode take(std::string_view key, bool required);
-  [[nodiscard]] std::string_view written(std::string_view key) const;  // the name the file has for it
   ConfigNode map_;
   Problems& problems_;
   std::vector<std::string> known_;
-  std::vector<std::pair<std::string, std::string>> aliases_;  // (key, the name it goes by in this map)
-  std::vector<std::string> others_;                           // names that would have been read
 };
+
+// --- One value. nullopt when it is missing, or wrong, which is then reported.
+[[nodiscard]] std::optional<std::string> read_text(const ConfigNode& node, Problems& problems);
+[[nodiscard]] std::optional<bool> read_flag(const ConfigNode& node, Problems& problems);
+[[nodiscard]] std::optional<std::int64_t> read_integer(const ConfigNode& node, std::int64_t min, std::int64_t max,
+                                                       Problems& problems);
+[[nodiscard]] std::optional<double> read_number(const ConfigNode& node, double min, double max, Problems& problems);
+[[nodiscard]] std::optional<Bytes> read_bytes(const ConfigNode& node, Problems& problems);
+[[nodiscard]] std::optional<double> read_duration_ns(const ConfigNode& node, Problems& problems);
+[[nodiscard]] std::optional<double> read_rate_per_s(const ConfigNode& node, Problems& problems);
+[[nodiscard]] std::optional<std::size_t> read_choice(const ConfigNode& node, std::span<const std::string_view> names,
+                                                     Problems& problems);
+/// "unknown key 'x' in 'memory'; did you mean 'y'?" `others`: names that are right, though not the first to suggest.
+[[nodiscard]] std::string unknown_key(const ConfigNode& map, std::string_view key,
+                                      std::span<const std::string_view> names,
+                                      std::span<const std::string_view> others);
 
 // --- One parser for quantities, shared by YAML, --set and flags. nullopt = not of this form (a bare number is not).
 [[nodiscard]] std::optional<Bytes> parse_bytes(std::string_view text);            // 80GiB 2MiB 123B 80GB 1.5GiB

@@ -23,7 +23,7 @@ struct ConfigNode::Data {
     std::shared_ptr<Data> value;
   };
   std::vector<Entry> entries;
-  /// Of a map: keys that --set removed though they were not there. MapReader::finish() says whether anybody knows them.
+  /// Of a map: keys that --set removed though they were not there (ConfigNode::removed).
   std::vector<std::pair<std::string, SourcePos>> removed;
 
   [[nodiscard]] const Entry* find(std::string_view key) const;

@@ -56,6 +56,8 @@ ConfigNode ConfigNode::operator[](std::size_t i) const {
   return ConfigNode(data_->items[i]);
 }
 
+bool ConfigNode::has(std::string_view key) const { return data_ && data_->find(key) != nullptr; }
+
 ConfigNode ConfigNode::get(std::string_view key) const {
   if (!data_) return {};
   if (const auto* e = data_->find(key)) return ConfigNode(e->value);
@@ -76,6 +78,14 @@ std::vector<std::pair<std::string, SourcePos>> ConfigNode::keys() const {
   std::vector<std::pair<std::string, SourcePos>> out;
   if (kind() != Kind::map) return out;
   for (const auto& e : data_->entries) out.emplace_back(e.key, e.key_at);
+  return out;
+}
+
+std::vector<std::pair<std::string, SourcePos>> ConfigNode::removed() const {
+  std::vector<std::pair<std::string, SourcePos>> out;
+  if (kind() != Kind::map) return out;
+  for (const auto& [key, at] : data_->removed)
+    if (data_->find(key) == nullptr) out.emplace_back(key, at);
   return out;
 }
 

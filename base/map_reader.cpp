@@ -132,33 +132,15 @@ MapReader::MapReader(ConfigNode map, Problems& problems) : map_(std::move(map)),
   }
 }
 
-bool MapReader::has(std::string_view key) const { return static_cast<bool>(map_.get(written(key))); }
+bool MapReader::has(std::string_view key) const { return map_.has(key); }
 
-std::string MapReader::path_of(std::string_view key) const { return map_.get(written(key)).path(); }
-
-void MapReader::alias(std::string_view key, std::string_view other) {
-  others_.emplace_back(other);
-  const ConfigNode given = map_.get(other);
-  if (!given) return;
-  known_.emplace_back(other);
-  if (has(key))
-    problems_.add(given.at(), fmt::format("'{}' says the same as '{}'; remove one of them", shown(given.path()),
-                                          shown(path_of(key))));
-  else
-    aliases_.emplace_back(key, other);
-}
-
-std::string_view MapReader::written(std::string_view key) const {
-  for (const auto& [known, other] : aliases_)
-    if (known == key) return other;
-  return key;
-}
+std::string MapReader::path_of(std::string_view key) const { return map_.get(key).path(); }
 
 ConfigNode MapReader::node(std::string_view key, bool required) { return take(key, required); }
 
 ConfigNode MapReader::take(std::string_view key, bool required) {
   known_.emplace_back(key);
-  ConfigNode value = map_.get(written(key));
+  ConfigNode value = map_.get(key);
   // Something that is not a map at all was reported once already.
   const bool is_map = map_.kind() != Kind::scalar && map_.kind() != Kind::list;
   if (!value && required && is_map) problems_.add(map_.at(), fmt::format("'{}' is missing", shown(value.path())));
@@ -167,104 +149,129 @@ ConfigNode MapReader::take(std::string_view key, bool required) {
 
 namespace {
 /// Reads a scalar with `parse`; records "'path': 'text' is not <what>; write <how>" when it fails.
-template <class T, class Parse>
-T scalar(const ConfigNode& node, Problems& problems, const std::optional<T>& fallback, std::string_view what,
-         std::string_view how, Parse parse) {
-  if (!node) return fallback.value_or(T{});
+template <class Parse>
+auto scalar(const ConfigNode& node, Problems& problems, std::string_view what, std::string_view how, Parse parse)
+    -> decltype(parse(std::string())) {
+  if (!node) return std::nullopt;
   if (node.kind() == Kind::scalar) {
-    if (std::optional<T> value = parse(node.text())) return *std::move(value);
+    if (auto value = parse(node.text())) return value;
     problems.add(node.at(), fmt::format("'{}': '{}' is not {}; {}", shown(node.path()), shown(node.text()), what, how));
   } else {
     problems.add(node.at(),
                  fmt::format("'{}' must be {}, not {}; {}", shown(node.path()), what, kind_name(node.kind()), how));
   }
-  return fallback.value_or(T{});
+  return std::nullopt;
+}
+
+/// A scalar that must also lie in [min, max].
+template <class T, class Parse>
+std::optional<T> ranged(const ConfigNode& node, Problems& problems, T min, T max, std::string_view what, Parse parse) {
+  const std::optional<T> value = node.kind() == Kind::scalar ? parse(node.text()) : std::nullopt;
+  if (!value) return scalar(node, problems, what, fmt::format("write one {}", range_text(min, max)), parse);
+  if (*value >= min && *value <= max) return value;
+  problems.add(node.at(), fmt::format("'{}': {} is out of range; write {} {}", shown(node.path()), shown(node.text()),
+                                      what, range_text(min, max)));
+  return std::nullopt;
 }
 }  // namespace
 
-std::string MapReader::text(std::string_view key, const std::optional<std::string>& fallback) {
-  return scalar(take(key, !fallback), problems_, fallback, "text", "write one word or a quoted text",
+std::optional<std::string> read_text(const ConfigNode& node, Problems& problems) {
+  return scalar(node, problems, "text", "write one word or a quoted text",
                 [](const std::string& s) { return s.empty() ? std::nullopt : std::optional(s); });
 }
 
-bool MapReader::flag(std::string_view key, std::optional<bool> fallback) {
-  return scalar(take(key, !fallback), problems_, fallback, "a yes or no", "write true or false",
-                [](const std::string& s) -> std::optional<bool> {
-                  if (s == "true") return true;
-                  if (s == "false") return false;
-                  return std::nullopt;
-                });
+std::optional<bool> read_flag(const ConfigNode& node, Problems& problems) {
+  return scalar(node, problems, "a yes or no", "write true or false", [](const std::string& s) -> std::optional<bool> {
+    if (s == "true") return true;
+    if (s == "false") return false;
+    return std::nullopt;
+  });
 }
 
-namespace {
-/// A scalar that must also lie in [min, max]; min itself when there is nothing better to go on with.
-template <class T, class Parse>
-T ranged(const ConfigNode& value, Problems& problems, const std::optional<T>& fallback, T min, T max,
-         std::string_view what, Parse parse) {
-  const T otherwise = fallback.value_or(min);
-  return scalar(value, problems, std::optional(otherwise), what, fmt::format("write one {}", range_text(min, max)),
-                [&](const std::string& s) -> std::optional<T> {
-                  const std::optional<T> parsed = parse(s);
-                  if (!parsed || (*parsed >= min && *parsed <= max)) return parsed;
-                  problems.add(value.at(), fmt::format("'{}': {} is out of range; write {} {}", shown(value.path()),
-                                                       shown(s), what, range_text(min, max)));
-                  return otherwise;
-                });
+std::optional<std::int64_t> read_integer(const ConfigNode& node, std::int64_t min, std::int64_t max,
+                                         Problems& problems) {
+  return ranged(node, problems, min, max, "a whole number", parse_integer);
 }
-}  // namespace
+
+std::optional<double> read_number(const ConfigNode& node, double min, double max, Problems& problems) {
+  return ranged(node, problems, min, max, "a number", parse_number);
+}
+
+std::optional<Bytes> read_bytes(const ConfigNode& node, Problems& problems) {
+  return scalar(node, problems, "a size", "write a number and a unit, as 80GiB or 80GB", parse_bytes);
+}
+
+std::optional<double> read_duration_ns(const ConfigNode& node, Problems& problems) {
+  return scalar(node, problems, "a duration", "write a number and a unit, as 30us, 10ms or 5s", parse_duration_ns);
+}
+
+std::optional<double> read_rate_per_s(const ConfigNode& node, Problems& problems) {
+  return scalar(node, problems, "a rate", "write a number and a unit, as 5/s or 300/min", parse_rate_per_s);
+}
+
+std::optional<std::size_t> read_choice(const ConfigNode& node, std::span<const std::string_view> names,
+                                       Problems& problems) {
+  if (!node) return std::nullopt;
+  if (node.kind() == Kind::scalar) {
+    const auto it = std::find(names.begin(), names.end(), node.text());
+    if (it != names.end()) return static_cast<std::size_t>(it - names.begin());
+    problems.add(node.at(), fmt::format("'{}': no '{}'{} (known: {})", shown(node.path()), shown(node.text()),
+                                        did_you_mean(node.text(), names), fmt::join(names, ", ")));
+  } else {
+    problems.add(node.at(), fmt::format("'{}' must be one of {}, not {}", shown(node.path()), fmt::join(names, ", "),
+                                        kind_name(node.kind())));
+  }
+  return std::nullopt;
+}
+
+std::string MapReader::text(std::string_view key, const std::optional<std::string>& fallback) {
+  return read_text(take(key, !fallback), problems_).value_or(fallback.value_or(""));
+}
+
+bool MapReader::flag(std::string_view key, std::optional<bool> fallback) {
+  return read_flag(take(key, !fallback), problems_).value_or(fallback.value_or(false));
+}
 
 std::int64_t MapReader::integer(std::string_view key, std::int64_t min, std::int64_t max,
                                 std::optional<std::int64_t> fallback) {
-  return ranged(take(key, !fallback), problems_, fallback, min, max, "a whole number", parse_integer);
+  return read_integer(take(key, !fallback), min, max, problems_).value_or(fallback.value_or(min));
 }
 
 double MapReader::number(std::string_view key, double min, double max, std::optional<double> fallback) {
-  return ranged(take(key, !fallback), problems_, fallback, min, max, "a number", parse_number);
+  return read_number(take(key, !fallback), min, max, problems_).value_or(fallback.value_or(min));
 }
 
 Bytes MapReader::bytes(std::string_view key, std::optional<Bytes> fallback) {
-  return scalar(take(key, !fallback), problems_, fallback, "a size", "write a number and a unit, as 80GiB or 80GB",
-                parse_bytes);
+  return read_bytes(take(key, !fallback), problems_).value_or(fallback.value_or(Bytes{}));
 }
 
 double MapReader::duration_ns(std::string_view key, std::optional<double> fallback) {
-  return scalar(take(key, !fallback), problems_, fallback, "a duration",
-                "write a number and a unit, as 30us, 10ms or 5s", parse_duration_ns);
+  return read_duration_ns(take(key, !fallback), problems_).value_or(fallback.value_or(0));
 }
 
 double MapReader::rate_per_s(std::string_view key, std::optional<double> fallback) {
-  return scalar(take(key, !fallback), problems_, fallback, "a rate", "write a number and a unit, as 5/s or 300/min",
-                parse_rate_per_s);
+  return read_rate_per_s(take(key, !fallback), problems_).value_or(fallback.value_or(0));
 }
 
 double MapReader::bytes_per_s(std::string_view key, std::optional<double> fallback) {
-  return scalar(take(key, !fallback), problems_, fallback, "a bandwidth",
-                "write a number and a unit, as 3.35TB/s or 900GB/s", parse_bytes_per_s);
+  return scalar(take(key, !fallback), problems_, "a bandwidth", "write a number and a unit, as 3.35TB/s or 900GB/s",
+                parse_bytes_per_s)
+      .value_or(fallback.value_or(0));
 }
 
 double MapReader::flop_per_s(std::string_view key, std::optional<double> fallback) {
-  return scalar(take(key, !fallback), problems_, fallback, "a compute rate", "write a number and a unit, as 989TFLOP/s",
-                parse_flop_per_s);
+  return scalar(take(key, !fallback), problems_, "a compute rate", "write a number and a unit, as 989TFLOP/s",
+                parse_flop_per_s)
+      .value_or(fallback.value_or(0));
 }
 
 std::size_t MapReader::choice(std::string_view key, std::span<const std::string_view> names,
                               std::optional<std::size_t> fallback) {
-  const ConfigNode value = take(key, !fallback);
-  if (!value) return fallback.value_or(0);
-  if (value.kind() == Kind::scalar) {
-    const auto it = std::find(names.begin(), names.end(), value.text());
-    if (it != names.end()) return static_cast<std::size_t>(it - names.begin());
-    problems_.add(value.at(), fmt::format("'{}': no '{}'{} (known: {})", shown(value.path()), shown(value.text()),
-                                          did_you_mean(value.text(), names), fmt::join(names, ", ")));
-  } else {
-    problems_.add(value.at(), fmt::format("'{}' must be one of {}, not {}", shown(value.path()), fmt::join(names, ", "),
-                                          kind_name(value.kind())));
-  }
-  return fallback.value_or(0);
+  return read_choice(take(key, !fallback), names, problems_).value_or(fallback.value_or(0));
 }
 
 void MapReader::problem(std::string_view key, std::string message) {
-  problems_.add(map_.get(written(key)).at(), std::move(message));
+  problems_.add(map_.get(key).at(), std::move(message));
 }
 
 void MapReader::finish() {
@@ -273,17 +280,17 @@ void MapReader::finish() {
   for (const auto& name : known_)
     if (!known(name)) names.push_back(name);
   auto keys = map_.keys();
-  if (map_)
-    for (const auto& [key, at] : map_.data().removed)
-      if (map_.data().find(key) == nullptr && std::find(others_.begin(), others_.end(), key) == others_.end())
-        keys.emplace_back(key, at);
-  for (const auto& [key, at] : keys) {
-    if (known(key)) continue;
-    const std::string where = map_.path().empty() ? "" : fmt::format(" in '{}'", shown(map_.path()));
-    std::string hint = did_you_mean(key, names);
-    if (hint.empty()) hint = did_you_mean(key, std::vector<std::string_view>(others_.begin(), others_.end()));
-    if (hint.empty()) hint = fmt::format("; remove it (known: {})", fmt::join(names, ", "));
-    problems_.add(at, fmt::format("unknown key '{}'{}{}", shown(key), where, hint));
-  }
+  for (auto& key : map_.removed()) keys.push_back(std::move(key));
+  for (const auto& [key, at] : keys)
+    if (!known(key)) problems_.add(at, unknown_key(map_, key, names, {}));
+}
+
+std::string unknown_key(const ConfigNode& map, std::string_view key, std::span<const std::string_view> names,
+                        std::span<const std::string_view> others) {
+  const std::string where = map.path().empty() ? "" : fmt::format(" in '{}'", shown(map.path()));
+  std::string hint = did_you_mean(key, names);
+  if (hint.empty()) hint = did_you_mean(key, others);
+  if (hint.empty()) hint = fmt::format("; remove it (known: {})", fmt::join(names, ", "));
+  return fmt::format("unknown key '{}'{}{}", shown(key), where, hint);
 }
 }  // namespace stowage

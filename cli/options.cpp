@@ -34,7 +34,8 @@ class Parser {
     add_show("model", "a zoo name, a YAML file, or a Hugging Face config.json",
              "Model architectures: parameters, weights, KV bytes per token");
     add_show("hardware", "a name from the list, or a YAML file", "GPUs and links the simulator knows");
-    input(app_.add_subcommand("schema", "JSON Schema of a scenario, study or summary"), "KIND", "which of these");
+    input(app_.add_subcommand("schema", "JSON Schema of a scenario, study or summary; reference: all keys, for people"),
+          "KIND", "which of these");
     input(app_.add_subcommand("completion", "Shell completion, as in: eval \"$(stowage completion bash)\""), "SHELL",
           "bash, zsh or fish");
   }

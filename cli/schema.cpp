@@ -1,7 +1,7 @@
-// stowage schema [scenario|study|summary]: what the files look like, for editors and programs.
-#include "scenario/schema.hpp"
+// stowage schema [scenario|study|summary]: what the files look like, for editors and programs; `reference`: for people.
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <array>
 #include <initializer_list>
@@ -11,6 +11,9 @@
 #include "base/config.hpp"
 #include "base/error.hpp"
 #include "cli/commands.hpp"
+#include "planner/study_keys.hpp"
+#include "scenario/keys/schema.hpp"
+#include "scenario/keys/tables.hpp"
 #include "sim/result.hpp"
 
 namespace stowage::cli {
@@ -62,12 +65,13 @@ std::string summary_schema() {
 }  // namespace
 
 Outcome schema_command(const Options& options) {
-  static constexpr std::array<std::string_view, 3> kinds = {"scenario", "study", "summary"};
+  static constexpr std::array<std::string_view, 4> kinds = {"scenario", "study", "summary", "reference"};
   const std::string& kind = options.inputs.front();
-  if (kind == "scenario") return {scenario_schema()};
-  if (kind == "study") return {study_schema()};
+  if (kind == "scenario") return {keys::schema_document("Stowage scenario", keys::scenario_keys())};
+  if (kind == "study") return {keys::schema_document("Stowage study", keys::study_keys())};
   if (kind == "summary") return {summary_schema()};
-  throw InputError({}, fmt::format("no schema of '{}'{} (known: scenario, study, summary)", kind,
-                                   did_you_mean(kind, kinds)));
+  if (kind == "reference") return {keys::reference_page()};
+  throw InputError({}, fmt::format("no schema of '{}'{} (known: {})", kind, did_you_mean(kind, kinds),
+                                   fmt::join(kinds, ", ")));
 }
 }  // namespace stowage::cli

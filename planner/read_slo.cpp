@@ -2,46 +2,31 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 
 #include "planner/slo.hpp"
+#include "planner/study_keys.hpp"
+#include "scenario/keys/reader.hpp"
 
 namespace stowage {
 namespace {
-constexpr std::array<std::string_view, 5> metrics = {"ttft", "tbt", "tpot", "e2e", "queue"};
-constexpr std::array<std::string_view, 12> common_keys = {"ttft_p50", "ttft_p90", "ttft_p95",  "ttft_p99",
-                                                          "tbt_p50",  "tbt_p99",  "tpot_p50",  "tpot_p99",
-                                                          "e2e_p50",  "e2e_p99",  "queue_p99", "goodput"};
+using keys::KeyReader;
 
-std::optional<PlanTarget> parse_key(const std::string& key) {
-  const auto bar = key.find('_');
-  if (bar == std::string::npos) return std::nullopt;
-  const auto metric = std::find(metrics.begin(), metrics.end(), std::string_view(key).substr(0, bar));
-  if (metric == metrics.end()) return std::nullopt;
+/// What "ttft_p99.9", of the family `key`, asks for.
+PlanTarget target_of(const keys::Table& table, const keys::Key& key, std::string_view name) {
   PlanTarget t;
-  t.key = key;
-  t.metric = static_cast<LatencyKind>(metric - metrics.begin());
-  const std::string_view statistic = std::string_view(key).substr(bar + 1);
-  if (statistic == "mean" || statistic == "max") {
+  t.key = keys::canonical_name(key, name);
+  t.metric = static_cast<LatencyKind>(&key - table.keys.data());
+  const std::string_view statistic = std::string_view(t.key).substr(key.name.size() + 1);
+  if (statistic == "mean" || statistic == "max")
     t.statistic = statistic == "mean" ? PlanTarget::Statistic::mean : PlanTarget::Statistic::max;
-    return t;
-  }
-  double percent = 0;
-  const char* const end = statistic.data() + statistic.size();
-  if (statistic.size() < 2 || statistic[0] != 'p') return std::nullopt;
-  const auto read = std::from_chars(statistic.data() + 1, end, percent, std::chars_format::fixed);
-  if (read.ec != std::errc{} || read.ptr != end || !(percent > 0 && percent <= 100)) return std::nullopt;
-  t.q = percent / 100;
+  else
+    t.q = parse_number(statistic.substr(1)).value_or(0) / 100;
   return t;
 }
 
-void read_range(MapReader& in, std::string_view key, std::int64_t& min, std::int64_t& max) {
-  if (!in.has(key)) {
-    (void)in.node(key);
-    return;
-  }
-  const std::string text = in.text(key);
+void read_range(KeyReader& in, std::string_view key, std::int64_t& min, std::int64_t& max, Problems& problems) {
+  if (!in.has(key)) return;
+  const std::string text = read_text(in.node(key), problems).value_or("");
   const auto dots = text.find("..");
   const auto bound = [&](std::string_view part, std::int64_t open) -> std::optional<std::int64_t> {
     return part.empty() ? std::optional(open) : parse_integer(part);
@@ -58,20 +43,9 @@ void read_range(MapReader& in, std::string_view key, std::int64_t& min, std::int
 }
 
 Goodput read_goodput(const ConfigNode& node, Problems& problems) {
-  MapReader in(node, problems);
+  KeyReader in(node, keys::goodput_keys(), problems);
   Goodput g;
-  g.share = in.number("share", 0.001, 1);
-  const auto limit = [&](std::string_view key) -> std::optional<double> {
-    if (!in.has(key)) {
-      (void)in.node(key);
-      return std::nullopt;
-    }
-    return in.duration_ns(key);
-  };
-  g.ttft_ns = limit("ttft");
-  g.tpot_ns = limit("tpot");
-  g.e2e_ns = limit("e2e");
-  in.finish();
+  in.read(g);
   if (!g.ttft_ns && !g.tpot_ns && !g.e2e_ns)
     problems.add(node.at(), fmt::format("'{}' needs at least one of ttft, tpot and e2e", node.path()));
   if (g.ttft_ns && g.e2e_ns && *g.e2e_ns < *g.ttft_ns)
@@ -83,20 +57,21 @@ Goodput read_goodput(const ConfigNode& node, Problems& problems) {
 /// Which of two statistics of one latency is never the smaller: percentiles by rank, then the maximum.
 double rank(const PlanTarget& t) { return t.statistic == PlanTarget::Statistic::max ? 1.5 : t.q; }
 
-void check_contradictions(const SloSet& set, MapReader& in) {
+void check_contradictions(const SloSet& set, const ConfigNode& node, Problems& problems) {
   for (const auto& a : set.targets) {
     if (a.statistic == PlanTarget::Statistic::mean) continue;
+    const SourcePos at = node.get(a.key).at();
     for (const auto& b : set.targets) {
       if (b.statistic == PlanTarget::Statistic::mean) continue;
       if (a.metric == b.metric && rank(a) < rank(b) && a.limit_ns > b.limit_ns)
-        in.problem(a.key,
-                   fmt::format("'{}' contradicts '{}': {} is never above {}, yet may take {} against {}; swap "
-                               "the two or remove one",
-                               a.key, b.key, a.key, b.key, format_duration(a.limit_ns), format_duration(b.limit_ns)));
+        problems.add(at, fmt::format("'{}' contradicts '{}': {} is never above {}, yet may take {} against {}; swap "
+                                     "the two or remove one",
+                                     a.key, b.key, a.key, b.key, format_duration(a.limit_ns),
+                                     format_duration(b.limit_ns)));
       if (a.metric == LatencyKind::e2e && b.metric == LatencyKind::ttft && rank(a) == rank(b) &&
           a.limit_ns < b.limit_ns)
-        in.problem(a.key, fmt::format("'{}' contradicts '{}': a request cannot end ({}) before its first token ({})",
-                                      a.key, b.key, format_duration(a.limit_ns), format_duration(b.limit_ns)));
+        problems.add(at, fmt::format("'{}' contradicts '{}': a request cannot end ({}) before its first token ({})",
+                                     a.key, b.key, format_duration(a.limit_ns), format_duration(b.limit_ns)));
     }
   }
 }
@@ -104,42 +79,32 @@ void check_contradictions(const SloSet& set, MapReader& in) {
 SloSet read_set(const ConfigNode& node, bool of_list, Problems& problems) {
   SloSet set;
   set.name = "all requests";
-  MapReader in(node, problems);
-  if (of_list) {
+  const keys::Table& table = of_list ? keys::class_slo_keys() : keys::plan_slo_keys();
+  KeyReader in(node, table, problems);
+  if (of_list && in.has("for")) {
     const ConfigNode whom = in.node("for");
-    if (whom) {
-      MapReader who(whom, problems);
-      read_range(who, "prompt", set.prompt_min, set.prompt_max);
-      read_range(who, "output", set.output_min, set.output_max);
-      set.name = who.text("name", flow_text(whom));
-      who.finish();
-    }
+    KeyReader who(whom, keys::class_keys(), problems);
+    read_range(who, "prompt", set.prompt_min, set.prompt_max, problems);
+    read_range(who, "output", set.output_min, set.output_max, problems);
+    set.name = flow_text(whom);
+    who.read(set);
   }
-  for (const auto& [key, at] : node.keys()) {
-    if (of_list && key == "for") continue;
-    if (key == "goodput") {
-      set.goodput = read_goodput(in.node("goodput"), problems);
-      continue;
-    }
-    auto target = parse_key(key);
-    if (!target) {
-      std::string hint = did_you_mean(key, common_keys);
-      if (hint.empty())
-        hint = "; write goodput, or one of ttft, tbt, tpot, e2e, queue with _mean, _max or a percentile, as ttft_p99";
-      problems.add(at, fmt::format("unknown key '{}' in 'slo'{}", shown(key), hint));
-      continue;
-    }
-    const std::size_t before = problems.list().size();
-    target->limit_ns = in.duration_ns(key);
-    if (problems.list().size() > before) continue;
-    if (target->limit_ns <= 0) in.problem(key, fmt::format("'{}' must be more than 0", in.path_of(key)));
-    if (target->metric == LatencyKind::tbt && !set.whole())
-      in.problem(key, fmt::format("'{}': gaps between tokens are not kept by class; use tpot", in.path_of(key)));
-    set.targets.push_back(*target);
+  if (in.has("goodput")) set.goodput = read_goodput(in.node("goodput"), problems);
+  for (const auto& [name, at] : node.keys()) {
+    const keys::Key* key = keys::find(table, name);
+    if (key == nullptr || key->endings.empty()) continue;
+    const ConfigNode value = node.get(name);
+    const auto limit = keys::read_value(value, key->form, problems);
+    if (!limit) continue;
+    PlanTarget target = target_of(table, *key, name);
+    target.limit_ns = std::get<double>(*limit);
+    if (target.metric == LatencyKind::tbt && !set.whole())
+      problems.add(value.at(), fmt::format("'{}': gaps between tokens are not kept by class; use tpot", value.path()));
+    set.targets.push_back(std::move(target));
   }
   if (set.targets.empty() && !set.goodput && problems.empty())
     problems.add(node.at(), fmt::format("'{}' asks for nothing; write a target, as ttft_p99: 1s", node.path()));
-  check_contradictions(set, in);
+  check_contradictions(set, node, problems);
   return set;
 }
 }  // namespace

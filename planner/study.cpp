@@ -7,80 +7,43 @@
 #include <cmath>
 #include <filesystem>
 
+#include "planner/study_keys.hpp"
+#include "scenario/keys/reader.hpp"
+
 namespace stowage {
 namespace {
 namespace fs = std::filesystem;
-constexpr std::array<std::string_view, 15> study_keys = {"schema", "name",      "scenario", "space",  "slo",
-                                                         "prices", "objective", "demand",   "window", "growth",
-                                                         "knee",   "spare",     "limits",   "probe",  "search"};
-
-template <class Read>
-auto optional_key(MapReader& in, std::string_view key, Read read) -> std::optional<decltype(read())> {
-  if (in.has(key)) return read();
-  (void)in.node(key);
-  return std::nullopt;
-}
+using keys::KeyReader;
 
 /// "1", or "N+1" as people say it.
-std::int64_t read_spare(MapReader& in) {
-  const ConfigNode node = in.node("spare");
-  if (node.kind() == ConfigNode::Kind::scalar && node.text().starts_with("N+"))
-    if (const auto n = parse_integer(node.text().substr(2)); n && *n >= 0 && *n <= 1000) return *n;
-  if (node.kind() == ConfigNode::Kind::scalar && node.text() == "N") return 0;
-  return in.integer("spare", 0, 1000, 0);
+std::int64_t read_spare(const ConfigNode& node, Problems& problems) {
+  std::string_view text = node.kind() == ConfigNode::Kind::scalar ? std::string_view(node.text()) : "";
+  if (text == "N") return 0;
+  if (!text.starts_with("N+")) return read_integer(node, 0, 1000, problems).value_or(0);
+  return read_integer(node.with_text(std::string(text.substr(2))), 0, 1000, problems).value_or(0);
 }
 
 std::map<std::string, NodePrice, std::less<>> read_prices(const ConfigNode& node, Problems& problems) {
   std::map<std::string, NodePrice, std::less<>> out;
-  if (!node) return out;
-  MapReader in(node, problems);
+  (void)MapReader(node, problems);  // a map?
   for (const auto& [gpu, value] : node.entries()) {
-    MapReader price(in.node(gpu), problems);
     NodePrice p;
-    p.usd_per_hour = price.number("usd_per_node_hour", 1e-6, 1e9);
-    p.gpus = price.integer("gpus_per_node", 1, 1 << 16, 8);
-    p.watts = price.number("watts", 0, 1e9, 0.0);
-    price.finish();
+    KeyReader(value, keys::price_keys(), problems).read(p);
     out.emplace(gpu, p);
   }
   return out;
 }
 
-void read_plan(MapReader& in, PlanSpec& plan, Problems& problems) {
+void read_plan(KeyReader& in, PlanSpec& plan, Problems& problems) {
+  in.read(plan);
   plan.slo = read_plan_slo(in.node("slo"), problems);
-  plan.prices = read_prices(in.node("prices"), problems);
-  plan.objective = static_cast<Objective>(in.choice("objective", objective_names, 0));
-  const std::size_t before = problems.list().size();
-  plan.demand_per_s = optional_key(in, "demand", [&] { return in.rate_per_s("demand"); });
-  if (plan.demand_per_s && !(*plan.demand_per_s > 0) && problems.list().size() == before)
-    in.problem("demand", "'demand' must be more than 0");
-  plan.window_ns = optional_key(in, "window", [&] { return in.duration_ns("window"); });
-  if (plan.window_ns && !(*plan.window_ns >= 1e9)) in.problem("window", "'window' must be at least 1s");
+  if (in.has("prices")) plan.prices = read_prices(in.node("prices"), problems);
   if (plan.window_ns && plan.demand_per_s)
     in.problem("window", "'window' finds the demand in the workload, and 'demand' gives it; remove one");
-  plan.growth = in.number("growth", 0.001, 1e6, 1.0);
-  plan.knee = in.number("knee", 0.01, 1, 0.8);
-  plan.spare = read_spare(in);
-  if (const ConfigNode node = in.node("limits")) {
-    MapReader limits(node, problems);
-    plan.gpus_max = optional_key(limits, "gpus", [&] { return limits.integer("gpus", 1, 1 << 24); });
-    plan.usd_per_hour_max =
-        optional_key(limits, "usd_per_hour", [&] { return limits.number("usd_per_hour", 1e-6, 1e12); });
-    limits.finish();
-  }
-  if (const ConfigNode node = in.node("probe")) {
-    MapReader probe(node, problems);
-    plan.probe_requests = static_cast<std::uint64_t>(
-        probe.integer("requests", 100, 1 << 21, static_cast<std::int64_t>(plan.probe_requests)));
-    plan.precision = probe.number("precision", 0.0001, 0.5, plan.precision);
-    probe.finish();
-  }
-  if (const ConfigNode node = in.node("search")) {
-    MapReader search(node, problems);
-    plan.exhaustive = search.flag("exhaustive", false);
-    plan.draws = search.integer("draws", 0, 10'000, plan.draws);
-    search.finish();
-  }
+  plan.spare = read_spare(in.node("spare"), problems);
+  KeyReader(in.node("limits"), keys::limit_keys(), problems).read(plan);
+  KeyReader(in.node("probe"), keys::probe_keys(), problems).read(plan);
+  KeyReader(in.node("search"), keys::search_keys(), problems).read(plan);
 }
 
 std::string_view first_key(std::string_view assignment) {
@@ -93,7 +56,7 @@ void apply_sets(ConfigDocument& study, ConfigDocument& scenario, bool apart, std
   constexpr std::array<std::string_view, 2> of_both = {"schema", "name"};
   for (std::size_t i = 0; i < sets.size(); ++i) {
     const auto key = first_key(sets[i]);
-    const bool own = std::find(study_keys.begin(), study_keys.end(), key) != study_keys.end() &&
+    const bool own = keys::find(keys::study_keys(), key) != nullptr &&
                      std::find(of_both.begin(), of_both.end(), key) == of_both.end() && key != "scenario";
     try {
       (own && apart ? study : scenario).set(sets[i], static_cast<int>(i) + 1);
@@ -145,15 +108,13 @@ Study load_study(const std::string& path, std::span<const std::string> sets, std
   if (const ConfigNode name = study.base.root().get("name"); name.kind() == ConfigNode::Kind::scalar)
     study.name = name.text();
   if (apart) {
-    MapReader in(document.root(), problems);
-    if (in.integer("schema", 0, 1'000'000, 1) != 1)
+    KeyReader in(document.root(), keys::study_keys(), problems);
+    if (read_integer(in.node("schema"), 0, 1'000'000, problems).value_or(1) != 1)
       in.problem("schema", "'schema' is not known to this version, which reads schema 1");
-    study.name = in.text("name", study.name);
-    (void)in.node("scenario");
+    study.name = read_text(in.node("name"), problems).value_or(study.name);
     study.axes = read_space(in.node("space"), problems);
     read_plan(in, study.plan, problems);
     study.has_prices = in.has("prices");
-    in.finish();
   }
   // The scenario's own targets stand when the study has none.
   if (study.plan.slo.empty() && problems.empty()) {

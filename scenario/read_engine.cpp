@@ -1,4 +1,4 @@
-// `engine:`, and the keys whose defaults it sets beside the pool: scheduler, host, frontend. And vLLM's flag names.
+// What `engine:` sets the defaults of beside the pool: scheduler, host, frontend.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,26 +13,7 @@ namespace {
 // a step hold already (models/cost), so the preset leaves them out; `host: {per_layer: 32us}` puts them in.
 constexpr HostCost vllm_host{126'000, 0, 4'000};
 constexpr FrontendCost vllm_frontend{15'600'000, 0, 46'000};
-constexpr double host_max_ns = 1e9, frontend_max_ns = 60e9;
-
-double term(MapReader& in, std::string_view key, double fallback, double max_ns) {
-  const double ns = in.duration_ns(key, fallback);
-  if (ns <= max_ns) return ns;
-  in.problem(key,
-             fmt::format("'{}' is out of range; write a duration up to {}", in.path_of(key), format_duration(max_ns)));
-  return fallback;
-}
 }  // namespace
-
-const EngineSpec* read_engine(MapReader& root) {
-  if (!root.has("engine")) {
-    (void)root.node("engine");
-    return nullptr;
-  }
-  std::vector<std::string_view> names;
-  for (const EngineSpec& e : engines()) names.push_back(e.name);
-  return &engines()[root.choice("engine", names)];
-}
 
 SchedulerConfig scheduler_defaults(const EngineSpec* engine, const HardwareSpec& hardware, std::int64_t model_len) {
   SchedulerConfig c;
@@ -48,23 +29,16 @@ SchedulerConfig scheduler_defaults(const EngineSpec* engine, const HardwareSpec&
 
 std::optional<HostCost> read_host(const ConfigNode& node, const EngineSpec* engine, Problems& problems) {
   if (!node && engine == nullptr) return std::nullopt;
-  const HostCost d = engine != nullptr ? vllm_host : HostCost{};
-  MapReader in(node, problems);
-  const HostCost host{term(in, "per_step", d.per_step_ns, host_max_ns),
-                      term(in, "per_layer", d.per_layer_ns, host_max_ns),
-                      term(in, "per_seq", d.per_seq_ns, host_max_ns)};
-  in.finish();
+  HostCost host = engine != nullptr ? vllm_host : HostCost{};
+  keys::KeyReader(node, keys::host_keys(), problems).read(host);
   return host;
 }
 
 FrontendCost read_frontend(const ConfigNode& node, const EngineSpec* engine, Problems& problems) {
-  const FrontendCost d = engine != nullptr ? vllm_frontend : FrontendCost{};
-  MapReader in(node, problems);
-  const FrontendCost f{term(in, "per_request", d.per_request_ns, frontend_max_ns),
-                       term(in, "per_prompt_token", d.per_prompt_token_ns, host_max_ns),
-                       term(in, "per_output_token", d.per_output_token_ns, host_max_ns)};
-  in.finish();
-  return f;
+  if (node.kind() == ConfigNode::Kind::scalar && node.text() == "none") return {};
+  FrontendCost frontend = engine != nullptr ? vllm_frontend : FrontendCost{};
+  keys::KeyReader(node, keys::frontend_keys(), problems).read(frontend);
+  return frontend;
 }
 
 void note_engine(Scenario& s) {
@@ -90,12 +64,5 @@ void note_engine(Scenario& s) {
                                   "those of the scenario's scheduler",
                                   g.hardware.name, s.engine->name, own.max_num_batched_tokens, own.max_num_seqs));
   }
-}
-
-void vllm_name(MapReader& in, std::string_view key, std::string_view flag) {
-  if (flag != key) in.alias(key, flag);
-  std::string dashed(flag);
-  std::ranges::replace(dashed, '_', '-');
-  if (dashed != flag) in.alias(key, dashed);
 }
 }  // namespace stowage::detail

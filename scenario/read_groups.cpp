@@ -10,29 +10,22 @@ namespace detail {
 namespace {
 constexpr std::size_t groups_max = 64;
 
-GroupSpec read_group(const ConfigNode& node, const Context& context, const Scenario& s, bool model_known) {
-  Problems& problems = context.problems;
-  MapReader in(node, problems);
-  vllm_name(in, "tensor", "tensor_parallel_size");
+GroupSpec read_group(const ConfigNode& node, const Scenario& s, bool model_known, Problems& problems) {
+  keys::KeyReader in(node, keys::group_keys(), problems);
   GroupSpec g;
   g.at = node.at();
-  g.replicas = in.integer("replicas", 1, FleetConfig::replicas_max, 1);
-  g.tensor = in.integer("tensor", 1, 1024, 1);
-  g.weight = in.integer("weight", 1, ReplicaGroup::weight_max, 1);
-  if (in.integer("pipeline", 1, 1024, 1) > 1)
+  in.read(g);
+  if (in.has("pipeline") && read_integer(in.node("pipeline"), 1, 1024, problems).value_or(1) > 1)
     in.problem("pipeline", fmt::format("'{}': this version simulates one pipeline stage; write 1, or use 'tensor'",
                                        in.path_of("pipeline")));
-  if (in.has("hardware")) {
-    g.hardware_ref = name_or_path(in, "hardware", context);
-    if (!g.hardware_ref.empty())
-      g.hardware = collect(problems, in.node("hardware").at(), fmt::format("'{}': ", in.path_of("hardware")),
-                           [&] { return load_hardware(g.hardware_ref, in.node("hardware").at()); });
-  } else {
-    (void)in.node("hardware");
+  if (!in.has("hardware")) {
     g.hardware_ref = s.hardware_ref;
     g.hardware = s.hardware;
+  } else if (!g.hardware_ref.empty()) {
+    const SourcePos at = in.node("hardware").at();
+    g.hardware = collect(problems, at, fmt::format("'{}': ", in.path_of("hardware")),
+                         [&] { return load_hardware(g.hardware_ref, at); });
   }
-  in.finish();
   if (!model_known) return g;
   if (const auto why = parallel_problem(s.model, static_cast<int>(g.tensor), 1))
     in.problem("tensor", fmt::format("'{}': {}", in.path_of("tensor"), *why));
@@ -40,24 +33,24 @@ GroupSpec read_group(const ConfigNode& node, const Context& context, const Scena
 }
 }  // namespace
 
-std::vector<GroupSpec> read_groups(const ConfigNode& cluster, const Context& context, const Scenario& s,
-                                   bool model_known) {
+std::vector<GroupSpec> read_groups(keys::KeyReader& cluster, const Scenario& s, bool model_known, Problems& problems) {
   std::vector<GroupSpec> groups;
-  if (cluster.kind() != ConfigNode::Kind::map) return groups;
-  const ConfigNode list = cluster.get("groups");
-  if (!list) return groups;
-  Problems& problems = context.problems;
+  if (!cluster.has("groups")) return groups;
+  const ConfigNode list = cluster.node("groups");
   if (list.kind() != ConfigNode::Kind::list || list.size() == 0 || list.size() > groups_max) {
     problems.add(list.at(), fmt::format("'cluster.groups' must be a list of 1 to {} groups, as [{{replicas: 4, "
                                         "hardware: h100-sxm-80gb}}]",
                                         groups_max));
     return groups;
   }
-  for (const std::string_view key :
-       {"replicas", "tensor", "pipeline", "data_parallel_size", "tensor_parallel_size", "pipeline_parallel_size"})
-    if (const ConfigNode node = cluster.get(key))
-      problems.add(node.at(), fmt::format("'{}' goes into each of the groups; move it there", node.path()));
-  for (std::size_t i = 0; i < list.size(); ++i) groups.push_back(read_group(list[i], context, s, model_known));
+  for (const std::string_view key : {"replicas", "tensor", "pipeline"})
+    if (cluster.has(key))
+      cluster.problem(key, fmt::format("'{}' goes into each of the groups; move it there", cluster.path_of(key)));
+  for (const std::string_view key : {"expert", "data"})
+    if (cluster.has(key))
+      cluster.problem(key, fmt::format("'{}' goes with replicas that are alike; remove it, or 'groups'",
+                                       cluster.path_of(key)));
+  for (std::size_t i = 0; i < list.size(); ++i) groups.push_back(read_group(list[i], s, model_known, problems));
   std::int64_t replicas = 0;
   for (const GroupSpec& g : groups) replicas += g.replicas;
   if (replicas > FleetConfig::replicas_max)

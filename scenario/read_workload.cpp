@@ -6,28 +6,20 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
-#include <limits>
 
 #include "scenario/reader.hpp"
 
 namespace stowage::detail {
 namespace {
-constexpr std::int64_t int64_max = std::numeric_limits<std::int64_t>::max();
-constexpr std::int64_t inline_requests_max = 10'000'000;  // they are held in memory
-constexpr double arrival_ns_max = 30 * 365.25 * 86400e9;  // 30 years: sums stay far from the end of the clock
-constexpr std::int64_t count_max = 1'000'000'000'000;
+using keys::inline_requests_max;
+using keys::KeyReader;
+constexpr double arrival_ns_max = 30 * 365.25 * 86400e9;  // as of `at`, which rate_scale may stretch
 
 using WorkloadPtr = std::shared_ptr<const Workload>;
 
-WorkloadPtr read_trace(MapReader& in, Context& context, Scenario& scenario) {
-  TraceOptions options;
-  const ConfigNode node = in.node("trace");
-  (void)in.text("trace", "");
-  options.limit = static_cast<std::uint64_t>(in.integer("limit", 0, count_max, 0));
-  options.repeat = static_cast<std::uint64_t>(in.integer("repeat", 1, 1'000'000'000, 1));
-  if (node.kind() != ConfigNode::Kind::scalar || node.text().empty()) return nullptr;
-  options.path = context.resolve(node);
-  scenario.workload.source = options;
+WorkloadPtr read_trace(const ConfigNode& node, Context& context, Scenario& scenario) {
+  TraceOptions options = std::get<TraceOptions>(scenario.workload.source);
+  if (options.path.empty()) return nullptr;
   if (::access(options.path.c_str(), R_OK) != 0) {  // said here, where the scenario names it
     context.problems.add(node.at(), fmt::format("'{}': cannot open '{}': {}; check the path", node.path(),
                                                 shown(options.path), std::strerror(errno)));
@@ -56,13 +48,9 @@ WorkloadPtr read_requests(const ConfigNode& list, Context& context, Scenario& sc
   std::vector<InlineRequests> groups;
   std::vector<Request> requests;
   for (std::size_t i = 0; i < list.size(); ++i) {
-    MapReader in(list[i], context.problems);
+    KeyReader in(list[i], keys::request_keys(), context.problems);
     InlineRequests g;
-    g.at_ns = in.duration_ns("at", 0.0);
-    g.prompt = in.integer("prompt", 1, max_length_tokens);
-    g.output = in.integer("output", 1, max_length_tokens);
-    g.count = in.integer("count", 1, inline_requests_max, 1);
-    in.finish();
+    in.read(g);
     const double at_ns = g.at_ns / scenario.workload.rate_scale;
     if (at_ns > arrival_ns_max) {
       in.problem("at", fmt::format("'{}' is out of range; write a time within 30 years", in.path_of("at")));
@@ -82,18 +70,6 @@ WorkloadPtr read_requests(const ConfigNode& list, Context& context, Scenario& sc
   scenario.workload.source = std::move(groups);
   if (!context.problems.empty()) return nullptr;
   return inline_workload(std::move(requests));
-}
-
-std::int32_t tokens(MapReader& in, std::string_view key, std::optional<std::int64_t> fallback = {}) {
-  return static_cast<std::int32_t>(in.integer(key, 1, max_length_tokens, fallback));
-}
-
-std::optional<double> optional_number(MapReader& in, std::string_view key, double min, double max) {
-  if (!in.has(key)) {
-    (void)in.node(key);
-    return std::nullopt;
-  }
-  return in.number(key, min, max);
 }
 
 std::vector<std::pair<double, double>> read_quantiles(const ConfigNode& list, Problems& problems) {
@@ -121,81 +97,48 @@ std::vector<std::pair<double, double>> read_quantiles(const ConfigNode& list, Pr
 }
 
 /// `prompt: 1000`, or {uniform: {min, max}}, {lognormal: {two of mean, p50, sigma; min, max}}, {quantiles: [[p, n]…]}.
-LengthSpec read_length(MapReader& parent, std::string_view key, Problems& problems, const LengthSpec* fallback) {
-  if (fallback != nullptr && !parent.has(key)) {
-    (void)parent.node(key);
-    return *fallback;
-  }
+LengthSpec read_length(const ConfigNode& node, Problems& problems) {
   LengthSpec spec;
-  const ConfigNode node = parent.node(key, true);
-  if (!node) return spec;
   if (node.kind() == ConfigNode::Kind::scalar) {
-    spec.value = tokens(parent, key);
+    if (const auto value = keys::read_value(node, keys::count(1, max_length_tokens), problems))
+      spec.value = static_cast<std::int32_t>(std::get<std::int64_t>(*value));
     return spec;
   }
-  MapReader in(node, problems);
+  const std::size_t before = problems.list().size();
+  KeyReader in(node, keys::length_keys(), problems);
   std::vector<std::string_view> given;
   for (std::size_t i = 0; i < length_kind_names.size(); ++i) {
-    (void)in.node(length_kind_names[i]);
     if (!in.has(length_kind_names[i])) continue;
     given.push_back(length_kind_names[i]);
     spec.kind = static_cast<LengthKind>(i);
   }
-  in.finish();
-  if (given.size() != 1 && (node.kind() == ConfigNode::Kind::map || node.kind() == ConfigNode::Kind::null)) {
-    problems.add(node.at(),
-                 fmt::format("'{}' needs exactly one of {}", node.path(), fmt::join(length_kind_names, ", ")));
+  if (given.size() != 1) {
+    if (problems.list().size() == before)
+      problems.add(node.at(),
+                   fmt::format("'{}' needs exactly one of {}", node.path(), fmt::join(length_kind_names, ", ")));
     return spec;
   }
-  if (given.empty()) return spec;
-  const ConfigNode inner = node.get(given[0]);
-  if (spec.kind == LengthKind::fixed) {
-    spec.value = tokens(in, "fixed");
-  } else if (spec.kind == LengthKind::quantiles) {
-    spec.quantiles = read_quantiles(inner, problems);
-  } else {
-    MapReader bounds(inner, problems);
-    const bool uniform = spec.kind == LengthKind::uniform;
-    using Fallback = std::optional<std::int64_t>;
-    spec.min = tokens(bounds, "min", uniform ? Fallback{} : Fallback{1});
-    spec.max = tokens(bounds, "max", uniform ? Fallback{} : Fallback{max_length_tokens});
-    if (!uniform) {
-      spec.mean = optional_number(bounds, "mean", 1e-9, 1e12);
-      spec.p50 = optional_number(bounds, "p50", 1e-9, 1e12);
-      spec.sigma = optional_number(bounds, "sigma", 0, 10);
-    }
-    bounds.finish();
-  }
+  const ConfigNode inner = in.node(given[0]);
+  in.read(spec);  // `fixed`
+  if (spec.kind == LengthKind::quantiles) spec.quantiles = read_quantiles(inner, problems);
+  if (spec.kind == LengthKind::uniform) KeyReader(inner, keys::uniform_keys(), problems).read(spec);
+  if (spec.kind == LengthKind::lognormal) KeyReader(inner, keys::lognormal_keys(), problems).read(spec);
   return spec;
 }
 
 WorkloadPtr read_synthetic(const ConfigNode& node, Context& context, Scenario& scenario) {
   const std::size_t before = context.problems.list().size();
-  MapReader in(node, context.problems);
-  std::vector<std::string_view> names;
-  for (const auto& p : synthetic_presets()) names.push_back(p.name);
-  std::optional<SyntheticSpec> preset;
-  if (in.has("preset"))
-    preset = synthetic_presets()[in.choice("preset", names)].make();
-  else
-    (void)in.node("preset");
-
-  SyntheticSpec spec = preset.value_or(SyntheticSpec{});
-  spec.arrivals =
-      static_cast<ArrivalKind>(in.choice("arrivals", arrival_kind_names, static_cast<std::size_t>(spec.arrivals)));
-  const bool burst = spec.arrivals == ArrivalKind::burst;
-  const bool needs_rate = !preset && !burst;
-  spec.rate_per_s = in.rate_per_s("rate", needs_rate ? std::optional<double>{} : std::optional(spec.rate_per_s));
-  if (in.has("rate") && (spec.rate_per_s < 1e-9 || spec.rate_per_s > 1e9))
-    in.problem("rate", fmt::format("'{}' is out of range; write a rate from 1e-9/s to 1e9/s", in.path_of("rate")));
-  spec.cv = in.number("cv", 0.01, 100, spec.cv);
+  KeyReader in(node, keys::synthetic_keys(), context.problems);
+  SyntheticSpec spec;
+  in.read(spec);
+  if (!in.has("preset")) {
+    for (const std::string_view key : {"rate", "count", "prompt", "output"})
+      if (!in.has(key) && !(key == "rate" && spec.arrivals == ArrivalKind::burst)) in.missing(key);
+  }
   if (in.has("cv") && spec.arrivals != ArrivalKind::gamma)
     in.problem("cv", fmt::format("'{}' goes with 'arrivals: gamma' only; remove it", in.path_of("cv")));
-  spec.count = static_cast<std::uint64_t>(
-      in.integer("count", 1, count_max, preset ? std::optional(static_cast<std::int64_t>(spec.count)) : std::nullopt));
-  spec.prompt = read_length(in, "prompt", context.problems, preset ? &preset->prompt : nullptr);
-  spec.output = read_length(in, "output", context.problems, preset ? &preset->output : nullptr);
-  in.finish();
+  if (in.has("prompt")) spec.prompt = read_length(in.node("prompt"), context.problems);
+  if (in.has("output")) spec.output = read_length(in.node("output"), context.problems);
   scenario.workload.source = spec;
   if (context.problems.list().size() > before) return nullptr;
   spec.rate_per_s *= scenario.workload.rate_scale;
@@ -206,24 +149,17 @@ WorkloadPtr read_synthetic(const ConfigNode& node, Context& context, Scenario& s
 
 std::shared_ptr<const Workload> read_workload(const ConfigNode& node, Context& context, Scenario& scenario) {
   if (!node) return nullptr;  // reported as missing
-  MapReader in(node, context.problems);
+  KeyReader in(node, keys::workload_keys(), context.problems);
   if (node.kind() != ConfigNode::Kind::map && node.kind() != ConfigNode::Kind::null) return nullptr;
-  scenario.workload.rate_scale = in.number("rate_scale", 1e-6, 1e6, 1.0);
   const bool trace = in.has("trace"), requests = in.has("requests"), synthetic = in.has("synthetic");
+  if (trace) scenario.workload.source = TraceOptions{};
+  in.read(scenario.workload);
   if (int{trace} + int{requests} + int{synthetic} != 1) {
     context.problems.add(node.at(), "'workload' needs exactly one of trace, requests and synthetic");
     return nullptr;
   }
-  WorkloadPtr workload;
-  if (trace) workload = read_trace(in, context, scenario);
-  if (requests) workload = read_requests(in.node("requests"), context, scenario);
-  if (synthetic) workload = read_synthetic(in.node("synthetic"), context, scenario);
-  for (const std::string_view key : {"limit", "repeat"}) {
-    if (trace || !in.has(key)) continue;
-    (void)in.node(key);
-    in.problem(key, fmt::format("'{}' goes with 'trace' only; remove it, or change the count", in.path_of(key)));
-  }
-  in.finish();
-  return workload;
+  if (trace) return read_trace(in.node("trace"), context, scenario);
+  if (requests) return read_requests(in.node("requests"), context, scenario);
+  return read_synthetic(in.node("synthetic"), context, scenario);
 }
 }  // namespace stowage::detail

@@ -9,6 +9,8 @@
 
 #include "base/config.hpp"
 #include "scenario/cache.hpp"
+#include "scenario/keys/reader.hpp"
+#include "scenario/keys/tables.hpp"
 #include "scenario/scenario.hpp"
 
 namespace stowage::detail {
@@ -16,12 +18,7 @@ namespace stowage::detail {
 struct Context {
   Problems& problems;
   ScenarioCache& cache;
-  /// A path as the user wrote it at `node`: relative to the file it stands in, or to the working directory in --set.
-  [[nodiscard]] std::string resolve(const ConfigNode& node) const;
 };
-
-/// Is this `model:` or `hardware:` a file rather than a name? As load_model and load_hardware see it.
-[[nodiscard]] bool is_path(std::string_view text);
 
 /// Runs `read`; what it finds wrong joins the other problems, at `at` where it names no place of its own.
 template <class Read>
@@ -37,7 +34,7 @@ auto collect(Problems& problems, const SourcePos& at, const std::string& prefix,
   return decltype(read())();
 }
 
-inline constexpr Bytes pool_max{std::int64_t{1} << 50};  // 1 PiB a replica: sums of bytes stay far from overflow
+using keys::pool_max;
 
 /// The sections; an absent one (kind missing) gives its defaults. `model_known`: scenario.model was read.
 [[nodiscard]] ClusterSpec read_cluster(const ConfigNode& node, const Scenario& s, bool model_known, Problems& problems);
@@ -45,25 +42,20 @@ inline constexpr Bytes pool_max{std::int64_t{1} << 50};  // 1 PiB a replica: sum
 /// `defaults`: what the engine (or Stowage) would take.
 [[nodiscard]] SchedulerConfig read_scheduler(const ConfigNode& node, const SchedulerConfig& defaults,
                                              Problems& problems);
-[[nodiscard]] CostSpec read_cost(const ConfigNode& node, Context& context);
+[[nodiscard]] CostSpec read_cost(const ConfigNode& node, Problems& problems);
 /// Loads the profile that `cost:` asks for, or the one shipped for scenario.hardware, into the scenario.
 void read_profile(const ConfigNode& node, Scenario& scenario, Context& context);
-/// `engine: vllm-0.19`, and what it means for the scheduler on this GPU, the host and the front end.
-[[nodiscard]] const EngineSpec* read_engine(MapReader& root);
+/// What an engine means for the scheduler on this GPU, the host and the front end.
 [[nodiscard]] SchedulerConfig scheduler_defaults(const EngineSpec* engine, const HardwareSpec& hardware,
                                                  std::int64_t model_len);
 [[nodiscard]] std::optional<HostCost> read_host(const ConfigNode& node, const EngineSpec* engine, Problems& problems);
 [[nodiscard]] FrontendCost read_frontend(const ConfigNode& node, const EngineSpec* engine, Problems& problems);
 void note_engine(Scenario& s);
 /// `cluster.groups`; the scenario's own hardware where a group names none.
-[[nodiscard]] std::vector<GroupSpec> read_groups(const ConfigNode& cluster, const Context& context, const Scenario& s,
-                                                 bool model_known);
+[[nodiscard]] std::vector<GroupSpec> read_groups(keys::KeyReader& cluster, const Scenario& s, bool model_known,
+                                                 Problems& problems);
 /// The scenario as if all of it were like this group.
 [[nodiscard]] Scenario as_group(const Scenario& s, const GroupSpec& group);
-/// `model:` or `hardware:` as written: a zoo name, or a path ready to open; "" when it is neither.
-[[nodiscard]] std::string name_or_path(MapReader& in, std::string_view key, const Context& context);
-/// vLLM's name of a key, with underscores or dashes, is as good as ours.
-void vllm_name(MapReader& in, std::string_view key, std::string_view flag);
 [[nodiscard]] std::vector<SloTarget> read_slo(const ConfigNode& node, Problems& problems);
 
 /// Reads `workload:` into scenario.workload and opens it (seeded, scaled); sets the ledger of a trace. nullptr when

@@ -1,4 +1,4 @@
-#include "scenario/schema.hpp"
+#include "scenario/keys/schema.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,47 +7,15 @@
 #include <string>
 
 #include "base/config.hpp"
+#include "scenario/keys/tables.hpp"
 #include "scenario/scenario.hpp"
+#include "tests/support/schema_check.hpp"
 #include "tests/support/source_dir.hpp"
 
 namespace stowage {
 namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
-
-/// Every key that stands in a document stands in the schema; what the values may be is for the readers.
-std::string strange_key(const ConfigNode& node, const Json& schema) {
-  if (schema.contains("anyOf")) {
-    std::string first;
-    for (const Json& form : schema["anyOf"]) {
-      if (node.kind() == ConfigNode::Kind::map && form.contains("properties") &&
-          form["properties"].contains("kind") &&
-          form["properties"]["kind"].value("const", "") != node.get("kind").text())
-        continue;
-      const std::string found = strange_key(node, form);
-      if (found.empty()) return "";
-      if (first.empty()) first = found;
-    }
-    return first.empty() ? node.path() + ": no form" : first;
-  }
-  if (schema.empty()) return "";  // anything goes
-  if (node.kind() == ConfigNode::Kind::list) {
-    const Json type = schema.value("type", Json());
-    if (type != "array" && !type.is_array()) return node.path() + " is a list";
-    for (std::size_t i = 0; i < node.size(); ++i)
-      if (auto found = strange_key(node[i], schema.value("items", Json::object())); !found.empty()) return found;
-    return "";
-  }
-  if (node.kind() != ConfigNode::Kind::map) return schema.contains("properties") ? node.path() + " is no map" : "";
-  if (!schema.contains("properties")) return "";
-  for (const auto& [key, value] : node.entries()) {
-    if (!schema["properties"].contains(key)) return value.path();
-    if (auto found = strange_key(value, schema["properties"][key]); !found.empty()) return found;
-  }
-  for (const Json& key : schema.value("required", Json::array()))
-    if (!node.get(key.get<std::string>())) return "without " + key.get<std::string>();
-  return "";
-}
 
 std::vector<std::string> shipped_scenarios() {
   std::vector<std::string> out;
@@ -57,35 +25,35 @@ std::vector<std::string> shipped_scenarios() {
   return out;
 }
 
+Json schema() { return Json::parse(keys::schema_document("Stowage scenario", keys::scenario_keys())); }
+
 TEST(Schema, HoldsEveryShippedScenarioAsWrittenAndAsResolved) {
-  const Json schema = Json::parse(scenario_schema());
   const auto files = shipped_scenarios();
   ASSERT_FALSE(files.empty());
   for (const std::string& file : files) {
-    EXPECT_EQ(strange_key(ConfigDocument::load(file).root(), schema), "") << file;
+    EXPECT_TRUE(conforms(json_of(ConfigDocument::load(file).root()), schema())) << file;
     const std::string resolved = resolved_yaml(load_scenario(file));
-    EXPECT_EQ(strange_key(ConfigDocument::parse(resolved, "resolved.yaml").root(), schema), "") << file << resolved;
+    EXPECT_TRUE(conforms(json_of(ConfigDocument::parse(resolved, "resolved.yaml").root()), schema())) << resolved;
   }
 }
 
-// A key that the schema has and no reader knows would be refused: each section with all its keys of one form.
 TEST(Schema, FindsWhatIsWrong) {
-  const Json schema = Json::parse(scenario_schema());
-  const auto check = [&](const char* text) {
-    return strange_key(ConfigDocument::parse(text, "s.yaml").root(), schema);
+  const auto good = [](const std::string& more) {
+    const std::string base = "model: llama-3-8b\nhardware: h100-sxm-80gb\n";
+    return conforms(json_of(ConfigDocument::parse(base + more, "s.yaml").root()), schema());
   };
-  const std::string base =
-      "model: llama-3-8b\nhardware: h100-sxm-80gb\nworkload: {requests: [{prompt: 9, output: 9}]}\n";
-  EXPECT_EQ(check((base + "managers: [{kind: paged, block_size: 16}]\n").c_str()), "");
-  EXPECT_EQ(check((base + "managers: [{kind: paged, page: 2MiB}]\n").c_str()), "managers[0].page");
-  EXPECT_EQ(check((base + "managers: [{kind: paged}]\ncluster: {tenser: 2}\n").c_str()), "cluster.tenser");
-  EXPECT_EQ(check(base.c_str()), "without managers");
-}
-
-TEST(Schema, OfAStudyIsJson) {
-  const Json schema = Json::parse(study_schema());
-  EXPECT_TRUE(schema["properties"].contains("space"));
-  EXPECT_EQ(schema["required"], Json::array({"scenario"}));
+  const std::string work = "workload: {requests: [{prompt: 9, output: 9}]}\n", paged = "managers: [{kind: paged}]\n";
+  EXPECT_TRUE(good(work + paged));
+  EXPECT_FALSE(good(work));                                                         // no managers
+  EXPECT_FALSE(good(work + "managers: []\n"));
+  EXPECT_FALSE(good(work + "managers: [{kind: paged, page: 2MiB}]\n"));             // of another manager
+  EXPECT_FALSE(good(work + paged + "cluster: {tenser: 2}\n"));
+  EXPECT_FALSE(good(work + paged + "memory: {kv_pool: 8GiB, kv_tokens: 900}\n"));   // one of them
+  EXPECT_FALSE(good(paged + "workload: {requests: [{prompt: 9}]}\n"));              // no output
+  EXPECT_FALSE(good(paged + "workload: {rate_scale: 2}\n"));                        // no requests
+  EXPECT_FALSE(good(paged + "workload: {limit: 9, synthetic: {preset: azure-conv-2023}}\n"));  // of a trace
+  EXPECT_TRUE(good(work + paged + "slo: {ttft_p99: 1s, itl_p50: 9ms}\n"));
+  EXPECT_FALSE(good(work + paged + "slo: {ttft_p98: 1s}\n"));
 }
 }  // namespace
 }  // namespace stowage
