@@ -24,6 +24,7 @@
 #include "planner/sweep_summary.hpp"
 #include "reports/folder.hpp"
 #include "reports/html.hpp"
+#include "reports/output_file.hpp"
 #include "reports/saved.hpp"
 #include "reports/text.hpp"
 #include "sim/kv/registry.hpp"
@@ -167,8 +168,13 @@ Outcome sweep_here(const Sweep& sweep, const Options& options) {
   run_points(sweep, shard, done, options.jobs, keep);
   if (!journal) return {.text = shown(sweep, records, options)};
   journal->sync();
-  const std::string mended = journal->mended();
+  const std::string mended = journal->mended(), path = journal->path();
   journal.reset();
+  if (const auto text = journal_in_order(path)) {
+    WholeFile in_order(path, true);
+    in_order.file().write(*text);
+    in_order.commit();
+  }
   Outcome outcome;
   if (shard.whole()) {
     outcome = merge(sweep, options);

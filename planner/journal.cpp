@@ -132,6 +132,21 @@ JournalContent read_journal(const std::string& path) {
   return parse_lines(read_start(path, std::numeric_limits<std::uint64_t>::max()));
 }
 
+std::optional<std::string> journal_in_order(const std::string& path) {
+  const JournalContent content = read_journal(path);
+  std::map<std::uint64_t, std::string_view> by_point;
+  bool in_order = content.bad_lines == 0;
+  for (const auto& record : content.records) {
+    const std::uint64_t point = record_point(record);
+    in_order = in_order && (by_point.empty() || by_point.rbegin()->first < point);
+    if (!by_point.try_emplace(point, record).second) return {};
+  }
+  if (in_order || content.header.empty()) return {};
+  std::string out = journal_line(content.header);
+  for (const auto& [point, record] : by_point) out += journal_line(record);
+  return out;
+}
+
 Journal::Journal(const std::string& folder, const Sweep& sweep, Shard shard) {
   std::error_code error;
   fs::create_directories(folder, error);

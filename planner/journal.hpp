@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,10 @@ struct JournalContent {
 /// Throws EnvironmentError when the file cannot be read; an absent one is empty.
 [[nodiscard]] JournalContent read_journal(const std::string& path);
 
+/// The text of a whole journal with its records in the order of their points, which does not depend on threads. Nothing
+/// when it is in that order already, or a point stands in it twice.
+[[nodiscard]] std::optional<std::string> journal_in_order(const std::string& path);
+
 /// The journal of one shard, open for appending; one process at a time.
 class Journal {
  public:
@@ -40,6 +45,7 @@ class Journal {
 
   /// The points it holds already, ascending.
   [[nodiscard]] const std::vector<std::uint64_t>& done() const { return done_; }
+  [[nodiscard]] const std::string& path() const { return path_; }
   /// What was found and mended, as "journal-1-of-1: 17 torn bytes cut off"; empty when nothing.
   [[nodiscard]] const std::string& mended() const { return mended_; }
   /// Writes one record with one call, from any thread; it is in the kernel's hands on return (it survives kill -9; a

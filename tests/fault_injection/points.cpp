@@ -1,6 +1,6 @@
-// Every point at which a disk can fail or a command can be killed: points STOWAGE SHIM SCENE. The shim (shim.c) makes the
-// n-th call of the command fail, for every n and every kind of fault. Whatever happens, the result is the old one or the
-// new one to the byte, an error is said and ends with 1, and the next command leaves nothing behind.
+// Every point at which a disk can fail or a command can be killed: fault_points STOWAGE SHIM SCENE. The shim (shim.c)
+// makes the n-th call of the command fail, for every n and every kind of fault. Whatever happens, the result is the old
+// one or the new one to the byte, an error is said and ends with 1, and the next command leaves nothing behind.
 // A third of the points by default; all with STOWAGE_FAULTS=all.
 #include <fcntl.h>
 #include <sys/wait.h>
@@ -158,7 +158,8 @@ class Stage {
       if (fs::exists(folder))
         for (const auto& entry : fs::directory_iterator(folder)) names.push_back(entry.path().filename());
     for (const std::string& name : names)
-      if (const fs::path at = stowage::result_path(path, name); name != ".stowage" && fs::exists(at)) out[name] = read(at);
+      if (name != ".stowage")
+        if (const fs::path at = stowage::result_path(path, name); fs::exists(at)) out[name] = read(at);
     return out;
   }
   static std::string differences(const Tree& found, const Tree& wanted) {
@@ -249,7 +250,7 @@ class Stage {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 4) return std::printf("usage: points STOWAGE SHIM SCENE\n"), 2;
+  if (argc != 4) return std::printf("usage: fault_points STOWAGE SHIM SCENE\n"), 2;
   const std::vector<Scene> all = scenes();
   const auto scene = std::find_if(all.begin(), all.end(), [&](const Scene& s) { return s.name == argv[3]; });
   if (scene == all.end()) return std::printf("no scene '%s'\n", argv[3]), 2;

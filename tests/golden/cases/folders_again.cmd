@@ -5,7 +5,7 @@ for again in a b; do
   stowage run inputs/four.yaml --iterations -o run-$again --quiet >/dev/null
   stowage plan inputs/study.yaml -orun-plan-$again --quiet --jobs $jobs >/dev/null
   stowage compare run-a run-a --output=compare-$again >/dev/null
-  stowage sweep inputs/four.yaml --vary 'workload.requests[0].count=4,5' -o sweep-$again --quiet >/dev/null
+  stowage sweep inputs/four.yaml --vary scheduler.max_batch=1..12 -o sweep-$again --quiet >/dev/null
   stowage report run-a run-a -o both-$again.html >/dev/null
   jobs=2
 done

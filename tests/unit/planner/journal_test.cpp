@@ -107,6 +107,21 @@ TEST(Journal, ADamagedLineIsPassedOverAndItsPointDoneAgain) {
   EXPECT_EQ(table(sweep, folder.path("a")), expected);
 }
 
+TEST(Journal, InOrderItDoesNotDependOnWhichPointEndedFirst) {
+  const TempFolder folder;
+  const Sweep sweep = sweep_of(folder);
+  run(sweep, folder.path("a"), {1, 1}, 1);
+  const std::string name = folder.path("b/journal-1-of-1");
+  {
+    Journal journal(folder.path("b"), sweep, {1, 1});
+    for (const std::uint64_t point : {4U, 0U, 5U, 2U, 1U, 3U}) journal.append(sweep.record(point, nothing));
+  }
+  EXPECT_EQ(journal_in_order(name), read(folder.path("a/journal-1-of-1")));
+  EXPECT_EQ(journal_in_order(folder.path("a/journal-1-of-1")), std::nullopt) << "nothing to do";
+  Journal(folder.path("b"), sweep, {1, 1}).append(sweep.record(4, nothing));
+  EXPECT_EQ(journal_in_order(name), std::nullopt) << "two records of a point are for the merge to compare";
+}
+
 TEST(Journal, HolesAreNamed) {
   const TempFolder folder;
   const Sweep sweep = sweep_of(folder);
