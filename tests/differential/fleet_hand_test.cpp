@@ -65,9 +65,10 @@ TEST(FleetByHand, ThePreemptedWantTheirOutputsToo) {
 
 // S12.11, S2.8
 TEST(FleetByHand, TheRejectedAreRoutedAndCountForNothing) {
-  const auto r = run_fleet(fleet("least-outstanding", {{2, 1, 64}}), {{0, 60, 10, 0}, {0, 3, 1, 1}, {0, 3, 1, 2}});
+  // After request 0 both have none, and the turn is replica 1's. At 5000 both have none again: replica 0's.
+  const auto r = run_fleet(fleet("least-outstanding", {{2, 1, 64}}), {{0, 60, 10, 0}, {0, 3, 1, 1}, {5000, 3, 1, 2}});
   EXPECT_EQ(r[0].rejected, 1U);
-  EXPECT_EQ(served(r), (Lists{{2}, {1}}));  // after request 0 both have none, and the turn is replica 1's
+  EXPECT_EQ(served(r), (Lists{{2}, {1}}));
 }
 
 // S12.1, S12.2, S12.21, S12.22, S12.23, S12.24, S12.25

@@ -113,6 +113,19 @@ TEST(VAttentionByHand, TheTightestSlotIsTaken) {
   EXPECT_EQ(run(c, {{0, 9, 1, 0}, {5000, 1, 1, 1}}).iterations[1].held_bytes, 12);
 }
 
+// S9.8, S9.9, S9.11
+TEST(VAttentionByHand, OfEqualSlotsTheLowestIsTaken) {
+  // 5 blocks, 3 slots, which keep 1, 2 and 2. 9 tokens need 3: slot 1, and slot 2 gives one: 1, 3, 1. At 10000 request
+  // 4 has slot 0; for its fifth token slot 2 gives its last block: 2, 3, 0. At 15000 9 tokens fit slot 1 as it is. (Had
+  // 9 tokens taken slot 2, it would have 3 at first and then 2, and another block would have to be mapped.)
+  auto c = tiny(20, vattention(2, "sync"));
+  c.scheduler.max_batch = 3;
+  const auto r =
+      run(c, {{0, 1, 1, 0}, {0, 5, 1, 1}, {0, 5, 1, 2}, {5000, 9, 1, 3}, {10'000, 4, 2, 4}, {15'000, 9, 1, 5}});
+  EXPECT_EQ(r.vmm.map_calls, 2 * (5 + 1 + 1U));
+  EXPECT_EQ(r.vmm.unmap_calls, 2 * 2U);
+}
+
 // S6.3, S9.11, S9.13
 TEST(VAttentionByHand, AFailedGrowthReclaimsNothing) {
   // 5 blocks: slot 0 has 3 with request 0 until 4000, slots 1 and 2 keep one each. Request 3 needs 3: slot 1, and one
@@ -205,6 +218,30 @@ TEST(VAttentionByHand, TheMapperReclaimsFromTheActive) {
   EXPECT_EQ(column(r, &IterationRecord::cached_bytes), (List{0, 0, 0, 8, 4, 4, 4, 4, 0}));
   EXPECT_EQ(column(r, &IterationRecord::stall_ns), (List{300, 360, 0, 0, 0, 0, 0, 0, 0}));
   EXPECT_EQ(r.vmm.unmap_calls, 4 * 2U);
+}
+
+// S9.21, S9.23
+TEST(VAttentionByHand, TheMapperTakesNothingThatIsWantedNext) {
+  // 4 blocks, lookahead 5. Request 0 (4 + 6) has 3 from its first step on, want(5) = need(9). At 4000 it gets its
+  // eighth token beside request 1 (4 + 1), which has the fourth block and wants another. 0 needs 2 blocks now, but
+  // wants need(9) = 3 next: it gives none.
+  const auto r = run(tiny(16, vattention(2, "background", "deferred", 5, 9)), {{0, 4, 6, 0}, {3500, 4, 1, 1}});
+  EXPECT_EQ(column(r, &IterationRecord::held_bytes), (List{12, 12, 12, 12, 16, 12}));
+  EXPECT_EQ(r.vmm.unmap_calls, 0U);
+}
+
+// S9.25, S9.27
+TEST(VAttentionByHand, TheNextTokenIsMappedForEverybody) {
+  // lookahead_blocks 1: both want need(5) = 2 for k = 1 and get it; no other k is looked at.
+  const auto r = run(tiny(64, vattention(2, "background", "deferred", 9, 1)), {{0, 4, 2, 0}, {0, 4, 2, 1}});
+  EXPECT_EQ(r.iterations[0].held_bytes, 16);
+}
+
+// S9.20
+TEST(VAttentionByHand, NothingIsMappedBeyondTheLongestRequest) {
+  // 60 + 4 = 64 = max_model_len: want(k) = need(64) = 16 at most, though need(60 + 5) = 17.
+  const auto r = run(tiny(96, vattention(2, "background")), {{0, 60, 4, 0}});
+  EXPECT_EQ(column(r, &IterationRecord::held_bytes), (List{64, 64, 64, 64}));
 }
 
 // S9.24
