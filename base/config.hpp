@@ -64,9 +64,14 @@ class ConfigDocument {
   /// Throws InputError on a syntax error (tabs get a hint), duplicate keys, merge keys (<<) and aliases.
   [[nodiscard]] static ConfigDocument parse(std::string_view text, std::string file);
   [[nodiscard]] static ConfigDocument load(const std::string& path);
+  /// One value as typed on a command line; its position is `place`. Throws InputError when YAML would read it as less
+  /// than was typed: a comment ("#5"), a directive ("%x"), "---", "!", "&a", nothing ("null").
+  [[nodiscard]] static ConfigNode typed(std::string_view text, const std::string& place);
   /// `--set a.b[0].c=value`: replaces or adds, an empty value removes the key; positions of errors then read
   /// "--set #n". Nodes handed out earlier stay as they were. Throws InputError.
   void set(std::string_view assignment, int ordinal);
+  /// What stands at a path as --set takes it; missing where there is nothing. Throws InputError when it is no path.
+  [[nodiscard]] ConfigNode find(std::string_view path) const;
   /// The same with a value of another document, which keeps its position for messages. `at`: of the path.
   void put(std::string_view path, const ConfigNode& value, const SourcePos& at);
   /// A part of a document as a document of its own: paths start there, positions stay.

@@ -34,7 +34,8 @@ class TreeBuilder final : public YAML::EventHandler {
 
   void OnDocumentStart(const YAML::Mark&) override {}
   void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark& mark, YAML::anchor_t) override {
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    check_anchor(mark, anchor);
     if (expects_key()) return fail(mark, "a key is missing before ':'");
     // yaml-cpp marks an absent value where the next token starts, often a line below: the key says it better.
     const bool in_map = !stack_.empty() && stack_.back().data->kind == Kind::map;
@@ -45,19 +46,24 @@ class TreeBuilder final : public YAML::EventHandler {
     problems_.add(pos(mark), "aliases (*name) are not supported; write the value out");
     OnNull(mark, 0);
   }
-  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t, const std::string& value) override {
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
     check_tag(mark, tag);
+    check_anchor(mark, anchor);
     if (expects_key()) return on_key(mark, value);
     auto data = make(Kind::scalar, pos(mark));
     data->text = value;
     add(std::move(data));
   }
-  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t,
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                        YAML::EmitterStyle::value) override {
+    check_anchor(mark, anchor);
     open(mark, tag, Kind::list);
   }
   void OnSequenceEnd() override { stack_.pop_back(); }
-  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t, YAML::EmitterStyle::value) override {
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
+    check_anchor(mark, anchor);
     open(mark, tag, Kind::map);
   }
   void OnMapEnd() override { stack_.pop_back(); }
@@ -92,6 +98,9 @@ class TreeBuilder final : public YAML::EventHandler {
   void check_tag(const YAML::Mark& mark, const std::string& tag) {
     if (!tag.empty() && tag != "?" && tag != "!")
       problems_.add(pos(mark), fmt::format("tags ({}) are not supported; leave it out", shown(tag)));
+  }
+  void check_anchor(const YAML::Mark& mark, YAML::anchor_t anchor) {
+    if (anchor != 0) problems_.add(pos(mark), "anchors (&name) are not supported; leave it out, or quote the text");
   }
   void on_key(const YAML::Mark& mark, const std::string& key) {
     Frame& top = stack_.back();

@@ -50,6 +50,31 @@ std::vector<Step> parse_path(std::string_view path, const SourcePos& at) {
   return steps;
 }
 
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view blanks = " \t\r\n";
+  const auto first = text.find_first_not_of(blanks);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
+}
+
+std::size_t hashes(std::string_view text) {
+  return static_cast<std::size_t>(std::count(text.begin(), text.end(), '#'));
+}
+
+std::size_t hashes_in(const Data& node) {
+  std::size_t n = hashes(node.text);
+  for (const auto& item : node.items) n += hashes_in(*item);
+  for (const auto& entry : node.entries) n += hashes(entry.key) + hashes_in(*entry.value);
+  return n;
+}
+
+/// Is all that was typed in the tree? A comment, a directive or a tag that YAML drops is not.
+bool whole(std::string_view text, const Data& tree) {
+  if (tree.kind != Kind::scalar) return hashes_in(tree) >= hashes(text);
+  const bool quoted = text.size() >= 2 && (text.front() == '"' || text.front() == '\'') && text.back() == text.front();
+  return quoted || tree.text == text;
+}
+
 /// A copy of `node` with `value` at `steps` (nullptr removes). Nodes off the path are shared: documents never change
 /// a node that somebody may hold.
 DataPtr with_value(const DataPtr& node, std::span<const Step> steps, const DataPtr& value, const SourcePos& at) {
@@ -97,6 +122,20 @@ DataPtr with_value(const DataPtr& node, std::span<const Step> steps, const DataP
   }
   return copy;
 }
+
+DataPtr parse_typed(std::string_view typed, const std::string& place) {
+  const std::string_view text = trimmed(typed);
+  auto tree = parse_config_tree(text, place, false);
+  if (tree->kind == Kind::null)
+    throw InputError({place, 0, 0}, fmt::format("'{}' is nothing to YAML; quote it to mean the text ('\"{}\"'), or "
+                                                "write nothing after the '=' to remove the key",
+                                                shown(typed), shown(text)));
+  if (!whole(text, *tree))
+    throw InputError({place, 0, 0},
+                     fmt::format("YAML reads '{}' as {}; quote it to mean the text ('\"{}\"'), or leave out the rest",
+                                 shown(text), shown(flow_text(ConfigNode(tree))), shown(text)));
+  return tree;
+}
 }  // namespace
 
 void ConfigDocument::set(std::string_view assignment, int ordinal) {
@@ -105,9 +144,23 @@ void ConfigDocument::set(std::string_view assignment, int ordinal) {
   if (equals == std::string_view::npos)
     throw InputError(at, fmt::format("'{}' has no '='; write it as key=value", shown(assignment)));
   const auto steps = parse_path(assignment.substr(0, equals), at);
-  auto value = parse_config_tree(assignment.substr(equals + 1), at.file, false);
-  if (value->kind == Kind::null) value = nullptr;
-  root_ = with_value(root_, steps, value, at);
+  const std::string_view text = assignment.substr(equals + 1);
+  root_ = with_value(root_, steps, text.empty() ? nullptr : parse_typed(text, at.file), at);
+}
+
+ConfigNode ConfigDocument::typed(std::string_view text, const std::string& place) {
+  return ConfigNode(parse_typed(text, place));
+}
+
+ConfigNode ConfigDocument::find(std::string_view path) const {
+  ConfigNode node = root();
+  for (const Step& step : parse_path(path, {file_, 0, 0})) {
+    if (!step.is_index)
+      node = node.kind() == Kind::map ? node.get(step.key) : ConfigNode{};
+    else
+      node = node.kind() == Kind::list && step.index < node.size() ? node[step.index] : ConfigNode{};
+  }
+  return node;
 }
 
 void ConfigDocument::put(std::string_view path, const ConfigNode& value, const SourcePos& at) {

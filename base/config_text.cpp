@@ -13,8 +13,8 @@ namespace {
 /// Bare where nothing could mistake it for something else, else in double quotes.
 std::string scalar(std::string_view text) {
   constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./+-%";
-  constexpr std::array<std::string_view, 4> words_of_yaml = {"null", "Null", "NULL", "~"};
-  const bool bare = !text.empty() && text.find_first_not_of(plain) == std::string_view::npos && text != "-" &&
+  constexpr std::array<std::string_view, 7> words_of_yaml = {"null", "Null", "NULL", "~", "-", "---", "..."};
+  const bool bare = !text.empty() && text.find_first_not_of(plain) == std::string_view::npos && text[0] != '%' &&
                     std::find(words_of_yaml.begin(), words_of_yaml.end(), text) == words_of_yaml.end();
   if (bare) return std::string(text);
   std::string out = "\"";

@@ -53,8 +53,10 @@ TEST(ConfigDocument, refuses_what_yaml_allows_but_nobody_means) {
   EXPECT_EQ(problems_of("a: 1\nb: 2\na: 3\n"), "f.yaml:3:1: error: 'a' is given twice (first on line 1); keep one");
   EXPECT_EQ(problems_of("x: {a: 1, a: 2}"), "f.yaml:1:11: error: 'x.a' is given twice (first on line 1); keep one");
   EXPECT_EQ(problems_of("a: &q {b: 1}\nc: *q\n"),
+            "f.yaml:1:4: error: anchors (&name) are not supported; leave it out, or quote the text\n"
             "f.yaml:2:4: error: aliases (*name) are not supported; write the value out");
   EXPECT_EQ(problems_of("a: &q {b: 1}\nc:\n  <<: *q\n"),
+            "f.yaml:1:4: error: anchors (&name) are not supported; leave it out, or quote the text\n"
             "f.yaml:3:3: error: merge keys (<<) are not supported; write the keys out\n"
             "f.yaml:3:7: error: aliases (*name) are not supported; write the value out");
   EXPECT_EQ(problems_of("a: !!int 5"),
@@ -139,6 +141,38 @@ TEST(ConfigDocument, set_refuses) {
   for (const char* path : {"", ".a", "a.", "a..b", "[0]", "b.c[", "b.c[x]", "b.c[-1]", "b.c[0]x", "b.c[0", "b.c[1.5]"})
     EXPECT_NE(message(std::string(path) + "=1").find("is not a path; write it as"), std::string::npos) << path;
   EXPECT_NE(message("a=[1"), "");
+}
+
+TEST(ConfigDocument, set_takes_what_was_typed_or_says_how_to_quote_it) {
+  const auto set = [](const std::string& text) -> std::string {
+    auto doc = ConfigDocument::parse("a: 1\n", "f.yaml");
+    try {
+      doc.set("a=" + text, 3);
+      return flow_text(doc.root());
+    } catch (const InputError& e) { return e.what(); }
+  };
+  for (const char* text : {"#5", "%x", "---", "...", "!", "&a", "&a 2", "&a [2]", "2 #5", "[1] #2", "{b: 1} # c", "null",
+                           "~", "Null", " ", "--- 2", "! 2", "2\n...", "|", "|\n 2", "b\nc", "*a"})
+    EXPECT_NE(set(text).find("--set #3: error: "), std::string::npos) << text << " gives " << set(text);
+  for (const char* text : {"#5", "%x", "---", "!", "&a", "2 #5", "null"}) {
+    EXPECT_NE(set(text).find("quote"), std::string::npos) << text;
+    EXPECT_EQ(set("\"" + std::string(text) + "\""), "{a: \"" + std::string(text) + "\"}");
+  }
+  EXPECT_EQ(set("2"), "{a: 2}");
+  EXPECT_EQ(set(" 2 "), "{a: 2}");
+  EXPECT_EQ(set("b#5"), "{a: \"b#5\"}");
+  EXPECT_EQ(set("'2'"), "{a: 2}");
+  EXPECT_EQ(set("{b: \"#\", c: [1]}"), "{a: {b: \"#\", c: [1]}}");
+  EXPECT_EQ(set("b: 1"), "{a: {b: 1}}");
+  EXPECT_EQ(set(""), "{}");
+}
+
+TEST(ConfigDocument, finds_what_stands_at_a_path) {
+  const auto doc = ConfigDocument::parse("a: 1\nb: {c: [1, {d: 2}]}\n", "f.yaml");
+  EXPECT_EQ(doc.find("b.c[1].d").text(), "2");
+  EXPECT_EQ(doc.find("a").text(), "1");
+  for (const char* path : {"x", "a.x", "b.c[2]", "b.c.d", "b[0]"}) EXPECT_FALSE(doc.find(path)) << path;
+  EXPECT_THROW((void)doc.find("b..c"), InputError);
 }
 
 TEST(MapReader, reads_every_type) {
