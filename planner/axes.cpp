@@ -54,9 +54,14 @@ void check_values(const Axis& axis, Problems& problems) {
   if (axis.values.size() > values_max)
     problems.add(axis.at, fmt::format("'{}' has more than {} values", axis.path, values_max));
   std::set<std::string_view> seen;
-  for (const auto& value : axis.values)
-    if (!seen.insert(value.text).second)
+  for (const auto& value : axis.values) {
+    if (value.node.kind() == ConfigNode::Kind::null)
+      problems.add(value.node.at(), fmt::format("'{}' has an empty value; write {{}} for a map that says nothing, or "
+                                                "quote it to mean a text",
+                                                axis.path));
+    else if (!seen.insert(value.text).second)
       problems.add(value.node.at(), fmt::format("'{}' has the value {} twice; remove one", axis.path, value.text));
+  }
 }
 }  // namespace
 
@@ -130,8 +135,8 @@ Axis read_vary(std::string_view text, int ordinal, Problems& problems) {
   axis.path = text.substr(0, equals);
   // As one YAML list: its reader knows brackets and quotes. "1..4" and "2/s" are plain texts to it.
   try {
-    const auto list = ConfigDocument::parse(fmt::format("[{}]", text.substr(equals + 1)), axis.at.file).root();
-    axis.values = values_of(list, problems);
+    axis.values =
+        values_of(ConfigDocument::typed(fmt::format("[{}]", text.substr(equals + 1)), axis.at.file), problems);
   } catch (const InputError& error) {
     problems.add(axis.at, fmt::format("'{}': {}", shown(text), error.problems().front().message));
     return axis;

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "planner/axis_check.hpp"
 #include "planner/spec_sheet.hpp"
 #include "scenario/cache.hpp"
 #include "sim/kv/registry.hpp"
@@ -46,6 +47,7 @@ std::vector<ResolvedPoint> resolve_all(const Study& study, const Space& space, i
                                        const std::function<void()>& between) {
   ScenarioCache cache;
   cache.many_points = true;
+  check_axes(study.base, space, cache, between);
   std::vector<ResolvedPoint> out(space.size());
   const int cores = tbb::info::default_concurrency();
   tbb::task_arena arena(jobs > 0 ? std::min(jobs, cores) : cores);
@@ -56,8 +58,7 @@ std::vector<ResolvedPoint> resolve_all(const Study& study, const Space& space, i
       try {
         out[i].scenario = std::make_shared<const Scenario>(resolve_scenario(out[i].document, {}, cache));
       } catch (const InfeasibleError& error) { out[i].reason = error.what(); } catch (const InputError& error) {
-        // What is wrong with every point is wrong with the study; one point may be a combination that cannot be.
-        if (out.size() == 1) throw;
+        // Values that do not go together: each of them goes with others.
         out[i].reason = error.problems().front().str();
         out[i].problems = error.problems();
       }

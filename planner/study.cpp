@@ -66,6 +66,33 @@ void apply_sets(ConfigDocument& study, ConfigDocument& scenario, bool apart, std
   }
 }
 
+/// Is `path` a key inside what stands at `outer`?
+bool within(std::string_view path, std::string_view outer) {
+  return path.size() > outer.size() && path.starts_with(outer) &&
+         (path[outer.size()] == '.' || path[outer.size()] == '[');
+}
+
+bool typed_at(const ConfigNode& node, std::string_view place) { return node && node.at().file == place; }
+
+/// The points put their own values where axes are: what --set and --seed say there would be lost without a word.
+void refuse_overridden(const Study& study, std::span<const std::string> sets, std::optional<std::uint64_t> seed,
+                       Problems& problems) {
+  for (const Axis& axis : study.axes) {
+    const auto refuse = [&](const std::string& place, std::string_view key) {
+      problems.add({place, 0, 0},
+                   fmt::format("'{}' would be lost: the study varies '{}'; give its values with --vary {}=", key,
+                               axis.path, axis.path));
+    };
+    for (std::size_t i = 0; i < sets.size(); ++i) {
+      const std::string_view key = std::string_view(sets[i]).substr(0, sets[i].find('='));
+      const std::string place = fmt::format("--set #{}", i + 1);
+      // The last: a map put around the axis holds a value for it.
+      if (key == axis.path || within(key, axis.path) || typed_at(study.base.find(axis.path), place)) refuse(place, key);
+    }
+    if (seed && axis.path == "seed") refuse("--seed", "seed");
+  }
+}
+
 /// `serving: [aggregated]` is all there is: prefill and decode on the same replicas.
 void leave_out_serving(std::vector<Axis>& axes, Problems& problems) {
   for (const Axis& axis : axes)
@@ -131,6 +158,8 @@ Study load_study(const std::string& path, std::span<const std::string> sets, std
       study.axes.push_back(std::move(axis));
   }
   leave_out_serving(study.axes, problems);
+  problems.throw_if_any();
+  refuse_overridden(study, sets, seed, problems);
   problems.throw_if_any();
   if (seed) study.base.set(fmt::format("seed={}", *seed), 0);
   if (const auto text = study.base.root().get("seed"); text.kind() == ConfigNode::Kind::scalar)

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
+#include "planner/axis_check.hpp"
 #include "sim/kv/registry.hpp"
 
 namespace stowage {
@@ -125,6 +126,7 @@ Shard parse_shard(std::string_view text) {
 
 Sweep::Sweep(Study study, std::string engine) : study_(std::move(study)), space_(study_.axes) {
   cache_.many_points = true;
+  check_axes(study_.base, space_, cache_);
   Digest digest;
   digest.add(engine);
   digest.add(flow_text(study_.base.root()));
@@ -137,6 +139,8 @@ Sweep::Sweep(Study study, std::string engine) : study_(std::move(study)), space_
     if (!first.runs.empty()) digest.add(*first.runs.front().workload);
   } catch (const InfeasibleError&) {
     // This point does not fit its GPUs; others may.
+  } catch (const InputError&) {
+    // Values that do not go together; each of them goes with others.
   }
   digest_ = digest.text();
 }

@@ -24,7 +24,7 @@ struct Shard {
 
 class Sweep {
  public:
-  /// Resolves the first point, so that what is wrong with all of them is said at once. Throws InputError.
+  /// Reads every value of every axis, so that what is wrong is said at once. Throws InputError.
   /// `engine` names the build, which a journal must not mix.
   Sweep(Study study, std::string engine);
 

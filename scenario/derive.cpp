@@ -152,61 +152,78 @@ void take_from(Scenario& s, std::vector<Scenario>& groups) {
   }
 }
 
+/// Without `prices` the groups have none.
 FleetConfig fleet_of(const Scenario& s, const RunConfig& run, const ManagerSpec& manager,
                      std::vector<detail::Prices>& prices) {
   FleetConfig fleet{s.cluster.router, s.seed, {}};
   for (std::size_t i = 0; i < s.cluster.groups.size(); ++i) {
     const GroupSpec& g = s.cluster.groups[i];
-    fleet.groups.push_back({g.name(), g.replicas, g.weight, g.kv, prices[i].steps(manager), prices[i].vmm(manager)});
+    fleet.groups.push_back({g.name(), g.replicas, g.weight, g.kv, {}, {}});
+    if (prices.empty()) continue;
+    fleet.groups.back().cost = prices[i].steps(manager);
+    fleet.groups.back().vmm = prices[i].vmm(manager);
   }
   if (s.cluster.groups.empty() && s.cluster.replicas > 1)
     fleet.groups.push_back({s.hardware.name, s.cluster.replicas, 1, run.kv, run.cost, run.vmm});
   return fleet;
 }
 
+/// Does the manager take this replica? What is wrong joins `problems`; what cannot be goes to `infeasible`.
+void check_replica(const detail::ManagerEntry& entry, const RunConfig& replica, const std::string& on,
+                   Problems& problems, std::vector<std::string>& infeasible) {
+  try {
+    detail::collect(problems, entry.at, fmt::format("'{}'{}: ", entry.path, on), [&] {
+      entry.row->check(replica);
+      return true;
+    });
+  } catch (const InfeasibleError& e) {
+    const std::string line = entry.at.line > 0 ? fmt::format(" at line {}", entry.at.line) : "";
+    infeasible.push_back(fmt::format("'{}'{}{}: {}", entry.path, line, on, e.what()));
+  }
+}
+
 void derive_runs(Scenario& s, const Parts& parts, std::vector<detail::Prices>& prices, Problems& problems) {
+  std::vector<std::string> infeasible;
   for (const auto& entry : parts.managers) {
     RunConfig run;
     run.scheduler = s.scheduler;
     run.kv = s.kv;
     run.manager = entry.spec;
-    run.cost = prices.front().steps(entry.spec);
-    run.vmm = prices.front().vmm(entry.spec);
+    if (!prices.empty()) {
+      run.cost = prices.front().steps(entry.spec);
+      run.vmm = prices.front().vmm(entry.spec);
+    }
     run.workload = parts.workload;
     run.frontend = s.frontend;
     run.fleet = fleet_of(s, run, entry.spec, prices);
-    const auto check = [&](const RunConfig& replica, const std::string& where) {
-      detail::collect(problems, entry.at, where, [&] {
-        entry.row->check(replica);
-        return true;
-      });
-    };
-    if (s.cluster.groups.empty()) check(run, fmt::format("'{}': ", entry.path));
+    if (s.cluster.groups.empty()) check_replica(entry, run, "", problems, infeasible);
     for (std::size_t i = 0; i < s.cluster.groups.size(); ++i) {
       RunConfig replica = run;
       replica.kv = run.fleet.groups[i].kv;
-      check(replica, fmt::format("'{}' on 'cluster.groups[{}]': ", entry.path, i));
+      check_replica(entry, replica, fmt::format(" on 'cluster.groups[{}]'", i), problems, infeasible);
     }
     s.runs.push_back(std::move(run));
   }
+  problems.throw_if_any();
+  if (!infeasible.empty()) throw InfeasibleError(infeasible.front());
 }
 }  // namespace
 
-void detail::derive(Scenario& s, const Parts& parts, const ConfigNode& root, Context& context) {
+void detail::derive(Scenario& s, const Parts& parts, const ConfigNode& root, Context& context, bool priced) {
   std::vector<Scenario> groups = derive_groups(s, root, context);
   context.problems.throw_if_any();
-  std::vector<Prices> prices;  // of each group, or of the one replica
-  for (Scenario& own : groups) prices.emplace_back(own, context.cache);
+  std::vector<Prices> prices;  // of each group, or of the one replica; none unless priced
+  for (Scenario& own : groups)
+    if (priced) prices.emplace_back(own, context.cache);
   if (groups.empty()) {
     derive_pool(s, root, context.problems);
     context.problems.throw_if_any();
     check_outright_pool(s);
-    prices.emplace_back(s, context.cache);
+    if (priced) prices.emplace_back(s, context.cache);
   } else {
     take_from(s, groups);
   }
   derive_runs(s, parts, prices, context.problems);
-  context.problems.throw_if_any();
   note_limits(s);
 }
 }  // namespace stowage

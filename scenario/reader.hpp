@@ -77,8 +77,9 @@ struct Parts {
   std::vector<ManagerEntry> managers;
   std::shared_ptr<const Workload> workload;
 };
-/// Everything that follows: scenario.budget, .kv, .runs, .notes. Throws the problems it finds, or InfeasibleError.
-void derive(Scenario& scenario, const Parts& parts, const ConfigNode& root, Context& context);
+/// Everything that follows: scenario.budget, .kv, .runs, .notes. Throws the problems it finds, or InfeasibleError. Not
+/// `priced`: no price tables are made, and steps and notes on prices are left out.
+void derive(Scenario& scenario, const Parts& parts, const ConfigNode& root, Context& context, bool priced);
 
 /// Prices of each manager's run: managers with other memory layouts run other attention kernels.
 class Prices {

@@ -87,6 +87,18 @@ Parts read_root(const ConfigNode& root, Context& context, Scenario& s, std::opti
   return parts;
 }
 
+Scenario read_and_derive(const ConfigDocument& document, std::optional<std::uint64_t> seed, ScenarioCache& cache,
+                         bool priced) {
+  Problems problems;
+  Scenario s;
+  s.file = document.file();
+  Context context{problems, cache};
+  const Parts parts = read_root(document.root(), context, s, seed);
+  problems.throw_if_any();
+  detail::derive(s, parts, document.root(), context, priced);
+  return s;
+}
+
 Scenario resolve(ConfigDocument document, std::span<const std::string> sets, std::optional<std::uint64_t> seed) {
   Problems problems;
   for (std::size_t i = 0; i < sets.size(); ++i)
@@ -101,15 +113,13 @@ Scenario resolve(ConfigDocument document, std::span<const std::string> sets, std
 }  // namespace
 
 Scenario resolve_scenario(const ConfigDocument& document, std::optional<std::uint64_t> seed, ScenarioCache& cache) {
-  Problems problems;
-  Scenario s;
-  s.file = document.file();
-  Context context{problems, cache};
-  const Parts parts = read_root(document.root(), context, s, seed);
-  problems.throw_if_any();
-  detail::derive(s, parts, document.root(), context);
+  Scenario s = read_and_derive(document, seed, cache, true);
   detail::note_engine(s);
   return s;
+}
+
+void check_scenario(const ConfigDocument& document, ScenarioCache& cache) {
+  (void)read_and_derive(document, {}, cache, false);
 }
 
 std::string SloTarget::name() const {

@@ -142,6 +142,8 @@ struct ScenarioCache;  // scenario/cache.hpp
 /// The same for a document at hand, one of many that share `cache`.
 [[nodiscard]] Scenario resolve_scenario(const ConfigDocument& document, std::optional<std::uint64_t> seed,
                                         ScenarioCache& cache);
+/// Throws what resolve_scenario would throw, without the price tables, which take nearly all of its time.
+void check_scenario(const ConfigDocument& document, ScenarioCache& cache);
 
 /// The price table of a run under `manager` had draw `i` of the scenario's profile been its figures (Profile::drawn).
 /// cost_used must be profile. `sheet`: the spec sheet's efficiencies, of what the profile cannot price.

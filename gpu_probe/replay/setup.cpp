@@ -147,7 +147,9 @@ void set_pool(Scenario& s, Bytes pool) {
     run.kv.pool = pool;
     try {
       find_manager(run.manager.kind)->check(run);
-    } catch (const InputError& e) { throw InfeasibleError(fmt::format("{}: {}", run.manager.name, e.what())); }
+    } catch (const std::runtime_error& e) {  // wrong or infeasible: here both come of the pool
+      throw InfeasibleError(fmt::format("{}: {}", run.manager.name, e.what()));
+    }
   }
 }
 

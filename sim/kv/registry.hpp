@@ -57,8 +57,8 @@ struct ManagerRow {
   std::span<const ParamSpec> params;
   /// Short name that tells apart settings: "paged-16", "vattention-2MiB", "reserve-max".
   std::string (*default_name)(const ManagerSpec&);
-  /// Throws InputError (no position) when the settings cannot work with this replica: a page smaller than one
-  /// token's share of a tensor, a pool that holds not one block or slot, a bad combination of parameters.
+  /// Throws InputError (no position) when the settings are wrong: a page smaller than one token's share of a tensor, a
+  /// bad combination of parameters; InfeasibleError when the pool holds not one block or slot.
   void (*check)(const RunConfig&);
   /// For upper bounds on what a pool can serve.
   LeastHeld (*least_held)(const RunConfig&);

@@ -134,7 +134,7 @@ void check(const RunConfig& config) {
                              : space == "buddy" ? m.integer("min_block")
                                                 : 1;
   if (tokens < least)
-    throw InputError({}, "the KV pool holds " + std::to_string(tokens) + " tokens, less than one region of " +
+    throw InfeasibleError("the KV pool holds " + std::to_string(tokens) + " tokens, less than one region of " +
                              std::to_string(least) + "; give it more memory or lower max_model_len");
 }
 LeastHeld least_held(const RunConfig& config) {

@@ -377,7 +377,7 @@ void check(const RunConfig& config) {
                              " is smaller than one token's share of a tensor; use a larger page");
   const std::int64_t block = vattention_block_bytes(config);
   if (config.kv.pool.count() < block)
-    throw InputError({}, "the KV pool of " + std::to_string(config.kv.pool.count()) +
+    throw InfeasibleError("the KV pool of " + std::to_string(config.kv.pool.count()) +
                              " bytes holds not one page in each tensor (" + std::to_string(block) +
                              " bytes); give it more memory or use a smaller page");
 }
