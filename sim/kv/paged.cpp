@@ -214,8 +214,9 @@ std::string default_name(const ManagerSpec& spec) { return "paged-" + std::to_st
 void check(const RunConfig& config) {
   const std::int64_t block = config.manager.integer("block_size") * config.kv.bytes_per_token.count();
   if (config.kv.pool.count() < block)
-    throw InfeasibleError("the KV pool of " + std::to_string(config.kv.pool.count()) + " bytes holds not one block of " +
-                             std::to_string(block) + " bytes; give it more memory or a smaller block_size");
+    throw InfeasibleError("the KV pool of " + std::to_string(config.kv.pool.count()) +
+                          " bytes holds not one block of " + std::to_string(block) +
+                          " bytes; give it more memory or a smaller block_size");
 }
 LeastHeld least_held(const RunConfig& config) { return {config.manager.integer("block_size")}; }
 }  // namespace

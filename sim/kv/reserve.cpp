@@ -135,7 +135,7 @@ void check(const RunConfig& config) {
                                                 : 1;
   if (tokens < least)
     throw InfeasibleError("the KV pool holds " + std::to_string(tokens) + " tokens, less than one region of " +
-                             std::to_string(least) + "; give it more memory or lower max_model_len");
+                          std::to_string(least) + "; give it more memory or lower max_model_len");
 }
 LeastHeld least_held(const RunConfig& config) {
   return {1, config.manager.choice("length") == "max" ? config.scheduler.max_model_len : 0, true};

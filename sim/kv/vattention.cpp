@@ -378,8 +378,8 @@ void check(const RunConfig& config) {
   const std::int64_t block = vattention_block_bytes(config);
   if (config.kv.pool.count() < block)
     throw InfeasibleError("the KV pool of " + std::to_string(config.kv.pool.count()) +
-                             " bytes holds not one page in each tensor (" + std::to_string(block) +
-                             " bytes); give it more memory or use a smaller page");
+                          " bytes holds not one page in each tensor (" + std::to_string(block) +
+                          " bytes); give it more memory or use a smaller page");
 }
 LeastHeld least_held(const RunConfig& config) { return {vattention_page_tokens(config)}; }
 }  // namespace

@@ -151,8 +151,9 @@ TEST(ConfigDocument, set_takes_what_was_typed_or_says_how_to_quote_it) {
       return flow_text(doc.root());
     } catch (const InputError& e) { return e.what(); }
   };
-  for (const char* text : {"#5", "%x", "---", "...", "!", "&a", "&a 2", "&a [2]", "2 #5", "[1] #2", "{b: 1} # c", "null",
-                           "~", "Null", " ", "--- 2", "! 2", "2\n...", "|", "|\n 2", "b\nc", "*a"})
+  for (const char* text :
+       {"#5",   "%x", "---",  "...", "!",     "&a",  "&a 2",   "&a [2]", "2 #5",  "[1] #2", "{b: 1} # c",
+        "null", "~",  "Null", " ",   "--- 2", "! 2", "2\n...", "|",      "|\n 2", "b\nc",   "*a"})
     EXPECT_NE(set(text).find("--set #3: error: "), std::string::npos) << text << " gives " << set(text);
   for (const char* text : {"#5", "%x", "---", "!", "&a", "2 #5", "null"}) {
     EXPECT_NE(set(text).find("quote"), std::string::npos) << text;
