@@ -27,8 +27,10 @@ constexpr std::size_t config_bytes_max = std::size_t{16} << 20;
 /// Builds the tree from yaml-cpp's events. `fixed` replaces every position (for --set).
 class TreeBuilder final : public YAML::EventHandler {
  public:
-  TreeBuilder(std::string file, Problems& problems, bool positions)
-      : file_(std::move(file)), problems_(problems), positions_(positions) {}
+  TreeBuilder(std::string_view text, std::string file, Problems& problems, bool positions)
+      : text_(text), file_(std::move(file)), problems_(problems), positions_(positions) {
+    if (text_.starts_with("\xef\xbb\xbf")) text_.remove_prefix(3);  // marks do not count it
+  }
 
   DataPtr take_root() { return std::move(root_); }
 
@@ -96,7 +98,10 @@ class TreeBuilder final : public YAML::EventHandler {
     return data;
   }
   void check_tag(const YAML::Mark& mark, const std::string& tag) {
-    if (!tag.empty() && tag != "?" && tag != "!")
+    // Quoted texts have the tag "!" too; then the mark is at the quote.
+    const auto at = static_cast<std::size_t>(mark.pos);
+    const bool typed = tag == "!" && at < text_.size() && text_[at] == '!';
+    if (typed || (!tag.empty() && tag != "?" && tag != "!"))
       problems_.add(pos(mark), fmt::format("tags ({}) are not supported; leave it out", shown(tag)));
   }
   void check_anchor(const YAML::Mark& mark, YAML::anchor_t anchor) {
@@ -137,6 +142,7 @@ class TreeBuilder final : public YAML::EventHandler {
     }
   }
 
+  std::string_view text_;
   std::string file_;
   Problems& problems_;
   bool positions_;
@@ -167,13 +173,13 @@ std::shared_ptr<ConfigNode::Data> parse_config_tree(std::string_view text, const
     throw InputError({file, positions ? static_cast<int>(line) : 0, 0}, "not a text file: it holds a zero byte");
   }
   Problems problems;
-  TreeBuilder builder(file, problems, positions);
+  TreeBuilder builder(text, file, problems, positions);
   try {
     std::istringstream in{std::string(text)};
     YAML::Parser parser(in);
     if (parser.HandleNextDocument(builder)) {
       DataPtr root = builder.take_root();
-      TreeBuilder second(file, problems, positions);
+      TreeBuilder second(text, file, problems, positions);
       if (parser.HandleNextDocument(second))
         problems.add({file, 0, 0}, "more than one YAML document; keep one and remove the lines '---'");
       problems.throw_if_any();

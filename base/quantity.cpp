@@ -22,6 +22,12 @@ struct Number {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
+/// "5." and "5.e3": from_chars takes them, people do not write them.
+bool bare_point(std::string_view number) {
+  const auto point = number.find('.');
+  return point != std::string_view::npos && (point + 1 == number.size() || !is_digit(number[point + 1]));
+}
+
 /// A number in decimal, not negative, with nothing odd about it: "007", ".5", "5.", "inf" and "0x10" are refused.
 std::optional<Number> split(std::string_view text) {
   if (text.empty() || !is_digit(text[0])) return std::nullopt;
@@ -29,8 +35,8 @@ std::optional<Number> split(std::string_view text) {
   Number out;
   const char* const end = text.data() + text.size();
   const auto [stop, ec] = std::from_chars(text.data(), end, out.value);
-  if (ec != std::errc{} || !std::isfinite(out.value) || stop[-1] == '.') return std::nullopt;
   const std::string_view digits(text.data(), static_cast<std::size_t>(stop - text.data()));
+  if (ec != std::errc{} || !std::isfinite(out.value) || bare_point(digits)) return std::nullopt;
   if (digits.find_first_not_of("0123456789") == std::string_view::npos) {
     std::int64_t whole = 0;
     const auto [whole_stop, whole_ec] = std::from_chars(text.data(), stop, whole);
@@ -66,7 +72,9 @@ std::optional<Bytes> parse_bytes(std::string_view text) {
   for (const auto& u : byte_units) {
     if (n->unit != u.name || n->value * u.scale >= int64_limit) continue;
     if (n->whole) return Bytes{*n->whole * static_cast<std::int64_t>(u.scale)};  // exact
-    return Bytes{std::llround(n->value * u.scale)};
+    const double bytes = n->value * u.scale;
+    if (std::abs(bytes - std::round(bytes)) > 1e-6 * bytes) return std::nullopt;  // "1.5B": more than a rounding is lost
+    return Bytes{std::llround(bytes)};
   }
   return std::nullopt;
 }
@@ -126,7 +134,7 @@ std::optional<double> parse_number(std::string_view text) {
   double value = 0;
   const char* const end = text.data() + text.size();
   const auto [stop, ec] = std::from_chars(text.data(), end, value);
-  if (ec != std::errc{} || stop != end || !std::isfinite(value) || stop[-1] == '.') return std::nullopt;
+  if (ec != std::errc{} || stop != end || !std::isfinite(value) || bare_point(text)) return std::nullopt;
   return percent ? value / 100 : value;
 }
 

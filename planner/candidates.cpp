@@ -43,11 +43,8 @@ Grounds grounds_of(const Scenario& s) {
   return Grounds::roofline;
 }
 
-std::vector<ResolvedPoint> resolve_all(const Study& study, const Space& space, int jobs,
+std::vector<ResolvedPoint> resolve_all(const Study& study, const Space& space, int jobs, ScenarioCache& cache,
                                        const std::function<void()>& between) {
-  ScenarioCache cache;
-  cache.many_points = true;
-  check_axes(study.base, space, cache, between);
   std::vector<ResolvedPoint> out(space.size());
   const int cores = tbb::info::default_concurrency();
   tbb::task_arena arena(jobs > 0 ? std::min(jobs, cores) : cores);
@@ -65,6 +62,15 @@ std::vector<ResolvedPoint> resolve_all(const Study& study, const Space& space, i
     });
   });
   return out;
+}
+
+/// The scenario's own targets stand when the study has none.
+void take_slo_of_scenario(Study& study) {
+  const ConfigNode slo = study.base.root().get("slo");
+  if (!study.plan.slo.empty() || slo.size() == 0) return;
+  Problems problems;
+  study.plan.slo = read_plan_slo(slo, problems);
+  problems.throw_if_any();
 }
 
 std::string manager_set(const ConfigDocument& document, std::size_t run) {
@@ -203,6 +209,10 @@ Workbench set_up(Study study, int jobs, const std::function<void()>& between) {
   Workbench bench;
   bench.study = std::move(study);
   bench.space = Space(bench.study.axes);
+  ScenarioCache cache;
+  cache.many_points = true;
+  check_axes(bench.study.base, bench.space, cache, between);
+  take_slo_of_scenario(bench.study);
   if (bench.study.plan.slo.empty())
     throw InputError({bench.study.file, 0, 0}, "a plan needs to know what is good enough; add slo: {ttft_p99: 1s}");
   if (bench.space.size() > candidates_max)
@@ -216,7 +226,7 @@ Workbench set_up(Study study, int jobs, const std::function<void()>& between) {
       throw InputError(axis.at, "a plan sizes by one replica, whatever routes to it: set cluster.router, or vary it "
                                 "with 'stowage sweep'");
   }
-  const auto points = resolve_all(bench.study, bench.space, jobs, between);
+  const auto points = resolve_all(bench.study, bench.space, jobs, cache, between);
   std::shared_ptr<const Workload> workload;
   std::string first_reason;
   for (std::uint64_t p = 0; p < points.size(); ++p) {

@@ -143,11 +143,6 @@ Study load_study(const std::string& path, std::span<const std::string> sets, std
     read_plan(in, study.plan, problems);
     study.has_prices = in.has("prices");
   }
-  // The scenario's own targets stand when the study has none.
-  if (study.plan.slo.empty() && problems.empty()) {
-    const ConfigNode slo = study.base.root().get("slo");
-    if (slo && slo.size() > 0) study.plan.slo = read_plan_slo(slo, problems);
-  }
   for (std::size_t i = 0; i < vary.size(); ++i) {
     Axis axis = read_vary(vary[i], static_cast<int>(i) + 1, problems);
     const auto same = std::find_if(study.axes.begin(), study.axes.end(),

@@ -26,7 +26,7 @@ enum class Objective : std::uint8_t { cost, gpus, rate_per_dollar };
 inline constexpr std::array<std::string_view, 3> objective_names = {"cost", "gpus", "rate_per_dollar"};
 
 struct PlanSpec {
-  std::vector<SloSet> slo;
+  std::vector<SloSet> slo;  // empty: the scenario's own stand, which set_up() reads
   std::map<std::string, NodePrice, std::less<>> prices;  // by GPU
   Objective objective = Objective::cost;
   std::optional<double> demand_per_s;    // `demand: 40/s`; without it the workload's own rate
