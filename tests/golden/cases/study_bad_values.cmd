@@ -12,6 +12,12 @@ for workload in 'rate_scael: 9' 'rate_scale: -1' 'rate_scale: nan' 'rate_scale: 
   done
   stowage sweep inputs/trace.yaml --vary "workload.${workload/: /=}"
 done
+# So do the targets of a scenario: a plan, which knows more of them, has no other words for a wrong one.
+sed 's/good.csv/inputs\/good.csv/' inputs/trace.yaml >bad.yaml
+echo 'slo: {ttft_p98: 1s, tbt_maen: 1s, e2e_p99: 1}' >>bad.yaml
+stowage run bad.yaml 2>said
+cat said
+for command in check plan sweep; do stowage $command bad.yaml 2>&1 | cmp said - || echo "$command"; done
 # The second value of an axis is as wrong as the first.
 stowage sweep inputs/trace.yaml --vary workload.rate_scale=1,-1,nan,abc --vary scheduler.max_batch=8,0
 # A study that holds mistakes, beside others that come from its space.

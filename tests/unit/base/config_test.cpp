@@ -61,6 +61,12 @@ TEST(ConfigDocument, refuses_what_yaml_allows_but_nobody_means) {
             "f.yaml:3:7: error: aliases (*name) are not supported; write the value out");
   EXPECT_EQ(problems_of("a: !!int 5"),
             "f.yaml:1:4: error: tags (tag:yaml.org,2002:int) are not supported; leave it out");
+  for (const char* tagged : {"a: ! 5",
+                             "\xef\xbb\xbf"
+                             "a: ! 5",
+                             "a: ! [5]", "a: ! {b: 5}", "a:\n  - 1\n  - ! 5\n", "a: ! \"5\""})
+    EXPECT_NE(problems_of(tagged).find("tags (!) are not supported; leave it out"), std::string::npos) << tagged;
+  EXPECT_EQ(problems_of("a: \"! 5\"\nb: '!'\nc: [\"!x\"]\n"), "");
   EXPECT_EQ(problems_of("a: 1\n---\nb: 2\n"),
             "f.yaml: error: more than one YAML document; keep one and remove the lines '---'");
   EXPECT_EQ(problems_of("a: {b: 1,\n\tc: 2\n"), "f.yaml:3:1: error: not valid YAML: end of map flow not found");

@@ -20,6 +20,9 @@ TEST(Quantity, bytes) {
   EXPECT_EQ(parse_bytes("0B"), Bytes{0});
   EXPECT_EQ(parse_bytes("1.5GiB"), Bytes{1'610'612'736});  // 1.5 x 2^30
   EXPECT_EQ(parse_bytes("1e3MB"), Bytes{1'000'000'000});
+  EXPECT_EQ(parse_bytes("1.3GiB"), Bytes{1'395'864'371});  // 1.3 x 2^30 = 1395864371.2
+  for (const char* part_of_a_byte : {"1.5B", "0.3B", "0.6B", "0.1KiB", "1.0001KiB"})
+    EXPECT_FALSE(parse_bytes(part_of_a_byte)) << part_of_a_byte;
   EXPECT_EQ(parse_bytes("9007199254740993B"), Bytes{9'007'199'254'740'993});  // 2^53 + 1: not through a double
 }
 
@@ -109,6 +112,16 @@ TEST(Quantity, numbers) {
   EXPECT_EQ(parse_number("-2"), -2);
   for (const char* text : {"", ".5", "5.", "inf", "nan", "-inf", ".inf", "0x1p3", "010", "1e999", "0,9", "%", "9 %"})
     EXPECT_FALSE(parse_number(text)) << text;
+}
+
+TEST(Quantity, a_point_has_digits_after_it) {
+  EXPECT_FALSE(parse_bytes("3.e2GiB"));
+  EXPECT_FALSE(parse_bytes_per_s("3.e35TB/s"));
+  EXPECT_FALSE(parse_duration_ns("1.s"));
+  EXPECT_FALSE(parse_rate_per_s("1.E1/s"));
+  EXPECT_FALSE(parse_number("5.e1"));
+  EXPECT_FALSE(parse_number("5.%"));
+  EXPECT_EQ(parse_number("5.0e1"), 50.0);
 }
 }  // namespace
 }  // namespace stowage
