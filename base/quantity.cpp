@@ -73,7 +73,7 @@ std::optional<Bytes> parse_bytes(std::string_view text) {
     if (n->unit != u.name || n->value * u.scale >= int64_limit) continue;
     if (n->whole) return Bytes{*n->whole * static_cast<std::int64_t>(u.scale)};  // exact
     const double bytes = n->value * u.scale;
-    if (std::abs(bytes - std::round(bytes)) > 1e-6 * bytes) return std::nullopt;  // "1.5B": more than a rounding is lost
+    if (std::abs(bytes - std::round(bytes)) > 1e-6 * bytes) return std::nullopt;  // "1.5B": not a rounding
     return Bytes{std::llround(bytes)};
   }
   return std::nullopt;
