@@ -21,7 +21,9 @@ class Problems {
   void add(SourcePos at, std::string message);
   [[nodiscard]] bool empty() const { return list_.empty(); }
   [[nodiscard]] const std::vector<Problem>& list() const { return list_; }
-  /// Throws InputError with everything collected, in order of position; does nothing when empty.
+  static constexpr std::size_t told_max = 100;
+  /// Throws InputError with the first told_max of what was collected, in order of position, and how many more there
+  /// are; does nothing when empty.
   void throw_if_any() const;
 
  private:

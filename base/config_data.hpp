@@ -1,5 +1,6 @@
 #pragma once
 // The tree behind ConfigNode: shared by the parser, --set and the readers; not for use outside base/.
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -23,8 +24,14 @@ struct ConfigNode::Data {
     std::shared_ptr<Data> value;
   };
   std::vector<Entry> entries;
+  std::vector<std::uint32_t> by_key;  // places in `entries` in the order of their keys; empty = not indexed
   /// Of a map: keys that --set removed though they were not there (ConfigNode::removed).
   std::vector<std::pair<std::string, SourcePos>> removed;
+
+  /// Of a map that is complete: lets find() search instead of looking at every entry.
+  void index();
+  /// The entry of each key that an earlier one has too, with the first of that key; of an indexed map.
+  [[nodiscard]] std::vector<std::pair<const Entry*, const Entry*>> given_twice() const;
 
   [[nodiscard]] const Entry* find(std::string_view key) const;
   [[nodiscard]] std::string child_path(std::string_view key) const;

@@ -1,20 +1,16 @@
 // Parsing. yaml-cpp's event interface is used rather than its nodes: events carry the mark of
 // every key and value, duplicate keys and aliases can be seen and refused, and nothing is resolved behind our back.
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <sstream>
 
 #include "base/config.hpp"
 #include "base/config_data.hpp"
+#include "base/read_file.hpp"
 
 namespace stowage {
 namespace {
@@ -22,7 +18,10 @@ using Data = ConfigNode::Data;
 using DataPtr = std::shared_ptr<Data>;
 using Kind = ConfigNode::Kind;
 
-constexpr std::size_t config_bytes_max = std::size_t{16} << 20;
+constexpr std::size_t key_bytes_max = 1024;
+/// Of the tree, which holds the path of every value: a short file can spell out many long ones.
+constexpr std::size_t tree_bytes_max = std::size_t{512} << 20;
+constexpr std::size_t node_bytes = 512;  // about, beside its texts
 
 /// Builds the tree from yaml-cpp's events. `fixed` replaces every position (for --set).
 class TreeBuilder final : public YAML::EventHandler {
@@ -33,8 +32,9 @@ class TreeBuilder final : public YAML::EventHandler {
   }
 
   DataPtr take_root() { return std::move(root_); }
+  [[nodiscard]] const SourcePos& start() const { return start_; }
 
-  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentStart(const YAML::Mark& mark) override { start_ = pos(mark); }
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     check_anchor(mark, anchor);
@@ -68,7 +68,14 @@ class TreeBuilder final : public YAML::EventHandler {
     check_anchor(mark, anchor);
     open(mark, tag, Kind::map);
   }
-  void OnMapEnd() override { stack_.pop_back(); }
+  void OnMapEnd() override {
+    Data& map = *stack_.back().data;
+    map.index();
+    for (const auto& [first, again] : map.given_twice())
+      problems_.add(again->key_at, fmt::format("'{}' is given twice (first on line {}); keep one",
+                                               shown(map.child_path(again->key)), first->key_at.line));
+    stack_.pop_back();
+  }
 
   [[nodiscard]] SourcePos pos(const YAML::Mark& mark) const {
     if (!positions_ || mark.is_null()) return {file_, 0, 0};
@@ -110,9 +117,8 @@ class TreeBuilder final : public YAML::EventHandler {
   void on_key(const YAML::Mark& mark, const std::string& key) {
     Frame& top = stack_.back();
     if (key == "<<") problems_.add(pos(mark), "merge keys (<<) are not supported; write the keys out");
-    if (const auto* earlier = top.data->find(key))
-      problems_.add(pos(mark), fmt::format("'{}' is given twice (first on line {}); keep one",
-                                           shown(top.data->child_path(key)), earlier->key_at.line));
+    if (key.size() > key_bytes_max)
+      fail(mark, fmt::format("a key of {} characters; {} at most", key.size(), key_bytes_max));
     top.key = key;
     top.key_at = pos(mark);
     top.has_key = true;
@@ -132,11 +138,16 @@ class TreeBuilder final : public YAML::EventHandler {
       return;
     }
     Frame& top = stack_.back();
-    if (top.data->kind == Kind::list) {
-      data->path = top.data->child_path(top.data->items.size());
+    const bool in_list = top.data->kind == Kind::list;
+    data->path = in_list ? top.data->child_path(top.data->items.size()) : top.data->child_path(top.key);
+    tree_bytes_ += node_bytes + data->path.size() + data->text.size() + top.key.size();
+    if (tree_bytes_ > tree_bytes_max) {
+      problems_.add(data->at, "too much from here on: its keys and values would fill more than 512 MiB of memory");
+      problems_.throw_if_any();
+    }
+    if (in_list) {
       top.data->items.push_back(std::move(data));
     } else {
-      data->path = top.data->child_path(top.key);
       top.data->entries.push_back({std::move(top.key), std::move(top.key_at), std::move(data)});
       top.has_key = false;
     }
@@ -148,6 +159,8 @@ class TreeBuilder final : public YAML::EventHandler {
   bool positions_;
   DataPtr root_;
   std::vector<Frame> stack_;
+  SourcePos start_;
+  std::size_t tree_bytes_ = 0;
 };
 
 /// yaml-cpp's words, with a hint where they are known to mislead.
@@ -181,7 +194,7 @@ std::shared_ptr<ConfigNode::Data> parse_config_tree(std::string_view text, const
       DataPtr root = builder.take_root();
       TreeBuilder second(text, file, problems, positions);
       if (parser.HandleNextDocument(second))
-        problems.add({file, 0, 0}, "more than one YAML document; keep one and remove the lines '---'");
+        problems.add(second.start(), "a second document begins here; keep one and remove the lines '---'");
       problems.throw_if_any();
       if (root) return root;
     }
@@ -199,26 +212,6 @@ std::shared_ptr<ConfigNode::Data> parse_config_tree(std::string_view text, const
   return root;
 }
 
-namespace {
-std::string read_file(const std::string& path) {
-  const auto refuse = [&](const std::string& why) { throw InputError({path, 0, 0}, why + "; check the path"); };
-  struct stat info {};
-  if (::stat(path.c_str(), &info) != 0) refuse(fmt::format("cannot be opened: {}", std::strerror(errno)));
-  if (S_ISDIR(info.st_mode)) refuse("is a folder, a file was expected");
-  std::ifstream in(path, std::ios::binary);
-  if (!in) refuse(fmt::format("cannot be opened: {}", std::strerror(errno)));
-  // In pieces, and no further than the limit: the "file" may be an endless device.
-  std::string text;
-  std::array<char, 65536> piece{};
-  do {
-    in.read(piece.data(), piece.size());
-    text.append(piece.data(), static_cast<std::size_t>(in.gcount()));
-  } while (in && text.size() <= config_bytes_max);
-  if (in.bad()) refuse("cannot be read");
-  return text;
-}
-}  // namespace
-
 ConfigDocument ConfigDocument::parse(std::string_view text, std::string file) {
   ConfigDocument doc;
   doc.root_ = parse_config_tree(text, file, true);
@@ -226,7 +219,7 @@ ConfigDocument ConfigDocument::parse(std::string_view text, std::string file) {
   return doc;
 }
 
-ConfigDocument ConfigDocument::load(const std::string& path) { return parse(read_file(path), path); }
+ConfigDocument ConfigDocument::load(const std::string& path) { return parse(read_file(path, config_bytes_max), path); }
 
 ConfigNode ConfigDocument::root() const { return ConfigNode(root_); }
 const std::string& ConfigDocument::file() const { return file_; }

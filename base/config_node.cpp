@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "base/config.hpp"
 #include "base/config_data.hpp"
@@ -9,7 +10,29 @@
 namespace stowage {
 using Data = ConfigNode::Data;
 
+void Data::index() {
+  by_key.resize(entries.size());
+  std::iota(by_key.begin(), by_key.end(), 0U);
+  std::ranges::stable_sort(by_key, {}, [&](std::uint32_t i) -> std::string_view { return entries[i].key; });
+}
+
+std::vector<std::pair<const Data::Entry*, const Data::Entry*>> Data::given_twice() const {
+  std::vector<std::pair<const Entry*, const Entry*>> out;
+  for (std::size_t first = 0, i = 1; i < by_key.size(); ++i) {
+    if (entries[by_key[i]].key == entries[by_key[first]].key)
+      out.emplace_back(&entries[by_key[first]], &entries[by_key[i]]);
+    else
+      first = i;
+  }
+  return out;
+}
+
 const Data::Entry* Data::find(std::string_view key) const {
+  if (by_key.size() == entries.size() && !entries.empty()) {
+    const auto place = std::ranges::lower_bound(by_key, key, {},
+                                             [&](std::uint32_t i) -> std::string_view { return entries[i].key; });
+    return place == by_key.end() || entries[*place].key != key ? nullptr : &entries[*place];
+  }
   const auto it = std::find_if(entries.begin(), entries.end(), [&](const Entry& e) { return e.key == key; });
   return it == entries.end() ? nullptr : &*it;
 }

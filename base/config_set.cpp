@@ -113,6 +113,7 @@ DataPtr with_value(const DataPtr& node, std::span<const Step> steps, const DataP
     }
     found = copy->entries.insert(found, {step.key, at, nullptr});
   }
+  copy->by_key.clear();
   if (auto child = with_value(found->value, rest, value, at)) {
     found->value = std::move(child);
     if (rest.empty()) found->key_at = at;

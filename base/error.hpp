@@ -1,10 +1,18 @@
 #pragma once
 // The error types of the whole project. Libraries throw them; only cli/main.cpp catches, prints and exits.
+#include <cstddef>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace stowage {
+
+/// Text of a file or a name made safe for one line of a terminal: control characters and bytes that are no UTF-8 are
+/// shown as \\x1b.
+[[nodiscard]] std::string visible(std::string_view text);
+/// Bytes of the UTF-8 character that a text begins with; 0 when it begins with none.
+[[nodiscard]] std::size_t utf8_length(std::string_view text);
 
 /// Where in the user's input a value came from. Lines and columns count from 1; 0 = unknown.
 struct SourcePos {
@@ -19,7 +27,7 @@ struct SourcePos {
 struct Problem {
   SourcePos at;
   std::string message;
-  /// "file:line:column: error: message"
+  /// "file:line:column: error: message", escaped.
   [[nodiscard]] std::string str() const;
 };
 

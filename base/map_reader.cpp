@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <unordered_set>
 
 #include "base/config.hpp"
 #include "base/config_data.hpp"
@@ -71,19 +72,10 @@ std::string range_text(double min, double max) {
 
 std::string shown(std::string_view text) {
   constexpr std::size_t length_max = 80;
-  std::string out;
-  for (const char c : text.substr(0, length_max)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f)
-      out += fmt::format("\\x{:02x}", byte);
-    else
-      out += c;
-  }
-  if (text.size() > length_max) {
-    while (!out.empty() && (static_cast<unsigned char>(out.back()) & 0xc0) == 0x80) out.pop_back();  // half a character
-    out += "...";
-  }
-  return out;
+  if (text.size() <= length_max) return visible(text);
+  std::size_t end = length_max;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;  // not in the middle of a character
+  return visible(text.substr(0, end)) + "...";
 }
 
 std::string did_you_mean(std::string_view wrong, std::span<const std::string_view> names) {
@@ -122,6 +114,11 @@ void Problems::throw_if_any() const {
   });
   const auto same = [](const Problem& a, const Problem& b) { return a.str() == b.str(); };
   sorted.erase(std::unique(sorted.begin(), sorted.end(), same), sorted.end());
+  if (sorted.size() > told_max) {
+    const std::size_t more = sorted.size() - told_max;
+    sorted.resize(told_max);
+    sorted.push_back({{sorted.back().at.file, 0, 0}, fmt::format("and {} more", more)});
+  }
   throw InputError(std::move(sorted));
 }
 
@@ -276,13 +273,16 @@ void MapReader::problem(std::string_view key, std::string message) {
 
 void MapReader::finish() {
   std::vector<std::string_view> names;  // each once, however often it was asked for
-  const auto known = [&](std::string_view key) { return std::find(names.begin(), names.end(), key) != names.end(); };
+  std::unordered_set<std::string_view> known;
   for (const auto& name : known_)
-    if (!known(name)) names.push_back(name);
+    if (known.insert(name).second) names.push_back(name);
   auto keys = map_.keys();
   for (auto& key : map_.removed()) keys.push_back(std::move(key));
-  for (const auto& [key, at] : keys)
-    if (!known(key)) problems_.add(at, unknown_key(map_, key, names, {}));
+  for (const auto& [key, at] : keys) {
+    if (known.contains(key)) continue;
+    const bool told = problems_.list().size() < Problems::told_max;  // else no need of its words
+    problems_.add(at, told ? unknown_key(map_, key, names, {}) : "unknown key");
+  }
 }
 
 std::string unknown_key(const ConfigNode& map, std::string_view key, std::span<const std::string_view> names,

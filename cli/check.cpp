@@ -79,7 +79,7 @@ Outcome check_files(const Options& options) {
   std::vector<Problem> problems;
   for (const std::string& file : options.inputs) {
     try {
-      outcome.text += checked(file, options) + "\n";
+      outcome.text += visible(checked(file, options)) + "\n";
     } catch (const InputError& error) {
       problems.insert(problems.end(), error.problems().begin(), error.problems().end());
       outcome.code = bad_input;

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <filesystem>
 #include <functional>
 #include <iostream>
 #include <map>
@@ -22,7 +23,8 @@
 namespace {
 using namespace stowage;
 
-void print_error(const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); }
+/// One line, in which no name can move the terminal's cursor.
+void print_error(const std::string& text) { std::fprintf(stderr, "%s\n", visible(text).c_str()); }
 
 void print_problems(const InputError& error) {
   for (const auto& problem : error.problems()) {
@@ -102,6 +104,9 @@ int main(int argc, char** argv) {
     return cli::infeasible;
   } catch (const EnvironmentError& error) {
     print_error(signed_text(error));
+    return cli::failed;
+  } catch (const std::filesystem::filesystem_error& error) {
+    print_error(fmt::format("stowage: error: '{}': {}", error.path1().string(), error.code().message()));
     return cli::failed;
   } catch (const std::bad_alloc&) {
     print_error("stowage: error: out of memory");

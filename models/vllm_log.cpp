@@ -2,13 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
 #include <charconv>
-#include <cstring>
-#include <fstream>
-#include <sstream>
 
 #include "base/error.hpp"
+#include "base/ranges.hpp"
+#include "base/read_file.hpp"
 
 namespace stowage {
 namespace {
@@ -44,7 +42,9 @@ std::optional<double> number_before(std::string_view text, std::string_view word
 
 std::optional<Bytes> gib(std::optional<double> value) {
   if (!value) return std::nullopt;
-  return Bytes{static_cast<std::int64_t>(*value * 1073741824.0)};
+  const double bytes = *value * 1073741824.0;
+  if (bytes > static_cast<double>(bytes_max)) return std::nullopt;
+  return Bytes{static_cast<std::int64_t>(bytes)};
 }
 std::optional<std::int64_t> whole(std::optional<double> value) {
   if (!value) return std::nullopt;
@@ -85,10 +85,6 @@ VllmLog parse_vllm_log(std::string_view text, const std::string& file, std::int6
 }
 
 VllmLog load_vllm_log(const std::string& path, std::int64_t block_size) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) throw InputError({}, fmt::format("'{}' cannot be read: {}; check the path", path, std::strerror(errno)));
-  std::stringstream text;
-  text << in.rdbuf();
-  return parse_vllm_log(text.str(), path, block_size);
+  return parse_vllm_log(read_file(path, whole_bytes_max), path, block_size);
 }
 }  // namespace stowage

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <utility>
 
+#include "base/error.hpp"
+
 namespace stowage::text {
 namespace {
 std::string group_thousands(std::string digits) {
@@ -50,17 +52,6 @@ std::string with_unit(double x, const std::array<Unit, N>& units) {
   std::size_t i = N - 1;
   while (i > 0 && std::abs(x) < units[i].size * 0.9995) --i;
   return significant(x / units[i].size) + " " + units[i].name;
-}
-
-/// Length of the UTF-8 sequence at `s`, 0 when it is not one.
-std::size_t sequence_length(std::string_view s) {
-  const auto lead = static_cast<unsigned char>(s[0]);
-  const std::size_t n = lead < 0x80 ? 1 : (lead >> 5) == 6 ? 2 : (lead >> 4) == 14 ? 3 : (lead >> 3) == 30 ? 4 : 0;
-  if (n == 0 || n > s.size()) return 0;
-  for (std::size_t i = 1; i < n; ++i) {
-    if ((static_cast<unsigned char>(s[i]) >> 6) != 2) return 0;
-  }
-  return n;
 }
 }  // namespace
 
@@ -110,7 +101,7 @@ std::string html(std::string_view raw) {
   std::string out;
   out.reserve(raw.size() + raw.size() / 8);
   while (!raw.empty()) {
-    const std::size_t n = sequence_length(raw);
+    const std::size_t n = utf8_length(raw);
     const char c = raw[0];
     if (n == 0)
       out += "\xEF\xBF\xBD";
@@ -157,7 +148,7 @@ std::string html_sentence(std::string_view raw) {
 std::string printable(std::string_view raw) {
   std::string out;
   while (!raw.empty()) {
-    const std::size_t n = sequence_length(raw);
+    const std::size_t n = utf8_length(raw);
     const auto c = static_cast<unsigned char>(raw[0]);
     // C0, DEL, and the C1 controls U+0080..U+009F, which some terminals obey.
     const bool control = c < 0x20 || c == 0x7F || (n == 2 && c == 0xC2 && static_cast<unsigned char>(raw[1]) < 0xA0);
@@ -197,7 +188,7 @@ std::string fit(std::string_view utf8, std::size_t columns) {
   if (columns == 0) return "";
   std::size_t end = 0, seen = 0;
   while (end < utf8.size() && seen + 1 < columns) {
-    const std::size_t n = sequence_length(utf8.substr(end));
+    const std::size_t n = utf8_length(utf8.substr(end));
     end += n == 0 ? 1 : n;
     ++seen;
   }

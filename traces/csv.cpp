@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "base/read_file.hpp"
 
 namespace stowage::csv {
 namespace {
@@ -85,6 +86,8 @@ bool ReaderBase::split_row() {
     if (row_end != row_ && row_end[-1] == '\r') --row_end;
   } while (row_end == row_);
 
+  if (static_cast<std::size_t>(row_end - row_) > line_bytes_max)
+    fail(row_, fmt::format("a row of more than {} MiB; is this the right file?", line_bytes_max >> 20));
   if (const void* nul = std::memchr(row_, '\0', static_cast<std::size_t>(row_end - row_))) {
     fail(static_cast<const char*>(nul), "there is a NUL byte here; the file is damaged or is not plain text");
   }

@@ -76,6 +76,8 @@ void FileBytes::map_or_read(int fd, const std::string& path) {
   struct stat status {};
   if (::fstat(fd, &status) != 0) throw InputError({path}, fmt::format("cannot read: {}", std::strerror(errno)));
   if (S_ISDIR(status.st_mode)) throw InputError({path}, "this is a directory; name the trace file in it");
+  if (S_ISCHR(status.st_mode) || S_ISBLK(status.st_mode))
+    throw InputError({path}, "this is a device, which may have no end; name a file");
   if (S_ISREG(status.st_mode) && status.st_size > 0) {
     const auto size = static_cast<std::size_t>(status.st_size);
     void* const mapping = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
@@ -95,6 +97,8 @@ void FileBytes::map_or_read(int fd, const std::string& path) {
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) throw InputError({path}, fmt::format("cannot read: {}", std::strerror(errno)));
     bytes.append(chunk.data(), static_cast<std::size_t>(n));
+    if (bytes.size() > unpacked_limit_bytes)
+      throw InputError({path}, "the pipe gave more than 4 GiB, which are held in memory; write it to a file first");
   }
   own(std::move(bytes));
 }

@@ -11,6 +11,7 @@
 
 namespace stowage {
 namespace {
+constexpr std::size_t header_bytes_max = std::size_t{64} << 10;
 constexpr std::array<const TraceFormat*, 2> formats = {&azure_format, &canonical_format};
 
 /// "; it lacks 'GeneratedTokens' of azure; did you mean ...": the nearest known header, or "".
@@ -55,6 +56,9 @@ const TraceFormat& detect_format(std::string_view text, const std::string& file)
     throw InputError({file, 1, 1}, "this is UTF-16 text; convert it: `iconv -f UTF-16 -t UTF-8`");
   }
   const std::string_view first = csv::first_line(text);
+  if (first.size() > header_bytes_max)
+    throw InputError({file, 1, 1}, fmt::format("the first line has more than {} KiB; a trace begins with a header line",
+                                               header_bytes_max >> 10));
   for (const TraceFormat* format : formats) {
     if (format->matches(first)) return *format;
   }

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "base/error.hpp"
 #include "traces/workload.hpp"
 
 namespace stowage {
@@ -13,7 +14,7 @@ std::string grouped(std::uint64_t n) {
 }  // namespace
 
 std::string TraceLedger::line() const {
-  std::string out = fmt::format("{} ({}): {} rows = {} kept", file, format, grouped(rows), grouped(kept));
+  std::string out = fmt::format("{} ({}): {} rows = {} kept", visible(file), format, grouped(rows), grouped(kept));
   for (const auto& [reason, n] : dropped) out += fmt::format(" + {} {}", grouped(n), reason);
   if (dropped.empty()) out += " + 0 dropped";
   if (stopped_at_limit) out += ", stopped at the limit";

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <limits>
+#include <unordered_map>
 
 namespace stowage::keys {
 namespace {
@@ -105,7 +106,7 @@ KeyReader::KeyReader(const ConfigNode& map, const Table& table, Problems& proble
     if (map && map.kind() != ConfigNode::Kind::null) return;
   }
   const auto keys = map.keys();
-  std::vector<std::pair<std::string, std::string>> families;  // canonical name, as written
+  std::unordered_map<std::string, std::string> families;  // canonical name, as written
   for (std::size_t i = 0; i < keys.size(); ++i) {
     const auto& [name, at] = keys[i];
     const Key* key = find(table, name);
@@ -117,12 +118,7 @@ KeyReader::KeyReader(const ConfigNode& map, const Table& table, Problems& proble
     };
     if (!key->endings.empty()) {
       const std::string canonical = canonical_name(*key, name);
-      const auto same =
-          std::find_if(families.begin(), families.end(), [&](const auto& f) { return f.first == canonical; });
-      if (same != families.end())
-        twice(same->second);
-      else
-        families.emplace_back(canonical, name);
+      if (const auto [same, fresh] = families.emplace(canonical, name); !fresh) twice(same->second);
       continue;
     }
     ConfigNode& slot = found_[static_cast<std::size_t>(key - table.keys.data())];
@@ -149,6 +145,7 @@ KeyReader::KeyReader(const ConfigNode& map, const Table& table, Problems& proble
 }
 
 void KeyReader::unknown(const std::string& name, const SourcePos& at) {
+  if (problems_.list().size() >= Problems::told_max) return problems_.add(at, "unknown key");  // will not be told
   std::vector<std::string> all, others;
   for (const Key& key : table_.keys) {
     for (auto& own : names_of(key)) all.push_back(std::move(own));

@@ -29,6 +29,22 @@ TEST(BadFile, MissingEmptyDirectory) {
             "F:1:1: error: this is UTF-16 text; convert it: `iconv -f UTF-16 -t UTF-8`");
 }
 
+TEST(BadFile, WhatHasNoEnd) {
+  TraceLedger ledger;
+  try {
+    (void)open_trace({.path = "/dev/zero"}, ledger);
+    FAIL();
+  } catch (const InputError& e) {
+    EXPECT_STREQ(e.what(), "/dev/zero: error: this is a device, which may have no end; name a file");
+  }
+  EXPECT_EQ(error_of(std::string(70'000, 'a') + "\n1,2,3\n"),
+            "F:1:1: error: the first line has more than 64 KiB; a trace begins with a header line");
+  EXPECT_EQ(error_of(std::string(2'000'000, ',') + "\n"),
+            "F:1:1: error: the first line has more than 64 KiB; a trace begins with a header line");
+  EXPECT_EQ(canonical_error("1,2,3\n" + std::string(2'000'000, ',') + "\n"),
+            "F:3:1: error: a row of more than 1 MiB; is this the right file?");
+}
+
 TEST(BadFile, Header) {
   const std::string known =
       "known: azure (TIMESTAMP,ContextTokens,GeneratedTokens), canonical (arrival_ns,prompt_tokens,output_tokens)";
