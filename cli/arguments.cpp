@@ -9,7 +9,7 @@
 
 #include "base/config.hpp"
 #include "base/error.hpp"
-#include "planner/axes.hpp"
+#include "base/shell.hpp"
 
 namespace stowage::cli {
 std::int64_t whole_number(std::string_view option, const std::string& text, std::int64_t min, std::int64_t max) {

@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 
+#include "base/shell.hpp"
 #include "base/error.hpp"
 #include "reports/latency.hpp"
 #include "reports/text.hpp"
@@ -100,7 +101,7 @@ class Study {
         if (given.empty() && by_lengths == 0) continue;
         std::string& shown = up ? w.high_set : w.low_set;
         for (const std::string& s : given) {
-          const std::string typed = s.find(' ') == std::string::npos ? s : "'" + s + "'";
+          const std::string typed = shell_word(s);
           if (shown.find(typed) == std::string::npos) shown += (shown.empty() ? "--set " : " --set ") + typed;
         }
         tasks_.push_back({given, run, by_lengths == 0 ? 1 : factor, up ? &w.high[run] : &w.low[run]});

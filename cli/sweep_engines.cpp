@@ -20,6 +20,7 @@
 #include "base/clean_up.hpp"
 #include "base/config.hpp"
 #include "base/error.hpp"
+#include "base/shell.hpp"
 #include "cli/interrupt.hpp"
 #include "reports/output_file.hpp"
 
@@ -29,12 +30,6 @@ namespace fs = std::filesystem;
 constexpr std::array<std::string_view, 3> engines = {"local", "slurm", "parallel"};
 constexpr double task_s = 180;            // minutes each: short enough to lose, long enough to be worth starting
 constexpr std::int64_t tasks_max = 1000;  // the usual MaxArraySize is 1,001
-
-std::string shell_word(std::string_view word) {
-  std::string out = "'";
-  for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return out + "'";
-}
 
 /// By what the first points take here, one after the other.
 std::int64_t tasks_for(const Sweep& sweep, const Options& options) {
@@ -53,18 +48,20 @@ std::int64_t tasks_for(const Sweep& sweep, const Options& options) {
   return std::clamp<std::int64_t>(static_cast<std::int64_t>(all / task_s) + 1, 1, std::min(points, tasks_max));
 }
 
-/// The command of one part, but for "--shard I/N". All paths absolute: tasks start anywhere.
+/// The command of one part, but for "--shard I/N", quoted for bash. All paths absolute: tasks start anywhere.
 std::string part_command(const Options& options) {
-  std::string out = fmt::format("{} sweep {}", shell_word(fs::read_symlink("/proc/self/exe").string()),
-                                shell_word(fs::absolute(options.inputs.front()).string()));
-  for (const auto& set : options.set) out += " --set " + shell_word(set);
-  for (const auto& vary : options.vary) out += " --vary " + shell_word(vary);
-  if (options.seed) out += fmt::format(" --seed {}", *options.seed);
-  return out + fmt::format(" -o {} --quiet", shell_word(fs::absolute(options.output).string()));
+  std::vector<std::string> words = {fs::read_symlink("/proc/self/exe").string(), "sweep",
+                                    fs::absolute(options.inputs.front()).string()};
+  for (const auto& set : options.set) words.insert(words.end(), {"--set", set});
+  for (const auto& vary : options.vary) words.insert(words.end(), {"--vary", vary});
+  if (options.seed) words.insert(words.end(), {"--seed", fmt::format("{}", *options.seed)});
+  words.insert(words.end(), {"-o", fs::absolute(options.output).string(), "--quiet"});
+  for (const auto& word : words) refuse_control_characters(word, "--engine " + options.engine);
+  return shell_command(words);
 }
 
-/// Starts a program, its output going to stderr, and waits; a signal to us ends it too.
-int run_program(const std::vector<std::string>& words) {
+/// Starts a program in a folder, its output going to stderr, and waits; a signal to us ends it too.
+int run_program(const std::vector<std::string>& words, const fs::path& folder) {
   std::vector<char*> argv;
   for (const auto& word : words) argv.push_back(const_cast<char*>(word.c_str()));  // NOLINT: execvp's signature
   argv.push_back(nullptr);
@@ -81,6 +78,7 @@ int run_program(const std::vector<std::string>& words) {
     if (child == 0) {
       default_signals();
       ::dup2(STDERR_FILENO, STDOUT_FILENO);
+      if (::chdir(folder.c_str()) != 0) ::_exit(126);
       ::execvp(argv[0], argv.data());
       ::_exit(127);
     }
@@ -98,27 +96,32 @@ void write_script(const fs::path& path, const std::string& text) {
   fs::permissions(path, fs::perms::owner_exec | fs::perms::group_exec, fs::perm_options::add);
 }
 
+// What the user gave (paths, settings) stands in the scripts below, quoted for bash, and nowhere else: directives of
+// sbatch and the words of GNU parallel have rules of their own for '%', blanks and braces. Both programs are started in
+// the folder instead, and are told relative names.
+
 void slurm(const Sweep& sweep, const Options& options) {
+  const std::string command = part_command(options);
   const std::int64_t tasks = tasks_for(sweep, options);
   const fs::path folder = fs::absolute(options.output);
   fs::create_directories(folder / "slurm");
-  const fs::path script = folder / "sweep.sbatch";
   // exec: the signal of a time limit or a preemption reaches the program itself, which leaves its journal whole.
-  write_script(script,
+  write_script(folder / "sweep.sbatch",
                fmt::format("#!/bin/bash\n"
                            "#SBATCH --job-name=stowage-sweep\n"
                            "#SBATCH --array=1-{0}\n"
                            "#SBATCH --requeue\n"
                            "#SBATCH --open-mode=append\n"
-                           "#SBATCH --output={1}/slurm/%a.log\n"
+                           "#SBATCH --output=slurm/%a.log\n"
                            "#SBATCH --signal=B:TERM@30\n"
                            "# One part of the sweep. What its journal holds is not done again, so a requeued task goes "
                            "on where it was.\n"
+                           "# Submit it in this folder: the log's name is relative.\n"
                            "# Partition, account, time and memory: as SBATCH_PARTITION, SBATCH_ACCOUNT, ... in the "
                            "environment of sbatch.\n"
-                           "exec {2} --jobs \"${{SLURM_CPUS_PER_TASK:-1}}\" --shard \"${{SLURM_ARRAY_TASK_ID}}/{0}\"\n",
-                           tasks, folder.string(), part_command(options)));
-  const int code = run_program({"sbatch", "--wait", script.string()});
+                           "exec {1} --jobs \"${{SLURM_CPUS_PER_TASK:-1}}\" --shard \"${{SLURM_ARRAY_TASK_ID}}/{0}\"\n",
+                           tasks, command));
+  const int code = run_program({"sbatch", "--wait", "sweep.sbatch"}, folder);
   if (code == 127) throw EnvironmentError("sbatch is not there: install Slurm's client, or use --engine local");
   if (code != 0)
     throw EnvironmentError(
@@ -128,15 +131,18 @@ void slurm(const Sweep& sweep, const Options& options) {
 }
 
 void parallel(const Sweep& sweep, const Options& options) {
+  const std::string command = part_command(options);
   const std::int64_t tasks = tasks_for(sweep, options);
   const fs::path folder = fs::absolute(options.output);
   fs::create_directories(folder);
+  write_script(folder / "sweep.sh", fmt::format("#!/bin/bash\n# One part of the sweep; its number is the argument.\n"
+                                                "exec {} --jobs 1 --shard \"$1/{}\"\n",
+                                                command, tasks));
   std::vector<std::string> words = {"parallel", "--will-cite", "--retries", "3", "--halt", "never"};
   if (options.jobs > 0) words.insert(words.end(), {"--jobs", fmt::format("{}", options.jobs)});
-  words.push_back(fmt::format("{} --jobs 1 --shard {{}}/{}", part_command(options), tasks));
-  words.emplace_back(":::");
+  words.insert(words.end(), {"bash", "sweep.sh", ":::"});
   for (std::int64_t i = 1; i <= tasks; ++i) words.push_back(fmt::format("{}", i));
-  const int code = run_program(words);
+  const int code = run_program(words, folder);
   if (code == 127) throw EnvironmentError("GNU parallel is not there: install it, or use --engine local");
   if (code != 0)
     throw EnvironmentError(fmt::format("{} parts failed; the same command goes on with what is missing", code));

@@ -7,6 +7,8 @@
 #include <optional>
 #include <set>
 
+#include "base/shell.hpp"
+
 namespace stowage {
 namespace {
 constexpr std::size_t values_max = 1'000'000;
@@ -223,14 +225,6 @@ ConfigDocument Space::document(const ConfigDocument& base, std::uint64_t point) 
   const auto values = at(point);
   for (std::size_t i = 0; i < axes_.size(); ++i) out.put(axes_[i].path, values[i]->node, axes_[i].at);
   return out;
-}
-
-std::string shell_word(std::string_view word) {
-  constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=:,@%+";
-  if (!word.empty() && word.find_first_not_of(plain) == std::string_view::npos) return std::string(word);
-  std::string out = "'";
-  for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return out + "'";
 }
 
 std::string Space::sets(std::uint64_t point) const {

@@ -41,9 +41,6 @@ struct AxisPart {
 };
 [[nodiscard]] std::vector<AxisPart> parts_of(const Axis& axis);
 
-/// A word of a command line as a shell takes it back.
-[[nodiscard]] std::string shell_word(std::string_view word);
-
 class Space {
  public:
   static constexpr std::uint64_t points_max = 100'000'000;

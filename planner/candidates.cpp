@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "base/shell.hpp"
 #include "planner/axis_check.hpp"
 #include "planner/spec_sheet.hpp"
 #include "scenario/cache.hpp"
@@ -269,7 +270,7 @@ std::string vllm_command(const Candidate& c) {
     model = s.model.source.substr(begin, end - begin);
     break;
   }
-  std::string out = fmt::format("vllm serve {} --tensor-parallel-size {}", model, s.cluster.tensor);
+  std::string out = fmt::format("vllm serve {} --tensor-parallel-size {}", shell_word(model), s.cluster.tensor);
   if (s.cluster.pipeline > 1) out += fmt::format(" --pipeline-parallel-size {}", s.cluster.pipeline);
   if (s.memory.utilization) out += fmt::format(" --gpu-memory-utilization {}", *s.memory.utilization);
   out += fmt::format(" --max-model-len {} --max-num-seqs {} --max-num-batched-tokens {}", s.scheduler.max_model_len,
