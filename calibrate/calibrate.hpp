@@ -60,6 +60,8 @@ struct Calibration {
 
 /// The profile as YAML that parse_profile() reads to the same prices, four to six digits each.
 [[nodiscard]] std::string profile_yaml(const Profile& profile);
+/// The same, read back once: throws InputError at `made_from` when the figures led to no profile that can be used.
+[[nodiscard]] std::string usable_profile_yaml(const Profile& profile, const std::string& made_from);
 
 /// A page with the error tables and plots; needs nothing beside it.
 [[nodiscard]] std::string calibration_html(const Calibration& calibration);

@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
+#include <unordered_set>
 
-#include "base/config.hpp"
+#include "base/json_reader.hpp"
+#include "base/ranges.hpp"
+#include "base/read_file.hpp"
 #include "calibrate/fit.hpp"
 
 namespace stowage {
@@ -21,21 +21,7 @@ struct Logged {
   double prompt = 0, output = 0, scheduled_s = 0, first_s = 0, last_s = 0;
 };
 
-/// Number under the first of these keys that is there.
-double number(const nlohmann::json& row, std::span<const std::string_view> names, const SourcePos& at,
-              Problems& problems) {
-  for (const auto name : names) {
-    const auto it = row.find(name);
-    if (it == row.end()) continue;
-    if (it->is_number() && std::isfinite(it->get<double>())) return it->get<double>();
-    problems.add(at, fmt::format("'{}' is not a number", name));
-    return 0;
-  }
-  problems.add(at, fmt::format("no '{}'", names.front()));
-  return 0;
-}
-
-std::vector<Logged> read(std::string_view text, const std::string& path) {
+std::vector<Logged> read(LineReader& lines) {
   constexpr std::array<std::string_view, 4> prompts = {"input_toks", "prompt_tokens", "input_tokens",
                                                        "num_prompt_tokens"};
   constexpr std::array<std::string_view, 4> outputs = {"output_toks", "completion_tokens", "output_tokens",
@@ -44,27 +30,31 @@ std::vector<Logged> read(std::string_view text, const std::string& path) {
   constexpr std::array<std::string_view, 2> firsts = {"first_token_ts", "first_token_time"};
   constexpr std::array<std::string_view, 2> lasts = {"last_token_ts", "last_token_time"};
   std::vector<Logged> out;
+  std::unordered_set<std::string> ids;
   Problems problems;
-  int line = 0;
-  for (std::size_t at = 0; at < text.size() && problems.list().size() < 10;) {
-    const std::size_t end = std::min(text.find('\n', at), text.size());
-    const std::string_view row_text = text.substr(at, end - at);
-    at = end + 1;
-    const SourcePos place{path, ++line, 1};
-    if (row_text.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    const auto row = nlohmann::json::parse(row_text, nullptr, false);
-    if (!row.is_object()) {
-      problems.add(place, "not a JSON object; an engine's log has one request a line");
-      continue;
-    }
-    const Logged r{number(row, prompts, place, problems), number(row, outputs, place, problems),
-                   number(row, scheduled, place, problems), number(row, firsts, place, problems),
-                   number(row, lasts, place, problems)};
-    if (r.prompt < 0 || r.output < 0 || r.first_s < r.scheduled_s || r.last_s < r.first_s)
-      problems.add(place, "negative tokens, or times out of order (scheduled, first token, last token)");
+  for (std::string_view text; problems.list().size() < 10 && lines.next(text);) {
+    if (text.find_first_not_of(" \t") == std::string_view::npos) continue;
+    const auto row = parse_json(text, lines.path(), "a log with one JSON object a request and line", lines.number());
+    const JsonReader in(row, lines.path(), problems, lines.number());
+    const std::size_t faults = problems.list().size();
+    const auto tokens = [&](std::span<const std::string_view> names) {
+      return static_cast<double>(in.first_of(names).integer(0, tokens_max));
+    };
+    const auto seconds = [&](std::span<const std::string_view> names) {
+      return in.first_of(names).number(0, unix_s_max);
+    };
+    const Logged r{tokens(prompts), tokens(outputs), seconds(scheduled), seconds(firsts), seconds(lasts)};
+    if (const JsonReader id = in.find("request_id"); id && !ids.insert(id.raw().dump()).second)
+      id.problem("an earlier line has this request too; keep one");
+    if (problems.list().size() > faults) continue;
+    if (r.first_s < r.scheduled_s || r.last_s < r.first_s || r.last_s - r.scheduled_s > time_s_max)
+      in.problem("its times are out of order, or too far apart (scheduled, first token, last token)");
     out.push_back(r);
   }
   problems.throw_if_any();
+  const auto [least, most] = std::ranges::minmax(out, {}, &Logged::scheduled_s);
+  if (!out.empty() && most.scheduled_s - least.scheduled_s > time_s_max)
+    throw InputError({lines.path(), 0, 0}, "its requests are more than 31 years apart; are the times in seconds?");
   return out;
 }
 
@@ -120,8 +110,9 @@ class Beside {
 };
 }  // namespace
 
-EngineLogFit fit_engine_log(std::string_view text, const std::string& path) {
-  const auto log = read(text, path);
+namespace {
+EngineLogFit fit_lines(LineReader& lines) {
+  const auto log = read(lines);
   std::vector<Equation> all;
   if (!log.empty()) {
     const Beside beside(log);
@@ -133,7 +124,7 @@ EngineLogFit fit_engine_log(std::string_view text, const std::string& path) {
     }
   }
   if (all.size() < requests_min)
-    throw InputError({path, 0, 0},
+    throw InputError({lines.path(), 0, 0},
                      fmt::format("{} requests with two tokens and more; {} at least are needed, better some "
                                  "hundred under changing load",
                                  all.size(), requests_min));
@@ -154,10 +145,16 @@ EngineLogFit fit_engine_log(std::string_view text, const std::string& path) {
   return fit;
 }
 
+}  // namespace
+
+EngineLogFit fit_engine_log(std::string_view text, const std::string& path) {
+  LineReader lines(text, path);
+  return fit_lines(lines);
+}
+
 EngineLogFit load_engine_log(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) throw InputError({path, 0, 0}, "cannot be read; give an engine's log of requests, one JSON object a line");
-  return fit_engine_log(std::string((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>()), path);
+  LineReader lines(path);
+  return fit_lines(lines);
 }
 
 std::string engine_log_yaml(const EngineLogFit& fit, const std::string& path) {
@@ -170,7 +167,7 @@ std::string engine_log_yaml(const EngineLogFit& fit, const std::string& path) {
       "# Fitted by `stowage calibrate --engine-log` to {}. Coarse: good for that engine, model and GPU only.\n"
       "# Time from first to last token: {} (fitted);\n#   {} (held back).\n"
       "cost: {{source: linear, base: {}, per_prefill_token: {}, per_decode_seq: {}, per_kv_token: {}}}\n",
-      path, error(fit.fitted), error(fit.held_back), four_digits(fit.linear.base_ns),
+      visible(path), error(fit.fitted), error(fit.held_back), four_digits(fit.linear.base_ns),
       four_digits(fit.linear.per_prefill_token_ns), four_digits(fit.linear.per_decode_seq_ns),
       four_digits(fit.linear.per_kv_token_ns));
 }

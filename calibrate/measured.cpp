@@ -5,81 +5,36 @@
 #include <charconv>
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include <set>
+#include <unordered_set>
 
-#include "base/error.hpp"
+#include "base/csv_table.hpp"
+#include "base/json_reader.hpp"
+#include "base/ranges.hpp"
 #include "calibrate/probe_file.hpp"
 #include "traces/file_bytes.hpp"
 
 namespace stowage {
 namespace {
-using Json = nlohmann::json;
 namespace fs = std::filesystem;
 
 constexpr std::string_view schema = "stowage.measured/1";
 
-[[noreturn]] void damaged(const std::string& file, int line, const std::string& what) {
-  throw InputError({file, line, 0}, what + "; is this what gpu_probe replay wrote?");
+constexpr const char* whole = "what gpu_probe replay wrote";
+
+/// Every number of a run's result by its path: counts, bytes, times, shares. Only what it is of is told in text.
+void flatten(const JsonReader& node, const std::string& path, std::map<std::string, double>& out) {
+  for (const auto& [key, value] : node.entries()) {
+    const std::string below = path.empty() ? key : path + "." + key;
+    if (below == "name" || below == "manager" || value.raw().is_null()) continue;
+    if (value.is_object())
+      flatten(value, below, out);
+    else
+      out[below] = value.number(0, 1e18);
+  }
 }
 
-/// A CSV with a header, field by field. Fields have no quotes: names of managers with a comma are not written.
-class Table {
- public:
-  Table(const std::string& path, std::initializer_list<const char*> needed) : path_(path), bytes_(path) {
-    rest_ = bytes_.view();
-    if (!next()) damaged(path_, 1, "the file is empty");
-    for (std::size_t i = 0; i < fields_.size(); ++i) column_[std::string(fields_[i])] = i;
-    for (const char* name : needed)
-      if (!column_.contains(name)) damaged(path_, 1, fmt::format("no column '{}'", name));
-    width_ = fields_.size();
-  }
-  /// The next row; false at the end.
-  bool next() {
-    if (rest_.empty()) return false;
-    ++line_;
-    const auto end = rest_.find('\n');
-    std::string_view row = rest_.substr(0, end);
-    rest_.remove_prefix(end == std::string_view::npos ? rest_.size() : end + 1);
-    fields_.clear();
-    for (std::size_t at = 0;;) {
-      const auto comma = row.find(',', at);
-      fields_.push_back(row.substr(at, comma - at));
-      if (comma == std::string_view::npos) break;
-      at = comma + 1;
-    }
-    if (width_ > 0 && fields_.size() != width_)
-      damaged(path_, line_, fmt::format("{} fields, not {}", fields_.size(), width_));
-    return true;
-  }
-  [[nodiscard]] std::string_view text(const char* name) const { return fields_[column_.find(name)->second]; }
-  [[nodiscard]] std::int64_t integer(const char* name) const {
-    const std::string_view s = text(name);
-    std::int64_t value = 0;
-    const auto [end, error] = std::from_chars(s.data(), s.data() + s.size(), value);
-    if (error != std::errc{} || end != s.data() + s.size())
-      damaged(path_, line_, fmt::format("{}: '{}' is not a whole number", name, s));
-    return value;
-  }
-  [[nodiscard]] int line() const { return line_; }
-
- private:
-  std::string path_;
-  FileBytes bytes_;
-  std::string_view rest_;
-  std::vector<std::string_view> fields_;
-  std::map<std::string, std::size_t, std::less<>> column_;
-  std::size_t width_ = 0;
-  int line_ = 0;
-};
-
-/// Every number of a JSON object by its path.
-void flatten(const Json& node, const std::string& path, std::map<std::string, double>& out) {
-  if (node.is_number()) out[path] = node.get<double>();
-  if (!node.is_object()) return;
-  for (const auto& [key, value] : node.items()) flatten(value, path.empty() ? key : path + "." + key, out);
-}
-
-std::vector<MeasuredIteration::Chunk> chunks_of(std::string_view text, const std::string& file, int line) {
+std::vector<MeasuredIteration::Chunk> chunks_of(const CsvTable& row) {
+  std::string_view text = row.text("chunks");
   std::vector<MeasuredIteration::Chunk> out;
   while (!text.empty()) {
     const auto space = text.find(' ');
@@ -90,80 +45,101 @@ std::vector<MeasuredIteration::Chunk> chunks_of(std::string_view text, const std
     const char* end = one.data() + one.size();
     const bool ok = at != std::string_view::npos &&
                     std::from_chars(one.data(), one.data() + at, c.count).ptr == one.data() + at &&
-                    std::from_chars(one.data() + at + 1, end, c.stored).ptr == end && c.count > 0 && c.stored >= 0;
-    if (!ok) damaged(file, line, fmt::format("chunks: '{}' is not count@stored", one));
+                    std::from_chars(one.data() + at + 1, end, c.stored).ptr == end && c.count > 0 && c.stored >= 0 &&
+                    c.count <= tokens_max && c.stored <= tokens_max;
+    if (!ok) row.fail("chunks", fmt::format("'{}' is not count@stored", shown(one)));
     out.push_back(c);
   }
   return out;
 }
 
-MeasuredPass& pass_of(MeasuredFile& file, const Table& row, const std::string& path) {
+MeasuredPass& pass_of(MeasuredFile& file, const CsvTable& row) {
   const std::string_view name = row.text("manager");
-  const auto index = static_cast<std::size_t>(row.integer("pass"));
+  const auto index = static_cast<std::size_t>(row.integer("pass", 0, count_max));
   for (MeasuredManager& m : file.managers)
     if (m.name == name && index < m.passes.size()) return m.passes[index];
-  damaged(path, row.line(), fmt::format("pass {} of '{}' is not in measured.json", index, name));
+  row.fail("pass", fmt::format("pass {} of '{}' is not in measured.json", index, shown(name)));
 }
 
 void read_iterations(MeasuredFile& file, const std::string& path) {
-  Table t(path, {"manager", "pass", "index", "start_ns", "stall_ns", "step_ns", "prefill_tokens", "decode_seqs",
-                 "decode_kv_tokens", "running", "waiting", "live_bytes", "held_bytes", "cached_bytes", "external_bytes",
-                 "free_bytes", "chunks", "host_ns", "gpu_ns"});
+  const FileBytes bytes(path);
+  LineReader lines(bytes.view(), path);
+  CsvTable t(lines,
+             {"manager", "pass", "index", "start_ns", "stall_ns", "step_ns", "prefill_tokens", "decode_seqs",
+              "decode_kv_tokens", "running", "waiting", "live_bytes", "held_bytes", "cached_bytes", "external_bytes",
+              "free_bytes", "chunks", "host_ns", "gpu_ns"},
+             whole);
+  const auto nanos = [&](const char* column) { return t.integer(column, 0, time_ns_max); };
+  const auto count = [&](const char* column) { return t.integer(column, 0, count_max); };
+  const auto size = [&](const char* column) { return t.integer(column, 0, bytes_max); };
   while (t.next()) {
     MeasuredIteration i;
     IterationRecord& r = i.record;
-    r.index = static_cast<std::uint64_t>(t.integer("index"));
-    r.start_ns = t.integer("start_ns");
-    r.stall_ns = t.integer("stall_ns");
-    r.step_ns = t.integer("step_ns");
-    r.prefill_tokens = t.integer("prefill_tokens");
-    r.decode_seqs = t.integer("decode_seqs");
-    r.decode_kv_tokens = t.integer("decode_kv_tokens");
-    r.running = t.integer("running");
-    r.waiting = t.integer("waiting");
-    r.live_bytes = t.integer("live_bytes");
-    r.held_bytes = t.integer("held_bytes");
-    r.cached_bytes = t.integer("cached_bytes");
-    r.external_bytes = t.integer("external_bytes");
-    r.free_bytes = t.integer("free_bytes");
-    i.gpu_ns = t.integer("gpu_ns");
-    i.host_ns = t.integer("host_ns");
+    r.index = static_cast<std::uint64_t>(count("index"));
+    r.start_ns = nanos("start_ns");
+    r.stall_ns = nanos("stall_ns");
+    r.step_ns = t.integer("step_ns", 1, time_ns_max);
+    r.prefill_tokens = t.integer("prefill_tokens", 0, tokens_max);
+    r.decode_seqs = t.integer("decode_seqs", 0, tokens_max);
+    r.decode_kv_tokens = count("decode_kv_tokens");
+    r.running = t.integer("running", 0, tokens_max);
+    r.waiting = count("waiting");
+    r.live_bytes = size("live_bytes");
+    r.held_bytes = size("held_bytes");
+    r.cached_bytes = size("cached_bytes");
+    r.external_bytes = size("external_bytes");
+    r.free_bytes = size("free_bytes");
+    i.gpu_ns = nanos("gpu_ns");
+    i.host_ns = nanos("host_ns");
     i.line = t.line();
-    if (r.step_ns <= 0) damaged(path, t.line(), "an iteration that took no time");
-    if (r.prefill_tokens < 0 || r.decode_seqs < 0 || r.decode_kv_tokens < 0 || r.prefill_tokens + r.decode_seqs == 0)
-      damaged(path, t.line(), "an iteration that computed nothing");
-    i.chunks = chunks_of(t.text("chunks"), path, t.line());
+    if (r.prefill_tokens + r.decode_seqs == 0) t.fail("prefill_tokens", "an iteration that computed nothing");
+    i.chunks = chunks_of(t);
     std::int64_t tokens = 0;
     for (const auto& c : i.chunks) tokens += c.count;
-    if (tokens != r.prefill_tokens) damaged(path, t.line(), "the chunks are not the prefill tokens");
-    pass_of(file, t, path).iterations.push_back(std::move(i));
+    if (tokens != r.prefill_tokens) t.fail("chunks", "they are not the prefill tokens");
+    MeasuredPass& pass = pass_of(file, t);
+    if (!pass.iterations.empty() && r.index <= pass.iterations.back().record.index)
+      t.fail("index", fmt::format("{} does not come after {}", r.index, pass.iterations.back().record.index));
+    pass.iterations.push_back(std::move(i));
   }
 }
 
 void read_requests(MeasuredFile& file, const std::string& path) {
-  Table t(path, {"manager", "pass", "id", "arrival_ns", "prompt_tokens", "output_tokens", "preemptions", "queue_ns",
-                 "ttft_ns", "e2e_ns"});
+  const FileBytes bytes(path);
+  LineReader lines(bytes.view(), path);
+  CsvTable t(lines,
+             {"manager", "pass", "id", "arrival_ns", "prompt_tokens", "output_tokens", "preemptions", "queue_ns",
+              "ttft_ns", "e2e_ns"},
+             whole);
+  std::map<const MeasuredPass*, std::unordered_set<std::uint64_t>> ids;
   while (t.next()) {
     RequestRecord r;
-    r.id = static_cast<std::uint64_t>(t.integer("id"));
-    r.arrival_ns = t.integer("arrival_ns");
-    r.prompt_tokens = static_cast<std::int32_t>(t.integer("prompt_tokens"));
-    r.output_tokens = static_cast<std::int32_t>(t.integer("output_tokens"));
-    r.preemptions = static_cast<std::int32_t>(t.integer("preemptions"));
-    r.first_scheduled_ns = r.arrival_ns + t.integer("queue_ns");
-    r.first_token_ns = r.arrival_ns + t.integer("ttft_ns");
-    r.finished_ns = r.arrival_ns + t.integer("e2e_ns");
-    pass_of(file, t, path).requests.push_back(r);
+    r.id = static_cast<std::uint64_t>(t.integer("id", 0, count_max));
+    r.arrival_ns = t.integer("arrival_ns", 0, time_ns_max);
+    r.prompt_tokens = static_cast<std::int32_t>(t.integer("prompt_tokens", 1, tokens_max));
+    r.output_tokens = static_cast<std::int32_t>(t.integer("output_tokens", 1, tokens_max));
+    r.preemptions = static_cast<std::int32_t>(t.integer("preemptions", 0, tokens_max));
+    const std::int64_t queue = t.integer("queue_ns", 0, time_ns_max), ttft = t.integer("ttft_ns", 0, time_ns_max),
+                       e2e = t.integer("e2e_ns", 0, time_ns_max);
+    if (ttft < queue) t.fail("ttft_ns", "the first token comes before the request was scheduled");
+    if (e2e < ttft) t.fail("e2e_ns", "the request ends before its first token");
+    r.first_scheduled_ns = r.arrival_ns + queue;
+    r.first_token_ns = r.arrival_ns + ttft;
+    r.finished_ns = r.arrival_ns + e2e;
+    MeasuredPass& pass = pass_of(file, t);
+    if (!ids[&pass].insert(r.id).second) t.fail("id", fmt::format("request {} of this pass is there twice", r.id));
+    pass.requests.push_back(r);
   }
 }
 
-MeasuredPass read_pass(const Json& json) {
+MeasuredPass read_pass(const JsonReader& in) {
   MeasuredPass pass;
-  pass.state = json.at("state").get<std::string>();
-  pass.status = json.at("status").get<std::string>();
-  if (json.contains("result")) flatten(json.at("result"), "", pass.numbers);
-  pass.driver_maps = json.at("driver").at("map_calls").get<std::uint64_t>();
-  pass.driver_unmaps = json.at("driver").at("unmap_calls").get<std::uint64_t>();
+  pass.state = in["state"].text();
+  pass.status = in["status"].text();
+  flatten(in.find("result"), "", pass.numbers);
+  if (pass.complete()) (void)in["result"]["makespan_s"].number(1e-9, time_s_max);
+  pass.driver_maps = static_cast<std::uint64_t>(in["driver"]["map_calls"].integer(0, count_max));
+  pass.driver_unmaps = static_cast<std::uint64_t>(in["driver"]["unmap_calls"].integer(0, count_max));
   return pass;
 }
 }  // namespace
@@ -174,32 +150,28 @@ MeasuredFile load_measured(const std::string& given) {
   file.path = fs::is_directory(given, ignored) ? (fs::path(given) / "measured.json").string() : given;
   if (!fs::exists(file.path, ignored))
     throw InputError({file.path, 0, 0}, "no such file; give the folder that gpu_probe replay wrote with -o");
-  const FileBytes bytes(file.path);
-  std::string iterations, requests;
-  try {
-    const Json json = Json::parse(bytes.view());
-    if (!json.is_object() || json.value("schema", "") != schema)
-      throw InputError({file.path, 0, 0}, fmt::format("not a measured run: its schema is not \"{}\"", schema));
-    file.date = json.at("date").get<std::string>();
-    file.gpu = json.at("device").at("name").get<std::string>();
-    file.driver = json.at("device").at("driver").get<std::string>();
-    file.model = json.at("model").get<std::string>();
-    file.status = json.at("status").get<std::string>();
-    file.layers = json.at("layers").get<std::int64_t>();
-    file.model_layers = json.at("model_layers").get<std::int64_t>();
-    file.scenario = json.at("scenario").get<std::string>();
-    file.notes = json.at("notes").get<std::vector<std::string>>();
-    if (const auto points = json.find("canary"); points != json.end()) file.canary = canary_times(*points);
-    for (const Json& run : json.at("runs")) {
-      MeasuredManager& m = file.managers.emplace_back();
-      m.name = run.at("name").get<std::string>();
-      for (const Json& pass : run.at("passes")) m.passes.push_back(read_pass(pass));
-    }
-    iterations = json.at("files").at("iterations").get<std::string>();
-    requests = json.at("files").at("requests").get<std::string>();
-  } catch (const Json::exception& e) {
-    throw InputError({file.path, 0, 0}, fmt::format("{}; is this what gpu_probe replay wrote?", e.what()));
+  const auto json = parse_json(read_file(file.path, whole_bytes_max), file.path, whole);
+  Problems problems;
+  const JsonReader in(json, file.path, problems);
+  if (!in.is_object() || !in.find("schema").is_text() || in["schema"].text() != schema)
+    throw InputError({file.path, 0, 0}, fmt::format("not a measured run: its schema is not \"{}\"", schema));
+  file.date = in["date"].text();
+  file.gpu = in["device"]["name"].text();
+  file.driver = in["device"]["driver"].text();
+  file.model = in["model"].text();
+  file.status = in["status"].text();
+  file.layers = in["layers"].integer(1, tokens_max);
+  file.model_layers = in["model_layers"].integer(1, tokens_max);
+  file.scenario = in["scenario"].text();
+  for (const JsonReader& note : in["notes"].items()) file.notes.push_back(note.text());
+  file.canary = canary_times(in.find("canary"));
+  for (const JsonReader& run : in["runs"].items()) {
+    MeasuredManager& m = file.managers.emplace_back();
+    m.name = run["name"].text();
+    for (const JsonReader& pass : run["passes"].items()) m.passes.push_back(read_pass(pass));
   }
+  const std::string iterations = in["files"]["iterations"].text(), requests = in["files"]["requests"].text();
+  problems.throw_if_any();
   const fs::path folder = fs::path(file.path).parent_path();
   file.iterations_path = (folder / iterations).string();
   read_iterations(file, file.iterations_path);

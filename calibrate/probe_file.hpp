@@ -3,12 +3,12 @@
 // are ignored, as the format says; what it does know must make sense.
 #include <cstdint>
 #include <map>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
+#include "base/json_reader.hpp"
 #include "base/units.hpp"
 #include "models/cost/profile.hpp"
 
@@ -52,7 +52,7 @@ struct ProbeFile {
 };
 
 /// Medians of the points of a "canary" list, as probe files and measured runs have it; 0 for what is not there.
-[[nodiscard]] CanaryTimes canary_times(const nlohmann::json& points);
+[[nodiscard]] CanaryTimes canary_times(const JsonReader& points);
 
 /// Throws InputError with everything that is wrong: not there, torn (with line:column), not a probe file, another
 /// schema, figures that cannot be (negative times, percentiles out of order, a name with the same keys twice).

@@ -184,4 +184,15 @@ std::string profile_yaml(const Profile& p) {
   }
   return out;
 }
+
+std::string usable_profile_yaml(const Profile& profile, const std::string& made_from) {
+  std::string yaml = profile_yaml(profile);
+  try {
+    (void)parse_profile(yaml, "profile");
+  } catch (const InputError& error) {
+    throw InputError({made_from, 0, 0}, fmt::format("its figures make no profile: {}; was it edited by hand?",
+                                                    error.problems().front().message));
+  }
+  return yaml;
+}
 }  // namespace stowage

@@ -3,20 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
-#include "base/error.hpp"
+#include "base/json_reader.hpp"
+#include "base/ranges.hpp"
+#include "base/read_file.hpp"
 #include "calibrate/validate_parts.hpp"
-#include "traces/file_bytes.hpp"
 
 namespace stowage {
 namespace {
-using Json = nlohmann::json;
-
 std::int64_t ns(double seconds) { return std::llround(seconds * 1e9); }
 
 /// "GPU KV cache size: 227,840 tokens"
@@ -34,41 +31,59 @@ std::optional<std::int64_t> kv_cache_line(std::string_view text) {
   return tokens > 0 ? std::optional(tokens) : std::nullopt;
 }
 
-template <class T>
-std::vector<T> array(const Json& run, const char* key, const std::string& file) {
-  if (!run.contains(key) || !run.at(key).is_array() || run.at(key).empty())
-    throw InputError({file, 0, 0}, fmt::format("no '{}' of each request; run vllm bench serve with --save-result "
-                                               "--save-detailed",
-                                               key));
-  return run.at(key).get<std::vector<T>>();
+/// A list of one value a request.
+JsonReader listed(const JsonReader& run, const char* key) {
+  const JsonReader list = run[key];
+  if (list && (!list.is_list() || list.raw().empty()))
+    list.problem("must be a list of one value a request; run vllm bench serve with --save-result --save-detailed");
+  return list;
 }
 
-void add_bench(const Json& run, const std::string& file, EngineLog& log) {
-  const auto inputs = array<std::int64_t>(run, "input_lens", file),
-             outputs = array<std::int64_t>(run, "output_lens", file);
-  const auto ttfts = array<double>(run, "ttfts", file), starts = array<double>(run, "start_times", file);
-  const auto itls = array<std::vector<double>>(run, "itls", file);
-  const std::size_t n = inputs.size();
-  if (outputs.size() != n || ttfts.size() != n || itls.size() != n || starts.size() != n)
-    throw InputError({file, 0, 0}, "its arrays are of different lengths; was the file cut off?");
-  const Json errors = run.value("errors", Json::array());
-  log.duration_s += run.value("duration", 0.0);
-  log.model = run.value("model_id", log.model);
+void add_bench(const JsonReader& run, Problems& problems, EngineLog& log) {
+  const JsonReader inputs = listed(run, "input_lens"), outputs = listed(run, "output_lens"),
+                   first_tokens = listed(run, "ttfts"), begun = listed(run, "start_times"),
+                   all_gaps = listed(run, "itls");
+  problems.throw_if_any();
+  const std::size_t n = inputs.raw().size();
+  for (const JsonReader* list : {&outputs, &first_tokens, &begun, &all_gaps})
+    if (list->raw().size() != n)
+      list->problem(fmt::format("has {} values and /input_lens {}; was the file cut off?", list->raw().size(), n));
+  problems.throw_if_any();
+  const auto ttfts = first_tokens.numbers(0, time_s_max), starts = begun.numbers(0, unix_s_max);
+  std::vector<std::int64_t> prompts, lengths;
+  std::vector<std::vector<double>> itls;
+  for (std::size_t i = 0; i < n; ++i) {
+    prompts.push_back(inputs[i].integer(0, tokens_max));
+    lengths.push_back(outputs[i].integer(0, tokens_max));
+    itls.push_back(all_gaps[i].numbers(0, time_s_max));
+  }
+  const JsonReader errors = run.find("errors");
+  std::vector<bool> failed(n);
+  for (std::size_t i = 0; errors && i < std::min(n, errors.items().size()); ++i)
+    failed[i] = errors[i].is_text() && !errors[i].text().empty();
+  log.duration_s += run.find("duration").number(0, time_s_max);
+  log.model = run.find("model_id").text(log.model);
+  problems.throw_if_any();
+
   std::vector<std::size_t> order(n);
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return starts[a] < starts[b]; });
   const double first = starts[order.front()];
   for (const std::size_t i : order) {
-    const bool bad = i < errors.size() && errors[i].is_string() && !errors[i].get<std::string>().empty();
-    if (bad || inputs[i] < 1 || outputs[i] < 1) {
+    if (failed[i] || prompts[i] < 1 || lengths[i] < 1) {
       ++log.failed;
       continue;
     }
+    if (starts[i] - first > time_s_max)
+      begun[i].problem("is more than 31 years after the first; are the times in seconds?");
+    if (ttfts[i] + std::accumulate(itls[i].begin(), itls[i].end(), 0.0) > time_s_max)
+      all_gaps[i].problem("with the time to the first token more than 31 years; are the times in seconds?");
+    problems.throw_if_any();
     RequestRecord r;
     r.id = log.requests.size();
     r.arrival_ns = r.first_scheduled_ns = ns(starts[i] - first);
-    r.prompt_tokens = static_cast<std::int32_t>(inputs[i]);
-    r.output_tokens = static_cast<std::int32_t>(outputs[i]);
+    r.prompt_tokens = static_cast<std::int32_t>(prompts[i]);
+    r.output_tokens = static_cast<std::int32_t>(lengths[i]);
     r.first_token_ns = r.arrival_ns + ns(ttfts[i]);
     std::vector<std::int64_t> gaps;
     for (const double gap : itls[i]) gaps.push_back(ns(gap));
@@ -78,27 +93,18 @@ void add_bench(const Json& run, const std::string& file, EngineLog& log) {
   }
 }
 
-/// One object, or one a line (--append-result).
-std::vector<Json> objects(std::string_view text, const std::string& file) {
-  std::vector<Json> out;
+constexpr const char* whole = "the result of vllm bench serve";
+
+/// Of one benchmark; --append-result adds a line for each.
+nlohmann::ordered_json parse_bench(std::string_view text, const std::string& file) {
   try {
-    out.push_back(Json::parse(text));
-    return out;
-  } catch (const Json::exception&) { out.clear(); }
-  int line = 0;
-  while (!text.empty()) {
-    ++line;
-    const auto end = text.find('\n');
-    const std::string_view row = text.substr(0, end);
-    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-    if (std::all_of(row.begin(), row.end(), [](unsigned char c) { return std::isspace(c) != 0; })) continue;
-    try {
-      out.push_back(Json::parse(row));
-    } catch (const Json::exception& e) {
-      throw InputError({file, line, 0}, fmt::format("{}; is this what vllm bench serve wrote?", e.what()));
-    }
+    return parse_json(text, file, whole);
+  } catch (const InputError&) {
+    const auto end = std::min(text.find('\n'), text.size());
+    if (nlohmann::ordered_json::accept(text.substr(0, end)))
+      throw InputError({file, 2, 0}, "a second result; keep the line of the one to compare");
+    throw;
   }
-  return out;
 }
 
 class Requests final : public Workload {
@@ -143,9 +149,7 @@ EngineLog read_engine_log(const std::vector<std::string>& paths) {
   EngineLog log;
   for (const std::string& path : paths) {
     log.files.push_back(path);
-    if (!std::filesystem::exists(path)) throw InputError({path, 0, 0}, "no such file; check the path");
-    const FileBytes bytes(path);
-    const std::string_view text = bytes.view();
+    const std::string text = read_file(path, whole_bytes_max);
     if (const auto tokens = kv_cache_line(text)) {
       log.kv_tokens = tokens;
       continue;
@@ -156,14 +160,9 @@ EngineLog read_engine_log(const std::vector<std::string>& paths) {
                        "neither a vllm bench serve result (JSON) nor a log with 'GPU KV cache size: … tokens'");
     if (!log.requests.empty())
       throw InputError({path, 0, 0}, "one benchmark result at a time: two did not run at once");
-    const auto runs = objects(text, path);
-    if (runs.size() != 1)
-      throw InputError({path, 0, 0}, fmt::format("{} results in one file; keep the one to compare", runs.size()));
-    try {
-      add_bench(runs.front(), path, log);
-    } catch (const Json::exception& e) {
-      throw InputError({path, 0, 0}, fmt::format("{}; is this what vllm bench serve wrote?", e.what()));
-    }
+    Problems problems;
+    const auto run = parse_bench(text, path);
+    add_bench(JsonReader(run, path, problems), problems, log);
   }
   if (log.requests.empty())
     throw InputError({paths.empty() ? "" : paths.front(), 0, 0},

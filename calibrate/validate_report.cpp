@@ -4,6 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/error.hpp"
 #include "calibrate/validate.hpp"
 
 namespace stowage {
@@ -75,9 +76,10 @@ std::string number(double x) {
 }
 
 std::string manager_text(const ManagerValidation& m, bool offline) {
-  std::string out =
-      fmt::format("{} ({} {} pass{})\n", m.name, m.passes, m.state.empty() ? "no" : m.state, m.passes == 1 ? "" : "es");
-  if (!m.incomplete.empty()) out += fmt::format("  not whole: {}\n", m.incomplete);
+  std::string out = visible(fmt::format("{} ({} {} pass{})", m.name, m.passes, m.state.empty() ? "no" : m.state,
+                                        m.passes == 1 ? "" : "es")) +
+                    "\n";
+  if (!m.incomplete.empty()) out += fmt::format("  not whole: {}\n", visible(m.incomplete));
   if (m.passes == 0) return out;
   if (m.all.count > 0) out += error_line(m.all, "  ");
   for (const IterationError& e : m.regimes) out += error_line(e, "    ");
@@ -129,9 +131,9 @@ std::string manager_text(const ManagerValidation& m, bool offline) {
 }  // namespace
 
 std::string validation_text(const Validation& v) {
-  std::string out = fmt::format("{}\nmeasured on {}, driver {}, {}\npredicted by {}\n", v.scenario_name, v.gpu,
-                                v.driver, v.date, v.cost);
-  for (const std::string& note : v.notes) out += "note: " + note + "\n";
+  std::string out = fmt::format("{}\nmeasured on {}, driver {}, {}\npredicted by {}\n", visible(v.scenario_name),
+                                visible(v.gpu), visible(v.driver), visible(v.date), visible(v.cost));
+  for (const std::string& note : v.notes) out += "note: " + visible(note) + "\n";
   if (v.machine)
     out += fmt::format("this machine's canary over the profile's: reads {}, products under load {}\n",
                        signed_percent(v.machine->first - 1), signed_percent(v.machine->second - 1));

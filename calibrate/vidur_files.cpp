@@ -5,11 +5,10 @@
 #include <array>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <limits>
 
 #include "base/config.hpp"
+#include "base/read_file.hpp"
 #include "calibrate/vidur.hpp"
 
 namespace stowage::detail {
@@ -136,10 +135,10 @@ VidurTable read_vidur(std::string_view text, const std::string& path, std::span<
 bool has_dense_table(const std::string& folder, std::string_view gpu) {
   const auto files = csv_files(folder);
   return std::any_of(files.begin(), files.end(), [&](const fs::path& file) {
-    std::string header;
-    std::ifstream in(file, std::ios::binary);
-    return has_part(parts_of(file.lexically_relative(folder)), gpu) && std::getline(in, header) &&
-           header.find(dense_mark) != std::string::npos;
+    if (!has_part(parts_of(file.lexically_relative(folder)), gpu)) return false;
+    LineReader lines(file.string());
+    std::string_view header;
+    return lines.next(header) && header.find(dense_mark) != std::string_view::npos;
   });
 }
 
@@ -150,9 +149,7 @@ VidurFiles load_vidur(const std::string& folder, std::string_view gpu) {
     const auto parts = parts_of(file.lexically_relative(folder));
     const bool compute = has_part(parts, gpu), network = has_part(parts, host);
     if (!compute && !network) continue;
-    std::ifstream in(file, std::ios::binary);
-    if (!in) throw InputError({file.string(), 0, 0}, "cannot be read");
-    const std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+    const std::string text = read_file(file.string(), whole_bytes_max);
     const std::string_view header = std::string_view(text).substr(0, text.find('\n'));
     const auto has = [&](std::string_view start) { return header.find(start) != std::string_view::npos; };
     if (compute && has(dense_mark))

@@ -35,7 +35,7 @@ Outcome calibrate_command(const Options& options) {
       profile->file().write(yaml);
       profile->commit();
     }
-    return {.text = options.output.empty() ? yaml : fmt::format("written: {}\n", options.output)};
+    return {.text = options.output.empty() ? yaml : fmt::format("written: {}\n", visible(options.output))};
   }
   if (!options.report.empty() && options.output.empty())
     throw InputError({}, "--report goes with -o PROFILE: give a file for the profile too");
@@ -46,7 +46,8 @@ Outcome calibrate_command(const Options& options) {
   for (const auto& path : options.inputs) probes.push_back(load_probe(path));
   const CalibrateOptions how{options.hardware, options.command_line, 1};
   const Calibration result = options.vidur.empty() ? calibrate(probes, how) : calibrate_vidur(options.vidur, how);
-  const std::string yaml = profile_yaml(result.profile);
+  const std::string yaml =
+      usable_profile_yaml(result.profile, options.vidur.empty() ? options.inputs.front() : options.vidur);
   if (options.output.empty()) return {.text = yaml};
   profile->file().write(yaml);
   profile->file().close();
@@ -54,9 +55,10 @@ Outcome calibrate_command(const Options& options) {
   profile->commit();  // what can run out of space is behind us
   if (page) page->commit();
   std::string text =
-      fmt::format("profile {}: {}\n", result.profile.name, result.profile.summary()) + error_table(result.profile);
-  for (const auto& note : result.notes) text += "note: " + note + "\n";
-  text += fmt::format("written: {}{}\n", options.output, options.report.empty() ? "" : ", " + options.report);
+      fmt::format("profile {}: {}\n", result.profile.name, visible(result.profile.summary())) +
+      error_table(result.profile);
+  for (const auto& note : result.notes) text += "note: " + visible(note) + "\n";
+  text += "written: " + visible(options.output + (options.report.empty() ? "" : ", " + options.report)) + "\n";
   return {.text = text};
 }
 }  // namespace stowage::cli

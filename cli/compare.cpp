@@ -5,8 +5,6 @@
 #include <array>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -15,7 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/error.hpp"
+#include "base/json_reader.hpp"
+#include "base/read_file.hpp"
 #include "cli/about.hpp"
 #include "cli/commands.hpp"
 #include "cli/compare_requests.hpp"
@@ -68,38 +67,56 @@ struct Result {
 };
 
 std::optional<ReportInput> load_page(const fs::path& folder) {
-  std::ifstream in(result_path(folder, "report.json"), std::ios::binary);
-  if (!in) return {};
-  const std::string saved{std::istreambuf_iterator<char>(in), {}};
-  ReportInput input = from_saved(saved, (folder / "report.json").string());
+  const fs::path path = result_path(folder, "report.json");
+  if (std::error_code ignored; !fs::exists(path, ignored)) return {};
+  ReportInput input = from_saved(read_file(path.string(), whole_bytes_max), (folder / "report.json").string());
   if (input.kind != "run") return {};  // of another command, written there since
   return input;
 }
 
-Result load_once(const std::string& given, bool with_page) {
-  const fs::path path = fs::is_directory(given) ? fs::path(given) / "summary.json" : fs::path(given);
-  std::ifstream in(result_path(path.parent_path(), path.filename()));
-  if (!in) {
-    throw InputError({path.string()}, fs::is_directory(given)
-                                          ? "the folder holds no summary.json; give a result folder of 'stowage run -o'"
-                                          : "there is no such result; give a folder of 'stowage run -o' or its "
-                                            "summary.json");
+/// What is read of a run: its names, and of each figure a number or nothing.
+void check_run(const JsonReader& run) {
+  (void)run["name"].text();
+  (void)run["requests"].entries();
+  if (const JsonReader slo = run.find("slo")) (void)slo.find("met").flag();
+  for (const Metric& m : metrics) {
+    JsonReader value = run;
+    for (std::string_view rest = m.path.substr(1); !rest.empty();) {
+      const auto slash = std::min(rest.find('/'), rest.size());
+      value = value.find(rest.substr(0, slash));
+      rest.remove_prefix(std::min(slash + 1, rest.size()));
+    }
+    if (value) (void)value.number(0, m.unit == Metric::share ? 1 + 1e-9 : 1e18);
   }
-  Result out{path.string(), Json::parse(std::string(std::istreambuf_iterator<char>(in), {}), nullptr, false),
-             read_requests(path.parent_path()),
-             with_page && fs::is_directory(given) ? load_page(path.parent_path()) : std::nullopt};
-  const std::string schema = out.json.is_object() ? out.json.value("schema", "") : "";
-  if (schema != "stowage.result/1" || !out.json.contains("runs") || !out.json["runs"].is_array())
-    throw InputError({path.string()}, schema.empty() ? "not a result of stowage"
-                                                     : fmt::format("'{}' cannot be compared; only results of "
-                                                                   "'stowage run' can",
-                                                                   text::printable(schema)));
-  const auto whole = [](const Json& run) {
-    return run.is_object() && run.contains("name") && run.contains("requests");
-  };
-  if (!out.json.contains("scenario") || !out.json["scenario"].is_object() ||
-      !std::all_of(out.json["runs"].begin(), out.json["runs"].end(), whole))
-    throw InputError({path.string()}, "a damaged result: its scenario or a run's figures are missing");
+}
+
+Result load_once(const std::string& given, bool with_page) {
+  std::error_code ignored;
+  const bool is_folder = fs::is_directory(given, ignored);
+  const fs::path named = is_folder ? fs::path(given) / "summary.json" : fs::path(given);
+  const fs::path path = result_path(named.parent_path(), named.filename());
+  const std::string file = named.string();
+  if (!fs::exists(path, ignored)) {
+    throw InputError({file}, is_folder
+                                 ? "the folder holds no summary.json; give a result folder of 'stowage run -o'"
+                                 : "there is no such result; give a folder of 'stowage run -o' or its "
+                                   "summary.json");
+  }
+  Result out{file, parse_json(read_file(path.string(), whole_bytes_max), file, "a result of stowage"),
+             named.filename() == "summary.json" ? read_requests(named.parent_path())
+                                                : std::map<std::string, RequestValues>(),
+             with_page && is_folder ? load_page(named.parent_path()) : std::nullopt};
+  Problems problems;
+  const JsonReader in(out.json, file, problems);
+  const std::string schema = in.is_object() && in.find("schema").is_text() ? in["schema"].text() : "";
+  if (schema != "stowage.result/1")
+    throw InputError({file}, schema.empty() ? "not a result of stowage"
+                                            : fmt::format("'{}' cannot be compared; only results of "
+                                                          "'stowage run' can",
+                                                          shown(schema)));
+  (void)in["scenario"].entries();
+  for (const JsonReader& run : in["runs"].items()) check_run(run);
+  problems.throw_if_any();
   return out;
 }
 
@@ -138,8 +155,8 @@ double number_at(const Json& run, std::string_view path) {
 }
 
 std::string slo_word(const Json& run) {
-  if (!run.contains("slo") || !run["slo"].contains("met")) return "-";
-  return run["slo"]["met"].get<bool>() ? "PASS" : "FAIL";
+  const auto met = run.value(Json::json_pointer("/slo/met"), Json());
+  return met.is_null() ? "-" : met.get<bool>() ? "PASS" : "FAIL";
 }
 
 /// Runs by their manager's name; when none has the same name, in order.

@@ -1,35 +1,19 @@
 #include "cli/compare_requests.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstdlib>
-#include <fstream>
 #include <numeric>
 
+#include "base/csv_table.hpp"
+#include "base/ranges.hpp"
 #include "reports/folder_moves.hpp"
 
 namespace stowage::cli {
 namespace {
-/// Fields of one line; quoted ones hold commas, and a doubled quote is one.
-void split(const std::string& line, std::vector<std::string>& out) {
-  out.assign(1, "");
-  bool quoted = false;
-  for (std::size_t i = 0; i < line.size(); ++i) {
-    const char c = line[i];
-    if (c == '"') {
-      if (quoted && i + 1 < line.size() && line[i + 1] == '"')
-        out.back() += line[i++];
-      else
-        quoted = !quoted;
-    } else if (c == ',' && !quoted) {
-      out.emplace_back();
-    } else if (c != '\r') {
-      out.back() += c;
-    }
-  }
-}
-
 void sort_by_id(RequestValues& r) {
   std::vector<std::size_t> order(r.ids.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
@@ -50,31 +34,38 @@ std::map<std::string, RequestValues> read_requests(const std::filesystem::path& 
   static constexpr std::array<std::pair<const char*, const char*>, 4> latencies = {
       {{"queue", "queue_ns"}, {"ttft", "ttft_ns"}, {"tpot", "tpot_ns"}, {"e2e", "e2e_ns"}}};
   std::map<std::string, RequestValues> out;
-  std::ifstream in(result_path(folder, "requests.csv"), std::ios::binary);
-  std::string line;
-  std::vector<std::string> fields;
-  if (!in || !std::getline(in, line)) return out;
-  split(line, fields);
-  const auto column = [&, head = fields](std::string_view name) {
-    return static_cast<std::size_t>(std::ranges::find(head, name) - head.begin());
-  };
-  const std::size_t columns = fields.size(), id = column("id"), prompt = column("prompt_tokens"),
-                    output = column("output_tokens");
-  std::array<std::size_t, latencies.size()> at{};
-  for (std::size_t k = 0; k < at.size(); ++k) at[k] = column(latencies[k].second);
-  if (std::max({id, prompt, output, *std::ranges::max_element(at)}) >= columns) return out;
-  // Requests end nearly in the order they came: what lies twice as far behind cannot be among the first.
-  while (std::getline(in, line)) {
-    split(line, fields);
-    if (fields.size() != columns) continue;  // a line cut off
-    const std::int64_t number = std::strtoll(fields[id].c_str(), nullptr, 10);
-    if (number >= static_cast<std::int64_t>(2 * compared_requests_max)) continue;
-    RequestValues& r = out[fields[0]];
-    r.ids.push_back(number);
-    r.prompts.push_back(std::strtoll(fields[prompt].c_str(), nullptr, 10));
-    r.outputs.push_back(std::strtoll(fields[output].c_str(), nullptr, 10));
-    for (std::size_t k = 0; k < at.size(); ++k)
-      r.seconds[latencies[k].first].push_back(std::strtod(fields[at[k]].c_str(), nullptr) / 1e9);
+  const std::filesystem::path path = result_path(folder, "requests.csv");
+  if (std::error_code ignored; !std::filesystem::exists(path, ignored)) return out;
+  LineReader lines(path.string());
+  CsvTable rows(lines,
+                {"manager", "id", "arrival_ns", "prompt_tokens", "output_tokens", "preemptions", "queue_ns", "ttft_ns",
+                 "tpot_ns", "e2e_ns"},
+                "requests.csv as `stowage run -o` writes it");
+  std::map<std::string, std::vector<bool>> seen;
+  while (rows.next()) {
+    const std::int64_t id = rows.integer("id", 0, count_max), prompt = rows.integer("prompt_tokens", 0, INT32_MAX),
+                       output = rows.integer("output_tokens", 1, INT32_MAX);
+    (void)rows.integer("arrival_ns", 0, INT64_MAX);
+    (void)rows.integer("preemptions", 0, count_max);
+    std::array<double, latencies.size()> seconds{};
+    for (std::size_t k = 0; k < latencies.size(); ++k) {
+      const bool none = latencies[k].second == std::string_view("tpot_ns") && output == 1;  // no gap between tokens
+      if (!none || !rows.text("tpot_ns").empty()) seconds[k] = rows.number(latencies[k].second, 0, 0x1p63) / 1e9;
+    }
+    if (seconds[1] < seconds[0]) rows.fail("ttft_ns", "the first token comes before the request was scheduled");
+    if (seconds[3] < seconds[1]) rows.fail("e2e_ns", "the request ends before its first token");
+    // Requests end nearly in the order they came: what lies twice as far behind cannot be among the first.
+    if (id >= static_cast<std::int64_t>(2 * compared_requests_max)) continue;
+    const std::string manager(rows.text("manager"));
+    std::vector<bool>& known = seen[manager];
+    if (known.size() <= static_cast<std::size_t>(id)) known.resize(static_cast<std::size_t>(id) + 1);
+    if (known[static_cast<std::size_t>(id)]) rows.fail("id", fmt::format("request {} is there twice", id));
+    known[static_cast<std::size_t>(id)] = true;
+    RequestValues& r = out[manager];
+    r.ids.push_back(id);
+    r.prompts.push_back(prompt);
+    r.outputs.push_back(output);
+    for (std::size_t k = 0; k < latencies.size(); ++k) r.seconds[latencies[k].first].push_back(seconds[k]);
   }
   for (auto& [name, values] : out) sort_by_id(values);
   return out;

@@ -40,7 +40,9 @@ std::string csv(const Sweep& sweep, const std::vector<std::string>& records) {
 /// All records as one document.
 std::string json(const Sweep& sweep, const std::vector<std::string>& records) {
   std::string columns;
-  for (const auto& column : sweep.columns()) columns += fmt::format("{}\"{}\"", columns.empty() ? "" : ", ", column);
+  for (const auto& column : sweep.columns())
+    columns += (columns.empty() ? "" : ", ") +
+               nlohmann::json(column).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   std::string out = fmt::format("{{\"schema\": \"stowage.sweep/1\", \"sweep\": \"{}\", \"points\": {},\n",
                                 sweep.digest(), sweep.space().size());
   out += fmt::format(" \"columns\": [{}],\n \"records\": [", columns);

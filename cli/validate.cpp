@@ -27,7 +27,7 @@ Outcome validate_command(const Options& options) {
     page->commit();
   }
   Outcome outcome{.text = options.json ? validation_json(result) : validation_text(result)};
-  if (!options.report.empty() && !options.json) outcome.text += fmt::format("written: {}\n", options.report);
+  if (!options.report.empty() && !options.json) outcome.text += fmt::format("written: {}\n", visible(options.report));
   return outcome;
 }
 }  // namespace stowage::cli

@@ -15,6 +15,7 @@
 #include <system_error>
 
 #include "base/error.hpp"
+#include "base/read_file.hpp"
 
 namespace stowage {
 namespace {
@@ -76,6 +77,19 @@ std::vector<fs::path> journals_in(const std::string& folder) {
                    "and sweep again");
 }
 
+/// The point of each record; what is no record is said with its line.
+std::vector<std::uint64_t> points_of(const JournalContent& content, const std::string& path) {
+  std::vector<std::uint64_t> out;
+  for (std::size_t i = 0; i < content.records.size(); ++i) {
+    try {
+      out.push_back(record_point(content.records[i]));
+    } catch (const InputError& error) {
+      throw InputError({path, content.lines[i], 0}, error.problems().front().message);
+    }
+  }
+  return out;
+}
+
 /// The first `most` bytes of a file; "" when it is not there.
 std::string read_start(const std::string& path, std::uint64_t most) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -98,6 +112,10 @@ std::string read_start(const std::string& path, std::uint64_t most) {
     if (n == 0) break;
     out.append(block.data(), static_cast<std::size_t>(n));
     if (out.size() >= most) break;
+    if (out.size() > table_bytes_max) {
+      ::close(fd);
+      throw InputError({path, 0, 0}, "holds more than 4 GiB, the most that is read of a journal");
+    }
   }
   ::close(fd);
   return out.substr(0, most);
@@ -106,7 +124,7 @@ std::string read_start(const std::string& path, std::uint64_t most) {
 JournalContent parse_lines(const std::string& text) {
   JournalContent out;
   std::size_t begin = 0;
-  while (begin < text.size()) {
+  for (int number = 1; begin < text.size(); ++number) {
     const auto end = text.find('\n', begin);
     if (end == std::string::npos) break;  // torn
     const std::string_view line(text.data() + begin, end - begin);
@@ -117,7 +135,7 @@ JournalContent parse_lines(const std::string& text) {
     else if (begin == 0)
       out.header = line.substr(checksum_digits + 1);
     else
-      out.records.emplace_back(line.substr(checksum_digits + 1));
+      out.records.emplace_back(line.substr(checksum_digits + 1)), out.lines.push_back(number);
     begin = end + 1;
   }
   out.good_bytes = begin;
@@ -173,7 +191,7 @@ Journal::Journal(const std::string& folder, const Sweep& sweep, Shard shard) {
   if (content.bad_lines > 0)
     mended_ += fmt::format("{}{}: {} damaged line{} passed over", mended_.empty() ? "" : "; ", path_, content.bad_lines,
                            content.bad_lines == 1 ? "" : "s");
-  for (const auto& record : content.records) done_.push_back(record_point(record));
+  done_ = points_of(content, path_);
   std::sort(done_.begin(), done_.end());
   done_.erase(std::unique(done_.begin(), done_.end()), done_.end());
   if (content.header.empty()) append(header_of(sweep, shard));
@@ -226,10 +244,14 @@ Merged merge_journals(const std::string& folder, const Sweep& sweep) {
     if (content.bad_lines > 0)
       out.notes.push_back(fmt::format("{}: {} damaged line{} left out", path.string(), content.bad_lines,
                                       content.bad_lines == 1 ? "" : "s"));
-    for (auto& record : content.records) {
-      const std::uint64_t point = record_point(record);
+    const auto points = points_of(content, path.string());
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      auto& record = content.records[i];
+      const std::uint64_t point = points[i];
       if (point >= out.records.size())
-        throw InputError({path.string()}, fmt::format("it has point {} of a space of {}", point, out.records.size()));
+        throw InputError({path.string(), content.lines[i], 0},
+                         fmt::format("it has point {} of a space of {}", point, out.records.size()));
+      sweep.check_record(record, path.string(), content.lines[i]);
       auto& slot = out.records[point];
       if (slot.empty())
         slot = std::move(record);
@@ -251,7 +273,7 @@ std::vector<std::uint64_t> done_elsewhere(const std::string& folder, const Sweep
     const JournalContent content = read_journal(path.string());
     check_same_sweep(content.header, path.string(), sweep);
     if (content.header.empty()) continue;
-    for (const auto& record : content.records) out.push_back(record_point(record));
+    for (const std::uint64_t point : points_of(content, path.string())) out.push_back(point);
   }
   std::sort(out.begin(), out.end());
   return out;

@@ -22,6 +22,7 @@ namespace stowage {
 struct JournalContent {
   std::string header;                // payload of the first line; empty when the file has none that is whole
   std::vector<std::string> records;  // payloads, in the order of the file
+  std::vector<int> lines;            // where each of them stands
   std::uint64_t good_bytes = 0;      // up to the end of the last whole line
   std::uint64_t torn_bytes = 0;      // behind it
   std::uint64_t bad_lines = 0;       // whole lines whose checksum is wrong: their points are simulated again

@@ -4,9 +4,10 @@
 
 #include <algorithm>
 #include <boost/crc.hpp>
+#include <limits>
 #include <nlohmann/json.hpp>
 
-#include "base/error.hpp"
+#include "base/json_reader.hpp"
 #include "planner/axis_check.hpp"
 #include "sim/kv/registry.hpp"
 
@@ -165,6 +166,22 @@ std::vector<std::string> Sweep::columns() const {
   for (const auto& c : run_columns) out.emplace_back(c.name);
   out.emplace_back("note");
   return out;
+}
+
+void Sweep::check_record(std::string_view record, const std::string& journal, int line) const {
+  const Json json = parse_json(record, journal, "a record of a sweep", line);
+  Problems problems;
+  const JsonReader in(json, journal, problems, line);
+  (void)in["point"].integer(0, static_cast<std::int64_t>(space_.size()) - 1);
+  for (const JsonReader& row : in["rows"].items()) {
+    if (row.raw().size() != row_size) row.problem(fmt::format("must be a list of {} values", row_size));
+    (void)row[0].text();
+    (void)row[1].text();
+    for (std::size_t i = 2; i + 1 < row_size && problems.empty(); ++i)
+      if (!row[i].raw().is_null()) (void)row[i].number(0, std::numeric_limits<double>::max());
+    (void)row[row_size - 1].text();
+  }
+  problems.throw_if_any();
 }
 
 std::string Sweep::csv_rows(std::string_view record) const {

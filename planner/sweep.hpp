@@ -39,6 +39,9 @@ class Sweep {
 
   /// "point", the axes' paths, and the columns of a row.
   [[nodiscard]] std::vector<std::string> columns() const;
+  /// Throws InputError, at this line of this journal, unless the record is one of this sweep: its point in the space,
+  /// rows of all columns with numbers where they belong.
+  void check_record(std::string_view record, const std::string& journal, int line) const;
   /// The rows of a record as lines of CSV. Throws InputError when it is not one of this sweep.
   [[nodiscard]] std::string csv_rows(std::string_view record) const;
 

@@ -61,6 +61,9 @@ double median(std::vector<double> v) {
   return v.size() % 2 == 1 ? high : (high + *std::max_element(v.begin(), middle)) / 2;
 }
 
+/// JSON has no NaN: null stands for it.
+double real(const Json& value) { return value.is_null() ? NAN : value.get<double>(); }
+
 class SweepTable {
  public:
   SweepTable(const Sweep& sweep, const std::vector<std::string>& records) : sweep_(sweep), space_(sweep.space()) {
@@ -90,8 +93,8 @@ class SweepTable {
         auto at = std::ranges::find(names_, name);
         if (at == names_.end()) at = names_.insert(at, name);
         Row out{point, static_cast<std::size_t>(at - names_.begin()), {}};
-        for (std::size_t m = 0; m < lost; ++m) out.values[m] = row.at(column(metrics[m])).get<double>();
-        for (const std::size_t c : losses) out.values[lost] += row.at(c).get<double>();
+        for (std::size_t m = 0; m < lost; ++m) out.values[m] = real(row.at(column(metrics[m])));
+        for (const std::size_t c : losses) out.values[lost] += real(row.at(c));
         rows_.push_back(out);
       }
     }

@@ -3,10 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
-#include "base/error.hpp"
+#include "base/json_reader.hpp"
 
 namespace stowage {
 namespace {
@@ -22,15 +21,26 @@ std::string decimal(unsigned __int128 value) {
   } while (value > 0);
   return out;
 }
-unsigned __int128 whole(const std::string& text) {
+unsigned __int128 whole(const JsonReader& in) {
+  const std::string text = in.text("0");
   unsigned __int128 out = 0;
-  for (const char c : text) {
-    if (c >= '0' && c <= '9') out = out * 10 + static_cast<unsigned>(c - '0');
-  }
+  const bool digits = text.find_first_not_of("0123456789") == std::string::npos;
+  if (!digits || text.empty() || text.size() > 38) in.problem("must be digits, 38 at most");
+  for (const char c : text)
+    if (digits && text.size() <= 38) out = out * 10 + static_cast<unsigned>(c - '0');
   return out;
 }
-/// JSON has no NaN: null stands for it.
-double real(const Json& j) { return j.is_null() ? NAN : j.get<double>(); }
+/// Whole and not negative: counts, bytes, times in ns.
+std::int64_t count(const JsonReader& in) { return in.integer(0, INT64_MAX); }
+std::uint64_t number(const JsonReader& in) { return static_cast<std::uint64_t>(count(in)); }
+std::int32_t tokens(const JsonReader& in) { return static_cast<std::int32_t>(in.integer(0, INT32_MAX)); }
+/// A time, a rate, bytes, a share: not negative but for rounding. JSON has no NaN: null stands for it.
+double real(const JsonReader& in) { return in && in.raw().is_null() ? NAN : in.number(-1e-6, 1e30); }
+std::vector<std::string> texts(const JsonReader& in) {
+  std::vector<std::string> out;
+  for (const JsonReader& text : in.items()) out.push_back(text.text());
+  return out;
+}
 
 Json histogram(const LogHistogram& h) {
   Json filled = Json::array();
@@ -39,10 +49,12 @@ Json histogram(const LogHistogram& h) {
   }
   return {{"sum", decimal(h.sum())}, {"max", h.max()}, {"buckets", std::move(filled)}};
 }
-LogHistogram histogram(const Json& j) {
+LogHistogram histogram(const JsonReader& in) {
   std::vector<LogHistogram::Bucket> filled;
-  for (const Json& b : j.at("buckets")) filled.push_back({b.at(0), b.at(1)});
-  return LogHistogram::restored(filled, whole(j.at("sum")), j.at("max"));
+  for (const JsonReader& b : in["buckets"].items())
+    filled.push_back(
+        {static_cast<std::size_t>(b[0].integer(0, std::int64_t{LogHistogram::buckets} - 1)), number(b[1])});
+  return LogHistogram::restored(filled, whole(in["sum"]), count(in["max"]));
 }
 
 Json spans(const RequestTrace& r) {
@@ -50,11 +62,11 @@ Json spans(const RequestTrace& r) {
   for (const PhaseSpan& s : r.spans) out.push_back({static_cast<int>(s.phase), s.from_ns, s.to_ns, s.stalled_ns});
   return {{"id", r.id}, {"prompt", r.prompt_tokens}, {"output", r.output_tokens}, {"spans", std::move(out)}};
 }
-RequestTrace spans(const Json& j) {
-  RequestTrace out{j.at("id"), j.at("prompt"), j.at("output"), {}};
-  for (const Json& s : j.at("spans")) {
-    const int phase = std::clamp(s.at(0).get<int>(), 0, static_cast<int>(phase_names.size()) - 1);
-    out.spans.push_back({static_cast<Phase>(phase), s.at(1), s.at(2), s.at(3)});
+RequestTrace spans(const JsonReader& in) {
+  RequestTrace out{number(in["id"]), tokens(in["prompt"]), tokens(in["output"]), {}};
+  for (const JsonReader& s : in["spans"].items()) {
+    const auto phase = s[0].integer(0, std::int64_t{phase_names.size()} - 1);
+    out.spans.push_back({static_cast<Phase>(phase), count(s[1]), count(s[2]), count(s[3])});
   }
   return out;
 }
@@ -74,25 +86,26 @@ Json trace(const RunTrace& t) {
           {"worst", spans(t.worst)},
           {"stall_ns", histogram(t.stall_ns)}};
 }
-RunTrace trace(const Json& j) {
+RunTrace trace(const JsonReader& in) {
   RunTrace out;
-  for (const Json& c : j.at("occupancy")) {
-    OccupancyColumn column{c.at(0), c.at(1), {}};
-    const std::string cells = c.at(2);
-    for (std::size_t i = 0; i + 2 < cells.size() + 0 && column.cells.size() < RunTrace::occupancy_rows; i += 3) {
+  for (const JsonReader& c : in["occupancy"].items()) {
+    OccupancyColumn column{count(c[0]), c[1].flag(), {}};
+    const std::string cells = c[2].text();
+    if (cells.find_first_not_of(cell_letters) != std::string::npos) {
+      c[2].problem("holds other letters than 0 to 9 and a to f");
+      continue;
+    }
+    for (std::size_t i = 0; i + 2 < cells.size() && column.cells.size() < RunTrace::occupancy_rows; i += 3) {
       std::array<std::uint8_t, 3> cell{};
-      for (std::size_t k = 0; k < 3; ++k) {
-        const std::size_t value = cell_letters.find(cells[i + k]);
-        cell[k] = static_cast<std::uint8_t>(value == std::string_view::npos ? 0 : value);
-      }
+      for (std::size_t k = 0; k < 3; ++k) cell[k] = static_cast<std::uint8_t>(cell_letters.find(cells[i + k]));
       column.cells.push_back(cell);
     }
     out.occupancy.push_back(std::move(column));
   }
-  out.occupancy_by_address = j.at("by_address");
-  out.median = spans(j.at("median"));
-  out.worst = spans(j.at("worst"));
-  out.stall_ns = histogram(j.at("stall_ns"));
+  out.occupancy_by_address = in["by_address"].flag();
+  out.median = spans(in["median"]);
+  out.worst = spans(in["worst"]);
+  out.stall_ns = histogram(in["stall_ns"]);
   return out;
 }
 
@@ -103,25 +116,25 @@ Json manager(const ManagerSpec& m) {
   }
   return {{"kind", m.kind}, {"name", m.name}, {"params", std::move(params)}};
 }
-ManagerSpec manager(const Json& j) {
-  ManagerSpec out{j.at("kind"), j.at("name"), {}};
-  for (const auto& [name, value] : j.at("params").items()) {
-    if (value.is_string())
-      out.params.emplace(name, value.get<std::string>());
-    else if (value.is_number_integer())
-      out.params.emplace(name, value.get<std::int64_t>());
+ManagerSpec manager(const JsonReader& in) {
+  ManagerSpec out{in["kind"].text(), in["name"].text(), {}};
+  for (const auto& [name, value] : in["params"].entries()) {
+    if (value.is_text())
+      out.params.emplace(name, value.text());
+    else if (value.raw().is_number_integer())
+      out.params.emplace(name, value.integer(INT64_MIN, INT64_MAX));
     else
-      out.params.emplace(name, value.get<double>());
+      out.params.emplace(name, real(value));
   }
   return out;
 }
 
 Json summary(const Summary& s) { return {s.count, s.mean, s.p50, s.p90, s.p95, s.p99, s.max}; }
-Summary summary(const Json& j) {
-  return {j.at(0), real(j.at(1)), real(j.at(2)), real(j.at(3)), real(j.at(4)), real(j.at(5)), real(j.at(6))};
+Summary summary(const JsonReader& in) {
+  return {number(in[0]), real(in[1]), real(in[2]), real(in[3]), real(in[4]), real(in[5]), real(in[6])};
 }
 Json imbalance(const Imbalance& i) { return {i.max_over_mean, i.cov, i.jain}; }
-Imbalance imbalance(const Json& j) { return {real(j.at(0)), real(j.at(1)), real(j.at(2))}; }
+Imbalance imbalance(const JsonReader& in) { return {real(in[0]), real(in[1]), real(in[2])}; }
 
 Json replica(const ReplicaSummary& r) {
   return {{"group", r.group},
@@ -134,17 +147,18 @@ Json replica(const ReplicaSummary& r) {
           {"mean_fraction", r.mean_fraction},
           {"latencies", {summary(r.ttft_ns), summary(r.tbt_ns), summary(r.e2e_ns)}}};
 }
-ReplicaSummary replica(const Json& j) {
+ReplicaSummary replica(const JsonReader& in) {
   ReplicaSummary r;
-  const Json &c = j.at("counts"), &p = j.at("pool"), &l = j.at("latencies");
-  r.group = j.at("group");
-  r.submitted = c.at(0), r.completed = c.at(1), r.rejected = c.at(2), r.unfinished = c.at(3), r.preemptions = c.at(4);
-  r.iterations = c.at(5), r.prompt_tokens = c.at(6), r.output_tokens = c.at(7);
-  r.busy_ns = j.at("times_ns").at(0), r.stall_ns = j.at("times_ns").at(1);
-  r.batch_mean = real(j.at("batch").at(0)), r.batch_max = j.at("batch").at(1);
-  r.pool_bytes = p.at(0), r.pool_tokens = p.at(1), r.peak_committed_bytes = p.at(2);
-  for (std::size_t i = 0; i < part_count; ++i) r.mean_fraction[i] = real(j.at("mean_fraction").at(i));
-  r.ttft_ns = summary(l.at(0)), r.tbt_ns = summary(l.at(1)), r.e2e_ns = summary(l.at(2));
+  const JsonReader c = in["counts"], p = in["pool"], l = in["latencies"];
+  r.group = in["group"].text();
+  r.submitted = number(c[0]), r.completed = number(c[1]), r.rejected = number(c[2]), r.unfinished = number(c[3]);
+  r.preemptions = number(c[4]), r.iterations = number(c[5]), r.prompt_tokens = number(c[6]);
+  r.output_tokens = number(c[7]);
+  r.busy_ns = count(in["times_ns"][0]), r.stall_ns = count(in["times_ns"][1]);
+  r.batch_mean = real(in["batch"][0]), r.batch_max = count(in["batch"][1]);
+  r.pool_bytes = count(p[0]), r.pool_tokens = count(p[1]), r.peak_committed_bytes = count(p[2]);
+  for (std::size_t i = 0; i < part_count; ++i) r.mean_fraction[i] = real(in["mean_fraction"][i]);
+  r.ttft_ns = summary(l[0]), r.tbt_ns = summary(l[1]), r.e2e_ns = summary(l[2]);
   return r;
 }
 
@@ -181,35 +195,36 @@ Json run_json(const RunResult& r) {
   return out;
 }
 
-RunResult run(const Json& j) {
+RunResult run(const JsonReader& in) {
   RunResult r;
-  r.name = j.at("name");
-  r.manager = manager(j.at("manager"));
-  const Json &c = j.at("counts"), &t = j.at("times_ns"), &p = j.at("pool"), &v = j.at("vmm");
-  r.submitted = c.at(0), r.completed = c.at(1), r.rejected = c.at(2), r.unfinished = c.at(3), r.preemptions = c.at(4);
-  r.iterations = c.at(5), r.prompt_tokens = c.at(6), r.output_tokens = c.at(7);
-  r.first_arrival_ns = t.at(0), r.makespan_ns = t.at(1);
-  for (const Json& x : j.at("first_rejected")) r.first_rejected.push_back({x.at(0), x.at(1), x.at(2), x.at(3)});
-  r.ttft_ns = histogram(j.at("ttft_ns")), r.tbt_ns = histogram(j.at("tbt_ns")), r.tpot_ps = histogram(j.at("tpot_ps"));
-  r.e2e_ns = histogram(j.at("e2e_ns")), r.queue_ns = histogram(j.at("queue_ns"));
-  r.batch_mean = real(j.at("batch").at(0)), r.batch_max = j.at("batch").at(1);
-  r.pool_bytes = p.at(0), r.pool_tokens = p.at(1), r.bytes_per_token = p.at(2);
-  r.peak_committed_bytes = p.at(3), r.peak_live_bytes = p.at(4);
-  for (std::size_t i = 0; i < part_count; ++i) r.mean_fraction[i] = real(j.at("mean_fraction").at(i));
-  for (const Json& s : j.at("series")) {
-    SeriesPoint point{s.at(0), s.at(1), {}, real(s.at(3)), real(s.at(4))};
-    for (std::size_t i = 0; i < part_count; ++i) point.bytes[i] = real(s.at(2).at(i));
+  r.name = in["name"].text();
+  r.manager = manager(in["manager"]);
+  const JsonReader c = in["counts"], t = in["times_ns"], p = in["pool"], v = in["vmm"];
+  r.submitted = number(c[0]), r.completed = number(c[1]), r.rejected = number(c[2]), r.unfinished = number(c[3]);
+  r.preemptions = number(c[4]), r.iterations = number(c[5]), r.prompt_tokens = number(c[6]);
+  r.output_tokens = number(c[7]);
+  r.first_arrival_ns = count(t[0]), r.makespan_ns = count(t[1]);
+  for (const JsonReader& x : in["first_rejected"].items())
+    r.first_rejected.push_back({number(x[0]), tokens(x[1]), tokens(x[2]), x[3].text()});
+  r.ttft_ns = histogram(in["ttft_ns"]), r.tbt_ns = histogram(in["tbt_ns"]), r.tpot_ps = histogram(in["tpot_ps"]);
+  r.e2e_ns = histogram(in["e2e_ns"]), r.queue_ns = histogram(in["queue_ns"]);
+  r.batch_mean = real(in["batch"][0]), r.batch_max = count(in["batch"][1]);
+  r.pool_bytes = count(p[0]), r.pool_tokens = count(p[1]), r.bytes_per_token = count(p[2]);
+  r.peak_committed_bytes = count(p[3]), r.peak_live_bytes = count(p[4]);
+  for (std::size_t i = 0; i < part_count; ++i) r.mean_fraction[i] = real(in["mean_fraction"][i]);
+  for (const JsonReader& s : in["series"].items()) {
+    SeriesPoint point{count(s[0]), count(s[1]), {}, real(s[3]), real(s[4])};
+    for (std::size_t i = 0; i < part_count; ++i) point.bytes[i] = real(s[2][i]);
     r.series.push_back(point);
   }
-  r.vmm = {v.at(0), v.at(1), real(v.at(2)), v.at(3), v.at(4), v.at(5)};
-  if (j.contains("trace")) r.trace = std::make_shared<const RunTrace>(trace(j.at("trace")));
-  if (j.contains("client_ns"))
-    r.client_ttft_ns = histogram(j.at("client_ns").at(0)), r.client_e2e_ns = histogram(j.at("client_ns").at(1));
-  if (j.contains("replicas")) {
-    const Json& i = j.at("imbalance");
-    r.requests_imbalance = imbalance(i.at(0)), r.tokens_imbalance = imbalance(i.at(1));
-    r.busy_imbalance = imbalance(i.at(2));
-    for (const Json& x : j.at("replicas")) r.replicas.push_back(replica(x));
+  r.vmm = {number(v[0]), number(v[1]), real(v[2]), count(v[3]), count(v[4]), number(v[5])};
+  if (in.has("trace")) r.trace = std::make_shared<const RunTrace>(trace(in["trace"]));
+  if (in.has("client_ns"))
+    r.client_ttft_ns = histogram(in["client_ns"][0]), r.client_e2e_ns = histogram(in["client_ns"][1]);
+  if (in.has("replicas")) {
+    const JsonReader i = in["imbalance"];
+    r.requests_imbalance = imbalance(i[0]), r.tokens_imbalance = imbalance(i[1]), r.busy_imbalance = imbalance(i[2]);
+    for (const JsonReader& x : in["replicas"].items()) r.replicas.push_back(replica(x));
   }
   return r;
 }
@@ -219,13 +234,13 @@ Json outcomes(const WhatIf::Outcomes& all) {
   for (const auto& o : all) out.push_back(o ? Json{o->ttft_p99_ns, o->requests_per_s} : Json(nullptr));
   return out;
 }
-WhatIf::Outcomes outcomes(const Json& j) {
+WhatIf::Outcomes outcomes(const JsonReader& in) {
   WhatIf::Outcomes out;
-  for (const Json& o : j) {
-    if (o.is_null())
+  for (const JsonReader& o : in.items()) {
+    if (o.raw().is_null())
       out.emplace_back();
     else
-      out.push_back(WhatIf::Outcome{real(o.at(0)), real(o.at(1))});
+      out.push_back(WhatIf::Outcome{real(o[0]), real(o[1])});
   }
   return out;
 }
@@ -241,37 +256,41 @@ Json sensitivity(const Sensitivity& s) {
   }
   return {{"basis", s.basis}, {"base", outcomes(s.base)}, {"changes", std::move(changes)}};
 }
-Sensitivity sensitivity(const Json& j) {
-  Sensitivity out{j.at("basis"), outcomes(j.at("base")), {}};
-  for (const Json& w : j.at("changes")) {
-    out.changes.push_back({w.at("what"), w.at("texts").at(0), w.at("texts").at(1), w.at("sets").at(0),
-                           w.at("sets").at(1), outcomes(w.at("low")), outcomes(w.at("high")), w.at("note")});
-  }
+Sensitivity sensitivity(const JsonReader& in) {
+  Sensitivity out{in["basis"].text(), outcomes(in["base"]), {}};
+  for (const JsonReader& w : in["changes"].items())
+    out.changes.push_back({w["what"].text(), w["texts"][0].text(), w["texts"][1].text(), w["sets"][0].text(),
+                           w["sets"][1].text(), outcomes(w["low"]), outcomes(w["high"]), w["note"].text()});
   return out;
 }
 
-ReportInput input_of(const Json& j) {
+ReportInput input_of(const JsonReader& in) {
   ReportInput out;
-  out.title = j.at("title"), out.command = j.at("command"), out.version = j.at("version"), out.seed = j.at("seed");
-  out.workload_name = j.at("workload_name"), out.resolved_yaml = j.at("resolved_yaml"), out.scenario = j.at("scenario");
-  for (const Json& r : j.at("runs")) out.runs.push_back(run(r));
-  for (const Json& s : j.at("slo")) {
-    if (!is_slo_key(s.at(0).get<std::string>())) throw InputError({}, "no such service level");
-    out.slo.push_back({s.at(0), real(s.at(1))});
+  out.title = in["title"].text(), out.command = in["command"].text(), out.version = in["version"].text();
+  out.seed = in["seed"].text(), out.workload_name = in["workload_name"].text();
+  out.resolved_yaml = in["resolved_yaml"].text();
+  const JsonReader scenario = in["scenario"];
+  (void)scenario.entries();  // an object it must be
+  out.scenario = scenario.raw();
+  for (const JsonReader& r : in["runs"].items()) out.runs.push_back(run(r));
+  for (const JsonReader& s : in["slo"].items()) {
+    if (const std::string key = s[0].text(); s[0].is_text() && !is_slo_key(key))
+      s[0].problem(fmt::format("'{}' is no service level that this stowage knows", shown(key)));
+    out.slo.push_back({s[0].text(), real(s[1])});
   }
-  for (const Json& b : j.at("budget")) out.budget.push_back({b.at(0), b.at(1), b.at(2)});
-  out.kv_line = j.at("kv_line"), out.ledger = j.at("ledger");
-  for (const Json& c : j.at("cards")) {
-    Card card{c.at("title"), {}};
-    for (const Json& f : c.at("facts")) card.facts.push_back({f.at(0), f.at(1)});
+  for (const JsonReader& b : in["budget"].items()) out.budget.push_back({b[0].text(), count(b[1]), b[2].flag()});
+  out.kv_line = in["kv_line"].text(), out.ledger = in["ledger"].text();
+  for (const JsonReader& c : in["cards"].items()) {
+    Card card{c["title"].text(), {}};
+    for (const JsonReader& f : c["facts"].items()) card.facts.push_back({f[0].text(), f[1].text()});
     out.cards.push_back(std::move(card));
   }
-  out.cost_source = j.at("cost_source");
-  out.evidence = static_cast<Evidence>(std::clamp(j.at("evidence").get<int>(), 0, static_cast<int>(Evidence::linear)));
-  if (j.contains("sensitivity")) out.sensitivity = sensitivity(j.at("sensitivity"));
-  out.notes = j.at("notes").get<std::vector<std::string>>();
-  if (j.contains("folders")) out.folders = j.at("folders").get<std::vector<std::string>>();
-  if (j.contains("kind")) out.kind = j.at("kind"), out.data = j.at("data");
+  out.cost_source = in["cost_source"].text();
+  out.evidence = static_cast<Evidence>(in["evidence"].integer(0, static_cast<int>(Evidence::linear)));
+  if (in.has("sensitivity")) out.sensitivity = sensitivity(in["sensitivity"]);
+  out.notes = texts(in["notes"]);
+  out.folders = texts(in.find("folders"));
+  if (in.has("kind")) out.kind = in["kind"].text(), out.data = in["data"].raw();
   return out;
 }
 }  // namespace
@@ -313,21 +332,18 @@ std::string to_saved(const ReportInput& input) {
 }
 
 ReportInput from_saved(std::string_view text, const std::string& file) {
-  const Json j = Json::parse(text, nullptr, false);
-  if (j.is_discarded() || !j.is_object() || !j.contains("schema")) {
+  const Json json = parse_json(text, file, "a report.json that stowage wrote (run … -o writes one)");
+  Problems problems;
+  const JsonReader in(json, file, problems);
+  if (!in.is_object() || !in.has("schema"))
     throw InputError({file, 0, 0}, "this is not a report.json that stowage wrote (run … -o writes one)");
-  }
-  if (j.at("schema") != schema) {
+  if (json.at("schema") != schema)
     throw InputError({file, 0, 0},
                      fmt::format("this has schema {}, and this stowage reads {}; run the scenario again",
-                                 j.at("schema").dump(-1, ' ', true, Json::error_handler_t::replace), schema));
-  }
-  try {
-    return input_of(j);
-  } catch (const Json::exception&) {
-    throw InputError({file, 0, 0}, "something is missing in it, or is not what stowage writes; run the scenario again");
-  } catch (const InputError&) {
-    throw InputError({file, 0, 0}, "a service level in it is unknown to this stowage; run the scenario again");
-  }
+                                 shown(json.at("schema").dump(-1, ' ', true, Json::error_handler_t::replace)), schema));
+  ReportInput out = input_of(in);
+  if (!problems.empty()) problems.add({file, 0, 0}, "so it is not as stowage wrote it; run the scenario again");
+  problems.throw_if_any();
+  return out;
 }
 }  // namespace stowage

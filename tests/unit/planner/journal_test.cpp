@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "planner/sweep_run.hpp"
+#include "tests/support/mutations.hpp"
 #include "tests/unit/planner/helpers.hpp"
 
 namespace stowage {
@@ -181,6 +182,34 @@ TEST(Journal, AFullDiskIsSaidAndLosesNothing) {
   EXPECT_GE(kept.records.size(), 1U);
   run(sweep, folder.path("full"), {1, 1});
   EXPECT_EQ(table(sweep, folder.path("full")), expected);
+}
+
+// Lines whose checksum is right may lie all the same.
+TEST(Journal, RecordsThatLieAreRefusedWithTheirLine) {
+  const TempFolder folder;
+  const Sweep sweep = sweep_of(folder);
+  run(sweep, folder.path("a"), {1, 1}, 1);
+  const JournalContent good = read_journal(folder.path("a/journal-1-of-1"));
+  const std::string path = folder.path("b/journal-1-of-1");
+  std::filesystem::create_directories(folder.path("b"));
+  const auto read_with = [&](const std::string& record) {
+    std::ofstream(path) << journal_line(good.header) << journal_line(record);
+    const Merged merged = merge_journals(folder.path("b"), sweep);
+    for (const auto& line : merged.records)
+      if (!line.empty()) (void)sweep.csv_rows(line);
+  };
+  const auto record = nlohmann::ordered_json::parse(good.records.front());
+  const test::Lies lies = test::Liar(record, "journal-1-of-1", read_with).lies();
+  EXPECT_EQ(lies.ignored, std::set<std::string>{});
+  test::damage(good.records.front(), "journal-1-of-1", 300, [&](const std::string& text) {
+    if (text.find('\n') == std::string::npos) read_with(text);
+  });
+  try {
+    read_with(R"({"point":0,"rows":[["paged-16"]]})");
+    ADD_FAILURE();
+  } catch (const InputError& e) {
+    EXPECT_NE(std::string(e.what()).find("journal-1-of-1:2: error: /rows/0: must be a list of"), std::string::npos);
+  }
 }
 
 TEST(Journal, WhatIsNoFileIsRefused) {

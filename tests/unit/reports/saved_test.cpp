@@ -9,6 +9,7 @@
 #include "reports/html.hpp"
 #include "reports/json.hpp"
 #include "sample.hpp"
+#include "tests/support/mutations.hpp"
 
 namespace stowage {
 namespace {
@@ -85,6 +86,28 @@ TEST(Saved, WhatIsNoReportIsRefused) {
       }
     }
   }
+}
+
+// Every value has a kind and a range; what is not read is named here.
+TEST(SavedLies, EveryValueThatIsReadIsChecked) {
+  const auto document = nlohmann::ordered_json::parse(to_saved(full_input()));
+  const auto read = [](const std::string& text) { (void)to_html(from_saved(text, "report.json")); };
+  const test::Lies lies = test::Liar(document, "report.json", read).lies();
+  EXPECT_EQ(lies.ignored, (std::set<std::string>{"/scenario/schema", "/scenario/name"}));  // shown, whatever it holds
+  EXPECT_EQ(lies.unbounded,  // shown as they are
+            (std::set<std::string>{"/runs/*/manager/params/block_size", "/runs/*/manager/params/watermark"}));
+  test::damage(to_saved(full_input()), "", 200, read);
+}
+
+TEST(SavedLies, DataOfOtherCommandsIsShownOrRefused) {
+  ReportInput input = sample_input();
+  input.kind = "compare";
+  input.data = nlohmann::ordered_json::parse(R"({"schema": "stowage.compare/1", "a": "a", "b": "b",
+    "asked": [{"key": "k", "a": "256", "b": "2"}], "runs": [{"a": "paged-16", "b": "paged-16", "slo_a": "PASS",
+    "slo_b": "-", "basis": "", "metrics": {}, "table": [{"label": "TTFT p99", "unit": "time", "better": -1, "a": 1.0,
+    "b": 1.2, "difference": 0.2, "low": 0.1, "high": 0.3}]}]})");
+  const auto read = [](const std::string& text) { (void)to_html(from_saved(text, "report.json")); };
+  test::damage(to_saved(input), "", 400, read);
 }
 
 TEST(Saved, SeveralFoldersKeepOneColourAManager) {
