@@ -86,7 +86,8 @@ DataPtr with_value(const DataPtr& node, std::span<const Step> steps, const DataP
     copy->kind = step.is_index ? Kind::list : Kind::map;
     copy->at = at;
   }
-  const std::string where = copy->path.empty() ? "the file" : fmt::format("'{}'", shown(copy->path));
+  const std::string file = copy->at.file.empty() ? "the file" : shown(copy->at.file);
+  const std::string where = copy->path.empty() ? file : fmt::format("'{}'", shown(copy->path));
   if (step.is_index) {
     if (copy->kind != Kind::list) throw InputError(at, fmt::format("{} is not a list; leave out the [...]", where));
     if (step.index > copy->items.size())

@@ -5,7 +5,7 @@ set -uo pipefail
 stowage=$(realpath "$1")
 work=$(mktemp -d)
 writers=()
-trap 'kill "${writers[@]}" 2>/dev/null; rm -rf "$work"' EXIT
+trap 'kill -- "${writers[@]}" 2>/dev/null; rm -rf "$work"' EXIT
 cd "$work" || exit 2
 ulimit -v 6000000
 faults=0
@@ -87,8 +87,10 @@ grep -q 'two.yaml:8:1: error: a second document' <("$stowage" run two.yaml 2>&1)
 
 # A pipe that never ends is left at the limit.
 mkfifo pipe.yaml
-(while :; do yes 'a: [1, 2' >pipe.yaml; done 2>/dev/null) &
-writers+=($!)
+set -m  # a process group of its own: what waits to open the pipe goes with it
+(while :; do yes 'a: [1, 2' >pipe.yaml; done) >/dev/null 2>&1 </dev/null &
+writers+=(-$!)
+set +m
 refused 'an endless pipe' pipe.yaml run pipe.yaml
 refused 'an endless pipe' pipe.yaml calibrate pipe.yaml
 
