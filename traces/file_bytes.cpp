@@ -21,19 +21,9 @@ namespace stowage {
 namespace {
 constexpr std::size_t unpacked_limit_bytes = std::size_t{4} << 30;  // a small file can unpack to fill any memory
 
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_;
-};
+std::int64_t written_ns(const struct stat& status) {
+  return status.st_mtim.tv_sec * std::int64_t{1'000'000'000} + status.st_mtim.tv_nsec;
+}
 
 std::string unpack(std::string_view packed, const std::string& path) {
   namespace io = boost::iostreams;
@@ -57,48 +47,53 @@ std::string unpack(std::string_view packed, const std::string& path) {
 }
 }  // namespace
 
-FileBytes::FileBytes(const std::string& path) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.get() < 0) {
+FileBytes::FileBytes(const std::string& path)
+    : path_(path), fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+  if (fd_ < 0) {
     if (errno == ENOENT) throw InputError({path}, "there is no such trace file; check the path");
     throw InputError({path}, fmt::format("cannot open the trace: {}", std::strerror(errno)));
   }
-  map_or_read(file.get(), path);
-  if (view().starts_with("\x1f\x8b")) {
-    std::string unpacked = unpack(view(), path);
-    if (mapped_) ::munmap(const_cast<char*>(data_), size_);
-    mapped_ = false;
+  try {
+    map_or_read();
+    if (!view().starts_with("\x1f\x8b")) return;
+    std::string unpacked;
+    try {
+      unpacked = unpack(view(), path);
+    } catch (const InputError&) {
+      check_unchanged();  // says better what is wrong
+      throw;
+    }
+    check_unchanged();
+    map_.unmap();
     own(std::move(unpacked));
+  } catch (...) {
+    ::close(fd_);
+    throw;
   }
 }
 
-void FileBytes::map_or_read(int fd, const std::string& path) {
+void FileBytes::map_or_read() {
   struct stat status {};
-  if (::fstat(fd, &status) != 0) throw InputError({path}, fmt::format("cannot read: {}", std::strerror(errno)));
-  if (S_ISDIR(status.st_mode)) throw InputError({path}, "this is a directory; name the trace file in it");
+  if (::fstat(fd_, &status) != 0) throw InputError({path_}, fmt::format("cannot read: {}", std::strerror(errno)));
+  if (S_ISDIR(status.st_mode)) throw InputError({path_}, "this is a directory; name the trace file in it");
   if (S_ISCHR(status.st_mode) || S_ISBLK(status.st_mode))
-    throw InputError({path}, "this is a device, which may have no end; name a file");
-  if (S_ISREG(status.st_mode) && status.st_size > 0) {
-    const auto size = static_cast<std::size_t>(status.st_size);
-    void* const mapping = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (mapping != MAP_FAILED) {
-      ::madvise(mapping, size, MADV_SEQUENTIAL);
-      data_ = static_cast<const char*>(mapping);
-      size_ = size;
-      mapped_ = true;
-      return;
-    }
+    throw InputError({path_}, "this is a device, which may have no end; name a file");
+  if (S_ISREG(status.st_mode) && status.st_size > 0 && map_.map(fd_, static_cast<std::size_t>(status.st_size))) {
+    data_ = map_.data();
+    size_ = static_cast<std::size_t>(status.st_size);
+    written_ns_ = written_ns(status);
+    return;
   }
   std::string bytes;
   std::array<char, 1 << 16> chunk;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by read
   while (true) {
-    const ssize_t n = ::read(fd, chunk.data(), chunk.size());
+    const ssize_t n = ::read(fd_, chunk.data(), chunk.size());
     if (n == 0) break;
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw InputError({path}, fmt::format("cannot read: {}", std::strerror(errno)));
+    if (n < 0) throw InputError({path_}, fmt::format("cannot read: {}", std::strerror(errno)));
     bytes.append(chunk.data(), static_cast<std::size_t>(n));
     if (bytes.size() > unpacked_limit_bytes)
-      throw InputError({path}, "the pipe gave more than 4 GiB, which are held in memory; write it to a file first");
+      throw InputError({path_}, "the pipe gave more than 4 GiB, which are held in memory; write it to a file first");
   }
   own(std::move(bytes));
 }
@@ -109,12 +104,29 @@ void FileBytes::own(std::string bytes) {
   size_ = owned_.size();
 }
 
-FileBytes::~FileBytes() {
-  if (mapped_) ::munmap(const_cast<char*>(data_), size_);
+FileBytes::~FileBytes() { ::close(fd_); }
+
+void FileBytes::check_whole() const {
+  if (!map_.lost()) return;
+  struct stat status {};
+  if (::fstat(fd_, &status) == 0 && static_cast<std::size_t>(status.st_size) < size_)
+    throw EnvironmentError(fmt::format(
+        "{}: error: the file was cut short while it was read: {} of {} bytes are left; run again on a finished file",
+        path_, status.st_size, size_));
+  throw EnvironmentError(fmt::format("{}: error: a part of the file cannot be read any more; check its disk", path_));
+}
+
+void FileBytes::check_unchanged() const {
+  check_whole();
+  struct stat status {};
+  if (!map_.mapped() || ::fstat(fd_, &status) != 0) return;
+  if (static_cast<std::size_t>(status.st_size) != size_ || written_ns(status) != written_ns_)
+    throw EnvironmentError(
+        fmt::format("{}: error: the file changed while it was read; run again on a finished file", path_));
 }
 
 void FileBytes::release(std::size_t begin, std::size_t end) const {
-  if (!mapped_) return;
+  if (!map_.mapped()) return;
   const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   begin = begin / page * page;  // the page before `begin` is whole now too
   end = end / page * page;

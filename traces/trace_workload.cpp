@@ -35,8 +35,29 @@ class KeptRows {
     left_ = options.limit == 0 ? std::numeric_limits<std::uint64_t>::max() : options.limit;
   }
 
-  /// Fills a prefix of `out`; 0 at the end.
+  /// Fills a prefix of `out`; 0 at the end. What is wrong with a row may be that the file has changed.
   std::size_t read(std::span<RawRow> out) {
+    try {
+      const std::size_t n = read_rows(out);
+      if (n == 0) bytes_->check_unchanged();
+      bytes_->check_whole();
+      return n;
+    } catch (const InputError&) {
+      bytes_->check_unchanged();
+      throw;
+    }
+  }
+
+  [[nodiscard]] std::size_t offset() const { return reader_->offset(); }
+  void fill(TraceLedger& ledger) const {
+    ledger.rows = rows_;
+    if (zero_prompts_ > 0) ledger.dropped["zero input"] = zero_prompts_;
+    if (zero_outputs_ > 0) ledger.dropped["zero output"] = zero_outputs_;
+    ledger.stopped_at_limit = left_ == 0;
+  }
+
+ private:
+  std::size_t read_rows(std::span<RawRow> out) {
     std::size_t kept = 0;
     while (kept == 0 && left_ > 0) {
       const std::size_t n = reader_->read(out.first(std::min<std::uint64_t>(out.size(), left_)));
@@ -58,15 +79,6 @@ class KeptRows {
     return kept;
   }
 
-  [[nodiscard]] std::size_t offset() const { return reader_->offset(); }
-  void fill(TraceLedger& ledger) const {
-    ledger.rows = rows_;
-    if (zero_prompts_ > 0) ledger.dropped["zero input"] = zero_prompts_;
-    if (zero_outputs_ > 0) ledger.dropped["zero output"] = zero_outputs_;
-    ledger.stopped_at_limit = left_ == 0;
-  }
-
- private:
   const FileBytes* bytes_;
   std::unique_ptr<RowReader> reader_;
   std::uint64_t left_ = 0;
