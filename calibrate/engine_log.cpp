@@ -52,8 +52,9 @@ std::vector<Logged> read(LineReader& lines) {
     out.push_back(r);
   }
   problems.throw_if_any();
+  if (out.empty()) return out;
   const auto [least, most] = std::ranges::minmax(out, {}, &Logged::scheduled_s);
-  if (!out.empty() && most.scheduled_s - least.scheduled_s > time_s_max)
+  if (most.scheduled_s - least.scheduled_s > time_s_max)
     throw InputError({lines.path(), 0, 0}, "its requests are more than 31 years apart; are the times in seconds?");
   return out;
 }
