@@ -1,4 +1,4 @@
-// stowage completion bash|zsh|fish: made from the table of commands, so it cannot lag behind.
+// stowage completion bash|zsh|fish: made from the tables of commands and of keys, so it cannot lag behind.
 #include <array>
 #include <map>
 #include <string_view>
@@ -10,6 +10,7 @@
 #include "base/config.hpp"
 #include "base/error.hpp"
 #include "cli/commands.hpp"
+#include "planner/study_keys.hpp"
 
 namespace stowage::cli {
 namespace {
@@ -28,9 +29,8 @@ std::map<std::string, std::vector<std::string>> words_after() {
 /// zsh runs the bash function through its own bashcompinit.
 std::string bash(bool zsh) {
   std::string cases;
-  for (const auto& [path, words] : words_after()) {
+  for (const auto& [path, words] : words_after())
     cases += fmt::format("    '{}') words='{}' ;;\n", path, fmt::join(words, " "));
-  }
   return std::string(zsh ? "autoload -U +X bashcompinit && bashcompinit\n" : "") + R"(_stowage() {
   local current=${COMP_WORDS[COMP_CWORD]} path='' words=() i
   for ((i = 1; i < COMP_CWORD && i < 3; i++)); do
@@ -43,6 +43,15 @@ std::string bash(bool zsh) {
   case "$path" in
 )" + cases +
          R"(  esac
+  case "${COMP_WORDS[COMP_CWORD-1]}" in --set|--vary)
+    compopt -o nospace 2>/dev/null
+    words=')" + fmt::format("{}", fmt::join(keys::scenario_paths(), " ")) +
+         R"('
+    case "$path" in plan|sweep) words=')" + fmt::format("{}", fmt::join(keys::study_paths(), " ")) +
+         R"(' ;; esac
+    COMPREPLY=($(compgen -S = -W "$words" -- "$current"))
+    return ;;
+  esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
 }
 complete -o default -F _stowage stowage
@@ -51,6 +60,12 @@ complete -o default -F _stowage stowage
 
 std::string fish() {
   std::string out = "complete -c stowage -f\n";
+  const auto paths = [&](std::string_view commands, std::string_view option, const std::vector<std::string>& known) {
+    out += fmt::format("complete -c stowage -n '__fish_seen_subcommand_from {}' -l {} -x -a '{}='\n", commands, option,
+                       fmt::join(known, "= "));
+  };
+  paths("run check validate", "set", keys::scenario_paths());
+  for (const std::string_view option : {"set", "vary"}) paths("plan sweep", option, keys::study_paths());
   for (const auto& [path, words] : words_after()) {
     const std::string seen = path.substr(0, path.find(' '));
     for (const auto& word : words) {

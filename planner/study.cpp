@@ -9,6 +9,7 @@
 
 #include "planner/study_keys.hpp"
 #include "scenario/keys/reader.hpp"
+#include "scenario/keys/tables.hpp"
 
 namespace stowage {
 namespace {
@@ -58,8 +59,11 @@ void apply_sets(ConfigDocument& study, ConfigDocument& scenario, bool apart, std
     const auto key = first_key(sets[i]);
     const bool own = keys::find(keys::study_keys(), key) != nullptr &&
                      std::find(of_both.begin(), of_both.end(), key) == of_both.end() && key != "scenario";
+    ConfigDocument& document = own && apart ? study : scenario;
+    const keys::Table* const table = &keys::study_keys();
     try {
-      (own && apart ? study : scenario).set(sets[i], static_cast<int>(i) + 1);
+      document.set(keys::spelled_set(document.root(), own && apart ? *table : keys::scenario_keys(), sets[i]),
+                   static_cast<int>(i) + 1);
     } catch (const InputError& error) {
       for (const auto& p : error.problems()) problems.add(p.at, p.message);
     }
@@ -84,10 +88,12 @@ void refuse_overridden(const Study& study, std::span<const std::string> sets, st
                                axis.path, axis.path));
     };
     for (std::size_t i = 0; i < sets.size(); ++i) {
-      const std::string_view key = std::string_view(sets[i]).substr(0, sets[i].find('='));
+      const std::string_view typed = std::string_view(sets[i]).substr(0, sets[i].find('='));
+      const std::string key = keys::spelled(study.base.root(), keys::scenario_keys(), typed);
       const std::string place = fmt::format("--set #{}", i + 1);
       // The last: a map put around the axis holds a value for it.
-      if (key == axis.path || within(key, axis.path) || typed_at(study.base.find(axis.path), place)) refuse(place, key);
+      if (key == axis.path || within(key, axis.path) || typed_at(study.base.find(axis.path), place))
+        refuse(place, typed);
     }
     if (seed && axis.path == "seed") refuse("--seed", "seed");
   }
@@ -140,11 +146,13 @@ Study load_study(const std::string& path, std::span<const std::string> sets, std
       in.problem("schema", "'schema' is not known to this version, which reads schema 1");
     study.name = read_text(in.node("name"), problems).value_or(study.name);
     study.axes = read_space(in.node("space"), problems);
+    for (Axis& axis : study.axes) axis.path = keys::spelled(study.base.root(), keys::scenario_keys(), axis.path);
     read_plan(in, study.plan, problems);
     study.has_prices = in.has("prices");
   }
   for (std::size_t i = 0; i < vary.size(); ++i) {
     Axis axis = read_vary(vary[i], static_cast<int>(i) + 1, problems);
+    axis.path = keys::spelled(study.base.root(), keys::scenario_keys(), axis.path);
     const auto same = std::find_if(study.axes.begin(), study.axes.end(),
                                    [&](const Axis& a) { return a.path == axis.path && !a.at.file.starts_with("--"); });
     if (same != study.axes.end())

@@ -103,7 +103,7 @@ Scenario resolve(ConfigDocument document, std::span<const std::string> sets, std
   Problems problems;
   for (std::size_t i = 0; i < sets.size(); ++i)
     detail::collect(problems, {}, "", [&] {
-      document.set(sets[i], static_cast<int>(i) + 1);
+      document.set(keys::spelled_set(document.root(), keys::scenario_keys(), sets[i]), static_cast<int>(i) + 1);
       return true;
     });
   problems.throw_if_any();

@@ -13,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/config.hpp"
 #include "base/error.hpp"
 #include "base/units.hpp"
 
@@ -222,6 +223,11 @@ struct TableOf : Table {
 [[nodiscard]] std::string canonical_name(const Key& key, std::string_view name);
 /// The row that `name` belongs to, by any of its spellings; nullptr when there is none.
 [[nodiscard]] const Key* find(const Table& table, std::string_view name);
+/// A path of --set or of an axis in the words of the document: a key that stands there under another name keeps that
+/// one, others get their own. "cluster.tp" is "cluster.tensor" where the file has `tensor`, or neither.
+[[nodiscard]] std::string spelled(const ConfigNode& root, const Table& table, std::string_view path);
+/// The same of "path=value".
+[[nodiscard]] std::string spelled_set(const ConfigNode& root, const Table& table, std::string_view assignment);
 /// "1 to 65,536", "1us to 1h", "vllm, prefill-first"; empty when anything goes.
 [[nodiscard]] std::string range_text(const Form& form);
 /// As resolved.yaml writes it; paths as a file kept in `folder` would name them. Empty for no value.

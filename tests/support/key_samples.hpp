@@ -24,24 +24,40 @@ inline void add_places(std::vector<Place>& out, const keys::Table& table, const 
     for (const auto& name : keys::names_of(key)) {
       const std::string path = at.empty() ? name : at + "." + name;
       out.push_back({path, at, name, &key, &table});
-      for (const keys::Table* below : key.form.of)
-        add_places(out, *below, key.form.type == keys::Type::list ? path + "[0]" : path);
+      const std::string inside = key.form.type == keys::Type::list          ? path + "[0]"
+                                 : key.form.type == keys::Type::map_by_name ? path + ".h200"
+                                                                            : path;
+      for (const keys::Table* below : key.form.of) add_places(out, *below, inside);
     }
+}
+
+/// What stands at "a.b[0].c"; missing where there is nothing.
+inline ConfigNode at_path(ConfigNode node, std::string_view path) {
+  while (!path.empty() && node) {
+    const auto end = std::min(path.find('.'), path.size());
+    std::string_view step = path.substr(0, end);
+    const bool first = step.ends_with("[0]");
+    if (first) step.remove_suffix(3);
+    node = node.kind() == ConfigNode::Kind::map ? node.get(step) : ConfigNode{};
+    if (first) node = node.kind() == ConfigNode::Kind::list && node.size() > 0 ? node[0] : ConfigNode{};
+    path.remove_prefix(std::min(end + 1, path.size()));
+  }
+  return node;
 }
 
 inline bool is_leaf(const Place& p) { return p.key->form.of.empty() && p.key->form.type != keys::Type::pairs; }
 
 /// A value that may be written, and whether its form and its range are right.
-struct Sample {
+struct Written {
   std::string text;
   bool formed = true, in_range = true;
 };
 
 /// `file`: of a path that is there.
-inline std::vector<Sample> samples(const Place& place, const std::string& file) {
+inline std::vector<Written> samples(const Place& place, const std::string& file) {
   using keys::Type;
   const keys::Form& form = place.key->form;
-  std::vector<Sample> out = {{"[]", false}, {"{a: 1}", false}};
+  std::vector<Written> out = {{"[]", false}, {"{a: 1}", false}};
   const auto number = [](double x) { return fmt::format("{}", x); };
   const bool open = form.max >= keys::unbounded;
   switch (form.type) {
@@ -62,7 +78,7 @@ inline std::vector<Sample> samples(const Place& place, const std::string& file) 
       for (const double x : {form.min, form.max, (form.min + form.max) / 2, 0.5, 0.9, 1.0, 2.0, 300.0})
         if (x >= form.min && x <= form.max) out.push_back({number(x)});
       out.insert(out.end(), {{number(form.min - 1), true, false}, {number(form.max * 2), true, false}});
-      if (form.min <= 0.9) out.push_back({"90%"});
+      if (form.min <= 0.9 && form.max >= 0.9) out.push_back({"90%"});
       out.insert(out.end(), {{"nan", false}, {".inf", false}, {"much", false}, {"1s", false}});
       return out;
     case Type::size:

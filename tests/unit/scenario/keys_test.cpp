@@ -62,7 +62,7 @@ std::vector<Place> places() {
   add_places(out, keys::scenario_keys(), "");
   return out;
 }
-std::vector<Sample> samples(const Place& place) { return samples(place, trace_file); }
+std::vector<Written> samples(const Place& place) { return samples(place, trace_file); }
 
 /// Rows that resolved.yaml leaves out, because it writes what they stand for.
 bool expanded(const Place& p, const std::string& text) {
@@ -83,19 +83,6 @@ Outcome outcome(const ConfigDocument& document) {
     out.infeasible = true;
   }
   return out;
-}
-
-ConfigNode at_path(ConfigNode node, std::string_view path) {
-  while (!path.empty() && node) {
-    const auto end = std::min(path.find('.'), path.size());
-    std::string_view step = path.substr(0, end);
-    const bool first = step.ends_with("[0]");
-    if (first) step.remove_suffix(3);
-    node = node.kind() == ConfigNode::Kind::map ? node.get(step) : ConfigNode{};
-    if (first) node = node.kind() == ConfigNode::Kind::list && node.size() > 0 ? node[0] : ConfigNode{};
-    path.remove_prefix(std::min(end + 1, path.size()));
-  }
-  return node;
 }
 
 /// Does the scenario have a place for this row? Lists and alternatives are not made up.
@@ -137,7 +124,7 @@ TEST_F(Keys, TheScenariosOfThisTestAreGood) {
 }
 
 /// `read`: the reader took it. The schema sees forms, and the range of numbers without a unit.
-void expect_schema_agrees(const Json& schema, const ConfigDocument& document, const Place& place, const Sample& sample,
+void expect_schema_agrees(const Json& schema, const ConfigDocument& document, const Place& place, const Written& sample,
                           bool read) {
   const Type type = place.key->form.type;
   const bool unit = type == Type::size || type == Type::duration || type == Type::rate;
@@ -151,7 +138,7 @@ TEST_F(Keys, WhatIsWrittenIsShownAndReadAgainOrRefusedAndTheSchemaAgrees) {
   for (const Place& place : places()) {
     if (!is_leaf(place)) continue;
     int accepted = 0;
-    for (const Sample& sample : samples(place)) {
+    for (const Written& sample : samples(place)) {
       int settled = 0;  // two scenarios tell enough of one value
       for (const auto& base : bases_) {
         const auto document = settled < 2 ? with(base, place, sample.text) : std::nullopt;
@@ -210,7 +197,7 @@ TEST_F(Keys, OtherNamesMeanTheSameAndBothAreAnError) {
     std::erase(others, place.name);
     for (const auto& other : others) {
       bool done = false;
-      for (const Sample& sample : samples(place)) {
+      for (const Written& sample : samples(place)) {
         for (const auto& base : bases_) {
           const auto usual = with(base, place, sample.text);
           if (done || !usual || !sample.formed) continue;
@@ -258,6 +245,26 @@ TEST_F(Keys, NamesThatUsersTypeAreKnown) {
     const std::string value = std::string_view(set).substr(std::string_view(set).find('=') + 1).data();
     EXPECT_EQ(at_path(shown.root(), path).text(), value) << set;
   }
+}
+
+TEST_F(Keys, ASetKeyGoesByTheNameThatTheFileHas) {
+  const auto sets = [&](std::string_view cluster, std::vector<std::string> set) {
+    ConfigDocument base = bases_.front();
+    base.set(fmt::format("cluster={}", cluster), 1);
+    std::ofstream(testing::TempDir() + "keys_set.yaml") << flow_text(base.root());
+    return load_scenario(testing::TempDir() + "keys_set.yaml", set).cluster;
+  };
+  for (const std::string_view written : {"{tensor: 1}", "{tp: 1}", "{tensor-parallel-size: 1}", "{}"})
+    for (const char* set : {"cluster.tensor=2", "cluster.tp=2", "cluster.tensor_parallel_size=2"})
+      EXPECT_EQ(sets(written, {set}).tensor, 2) << written << " " << set;
+  EXPECT_EQ(sets("{tp: 2}", {"cluster.tensor="}).tensor, 1);
+  const auto& table = keys::scenario_keys();
+  const ConfigNode none;
+  EXPECT_EQ(keys::spelled(none, table, "cluster.groups[0].gpu"), "cluster.groups[0].hardware");
+  EXPECT_EQ(keys::spelled(none, table, "managers[1].block-size"), "managers[1].block_size");
+  EXPECT_EQ(keys::spelled(none, table, "slo.itl_p99"), "slo.tbt_p99");
+  for (const char* odd : {"", ".", "a..b", "cluster.", "cluster.tenser", "managers[", "managers[x].page", "[0]", "a]b"})
+    EXPECT_EQ(keys::spelled(none, table, odd), odd);  // whoever reads it says what is wrong
 }
 
 TEST_F(Keys, AnAbsentKeyIsItsDefault) {
