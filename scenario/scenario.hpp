@@ -1,6 +1,6 @@
 #pragma once
 // A scenario: the YAML file that says what to simulate, read, checked and resolved into one RunConfig a manager.
-// The contract with users is section 5 of docs/design.md; every key has a row in one of the readers in this folder.
+// The contract with users is section 5 of docs/design.md; every key has a row in the tables of scenario/keys.
 #include <array>
 #include <cstdint>
 #include <optional>

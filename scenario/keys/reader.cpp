@@ -100,48 +100,37 @@ std::optional<Value> read_value(const ConfigNode& node, const Form& form, Proble
 
 KeyReader::KeyReader(const ConfigNode& map, const Table& table, Problems& problems)
     : map_(map), table_(table), problems_(problems), found_(table.keys.size()) {
-  const bool is_map = map.kind() == ConfigNode::Kind::map;
-  if (!is_map) {
+  if (map.kind() != ConfigNode::Kind::map) {
     (void)MapReader(map, problems);  // says so, unless it is missing or empty
     if (map && map.kind() != ConfigNode::Kind::null) return;
   }
-  const auto keys = map.keys();
-  std::unordered_map<std::string, std::string> families;  // canonical name, as written
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    const auto& [name, at] = keys[i];
-    const Key* key = find(table, name);
-    if (key == nullptr) continue;  // below
-    const auto twice = [&](const std::string& other) {
-      const ConfigNode value = map.get(name);
-      problems.add(value.at(), fmt::format("'{}' says the same as '{}'; remove one of them", shown(value.path()),
-                                           shown(map.get(other).path())));
-    };
-    if (!key->endings.empty()) {
-      const std::string canonical = canonical_name(*key, name);
-      if (const auto [same, fresh] = families.emplace(canonical, name); !fresh) twice(same->second);
-      continue;
-    }
-    ConfigNode& slot = found_[static_cast<std::size_t>(key - table.keys.data())];
-    if (!slot) {
-      slot = map.get(name);
-      continue;
-    }
-    for (std::size_t j = 0; j < i; ++j)
-      if (find(table, keys[j].first) == key) {
-        twice(keys[j].first);
-        break;
-      }
-  }
+  auto keys = map.keys();
+  find_values(keys);
   for (std::size_t i = 0; i < table.keys.size(); ++i) {
     const Key& key = table.keys[i];
     if (key.required && !found_[i]) missing(key.name);
     if (!key.needs.empty() && found_[i] && !has(key.needs))
       problem(key.name, fmt::format("'{}' goes with '{}' only; remove it", path_of(key.name), key.needs));
   }
+  for (auto& key : map.removed()) keys.push_back(std::move(key));
   for (const auto& [name, at] : keys)
     if (find(table, name) == nullptr) unknown(name, at);
-  for (const auto& [name, at] : map.removed())
-    if (find(table, name) == nullptr) unknown(name, at);
+}
+
+void KeyReader::find_values(const std::vector<std::pair<std::string, SourcePos>>& keys) {
+  std::unordered_map<std::string, std::string_view> seen;  // a key's own name, and that in the file
+  for (const auto& [name, at] : keys) {
+    const Key* key = find(table_, name);
+    if (key == nullptr) continue;
+    const auto [same, fresh] = seen.emplace(canonical_name(*key, name), name);
+    if (fresh) {
+      if (key->endings.empty()) found_[static_cast<std::size_t>(key - table_.keys.data())] = map_.get(name);
+      continue;
+    }
+    const ConfigNode value = map_.get(name);
+    problems_.add(value.at(), fmt::format("'{}' says the same as '{}'; remove one of them", shown(value.path()),
+                                          shown(map_.get(same->second).path())));
+  }
 }
 
 void KeyReader::unknown(const std::string& name, const SourcePos& at) {

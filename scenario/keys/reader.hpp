@@ -3,6 +3,7 @@
 // keys must satisfy together is for the section that asks.
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/config.hpp"
@@ -33,6 +34,7 @@ class KeyReader {
 
  private:
   [[nodiscard]] const ConfigNode& found(std::string_view name) const;
+  void find_values(const std::vector<std::pair<std::string, SourcePos>>& keys);
   void read_into(void* object);
   void unknown(const std::string& name, const SourcePos& at);
 

@@ -61,7 +61,10 @@ Json own_form(const Form& form) {
       return quantity(rate_units);
     case Type::choice: {
       Json out = {{"enum", Json::array()}};
-      for (const auto word : form.words) out["enum"].push_back(word);
+      for (const auto word : form.words) {
+        out["enum"].push_back(word);
+        if (word == "true" || word == "false") out["enum"].push_back(word == "true");  // as YAML reads them
+      }
       return out;
     }
     case Type::text:

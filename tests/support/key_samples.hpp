@@ -1,6 +1,7 @@
 #pragma once
 // Where the rows of a table stand in a file, and values to write there: right ones and wrong ones.
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 
 #include <string>
 #include <vector>
@@ -10,6 +11,11 @@
 #include "tests/support/source_dir.hpp"
 
 namespace stowage {
+
+/// A file of the running test's own: others of its program run beside it.
+inline std::string own_file(const std::string& ending) {
+  return testing::TempDir() + "stowage_" + testing::UnitTest::GetInstance()->current_test_info()->name() + ending;
+}
 
 struct Place {
   std::string path;    // "cluster.tensor"

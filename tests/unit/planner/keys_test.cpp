@@ -14,14 +14,14 @@
 
 namespace stowage {
 namespace {
-const std::string file = testing::TempDir() + "keys_study.yaml";
+std::string file() { return own_file(".yaml"); }
 
 ConfigDocument base() {
   return ConfigDocument::parse(
       "scenario:\n  {model: llama-3-8b, hardware: h200, workload: {requests: [{prompt: 9, output: 9}]},\n"
       "   managers: [{kind: paged}]}\n"
       "slo: {ttft_p99: 1s, goodput: {share: 0.95, ttft: 1s}}\nprices: {h200: {usd_per_node_hour: 30}}\n",
-      file);
+      file());
 }
 
 std::vector<Place> places() {
@@ -33,9 +33,9 @@ std::vector<Place> places() {
 }
 
 std::optional<Study> study_of(const ConfigDocument& document, std::string& why) {
-  std::ofstream(file) << flow_text(document.root());
+  std::ofstream(file()) << flow_text(document.root());
   try {
-    return load_study(file, {}, {}, {});
+    return load_study(file(), {}, {}, {});
   } catch (const InputError& e) { why = e.problems().front().message; }
   return std::nullopt;
 }
@@ -61,7 +61,7 @@ TEST(StudyKeys, WhatIsWrittenIsHeldOrRefusedAndTheSchemaAgrees) {
     const keys::Type type = place.key->form.type;
     const bool unit = type == keys::Type::duration || type == keys::Type::rate;
     int accepted = 0;
-    for (const Written& sample : samples(place, file)) {
+    for (const Written& sample : samples(place, file())) {
       ConfigDocument document = base();
       document.set(place.path + "=" + sample.text, 1);
       SCOPED_TRACE(place.path + "=" + sample.text);
@@ -136,10 +136,10 @@ TEST(StudyKeys, AxesAndTargetsGoByAnyName) {
 TEST(StudyKeys, ASetThatAnAxisUndoesIsRefusedUnderAnyName) {
   ConfigDocument document = base();
   document.set("space={hardware: [h200, a100-80gb]}", 1);
-  std::ofstream(file) << flow_text(document.root());
+  std::ofstream(file()) << flow_text(document.root());
   for (const std::string set : {"hardware=h200", "gpu=h200", "hardware=", "gpu="}) {
     const std::vector<std::string> sets = {set};
-    EXPECT_THROW((void)load_study(file, sets, {}, {}), InputError) << set;
+    EXPECT_THROW((void)load_study(file(), sets, {}, {}), InputError) << set;
   }
 }
 

@@ -23,11 +23,11 @@ using keys::Table;
 using keys::Type;
 using Json = nlohmann::json;
 
-const std::string trace_file = testing::TempDir() + "keys_trace.csv";
+std::string trace_file() { return own_file("_trace.csv"); }
 
 /// Scenarios that are quick to read; between them every key may be set.
 std::vector<ConfigDocument> bases() {
-  std::ofstream(trace_file) << "arrival_ns,prompt_tokens,output_tokens\n0,10,5\n1000000000,20,5\n";
+  std::ofstream(trace_file()) << "arrival_ns,prompt_tokens,output_tokens\n0,10,5\n1000000000,20,5\n";
   const std::string head = "model: llama-3-8b\nhardware: h100-sxm-80gb\n";
   const std::string linear = head + "cost: {source: linear, base: 5ms}\n";
   const std::string one = "workload: {requests: [{prompt: 100, output: 10}]}\n";
@@ -39,7 +39,7 @@ std::vector<ConfigDocument> bases() {
   std::vector<std::string> texts;
   for (const std::string kind : {"paged", "reserve", "vattention"})
     texts.push_back(linear + one + "managers: [{kind: " + kind + "}]\n");
-  texts.push_back(linear + paged + "workload: {trace: " + trace_file + "}\n");
+  texts.push_back(linear + paged + "workload: {trace: " + trace_file() + "}\n");
   for (const std::string length : {"100", "{fixed: 100}", "{uniform: {min: 1, max: 4096}}",
                                    "{quantiles: [[0, 1], [1, 1000]]}", "{lognormal: {mean: 300, sigma: 1}}",
                                    "{lognormal: {p50: 300, sigma: 1}}", "{lognormal: {p50: 300, mean: 301}}"})
@@ -62,7 +62,7 @@ std::vector<Place> places() {
   add_places(out, keys::scenario_keys(), "");
   return out;
 }
-std::vector<Written> samples(const Place& place) { return samples(place, trace_file); }
+std::vector<Written> samples(const Place& place) { return samples(place, trace_file()); }
 
 /// Rows that resolved.yaml leaves out, because it writes what they stand for.
 bool expanded(const Place& p, const std::string& text) {
@@ -251,8 +251,8 @@ TEST_F(Keys, ASetKeyGoesByTheNameThatTheFileHas) {
   const auto sets = [&](std::string_view cluster, std::vector<std::string> set) {
     ConfigDocument base = bases_.front();
     base.set(fmt::format("cluster={}", cluster), 1);
-    std::ofstream(testing::TempDir() + "keys_set.yaml") << flow_text(base.root());
-    return load_scenario(testing::TempDir() + "keys_set.yaml", set).cluster;
+    std::ofstream(own_file("_set.yaml")) << flow_text(base.root());
+    return load_scenario(own_file("_set.yaml"), set).cluster;
   };
   for (const std::string_view written : {"{tensor: 1}", "{tp: 1}", "{tensor-parallel-size: 1}", "{}"})
     for (const char* set : {"cluster.tensor=2", "cluster.tp=2", "cluster.tensor_parallel_size=2"})

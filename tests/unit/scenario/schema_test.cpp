@@ -37,6 +37,19 @@ TEST(Schema, HoldsEveryShippedScenarioAsWrittenAndAsResolved) {
   }
 }
 
+TEST(Schema, WordsThatYamlReadsAsYesAndNoMayBeBoth) {
+  keys::Table table;
+  keys::Key key;
+  key.name = "caching";
+  key.form = keys::one_of({"true", "false", "auto"});
+  table.keys = {key};
+  const Json made = Json::parse(keys::schema_document("a table", table));
+  for (const char* value : {"true", "false", "auto", "\"true\""})
+    EXPECT_TRUE(conforms(json_of(ConfigDocument::parse(std::string("caching: ") + value, "s.yaml").root()), made));
+  for (const char* value : {"yes", "1", "[true]"})
+    EXPECT_FALSE(conforms(json_of(ConfigDocument::parse(std::string("caching: ") + value, "s.yaml").root()), made));
+}
+
 TEST(Schema, FindsWhatIsWrong) {
   const auto good = [](const std::string& more) {
     const std::string base = "model: llama-3-8b\nhardware: h100-sxm-80gb\n";
