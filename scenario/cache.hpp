@@ -48,6 +48,7 @@ struct ScenarioCache {
   SharedByKey<ModelSpec> models;
   SharedByKey<HardwareSpec> hardware;
   SharedByKey<std::optional<Profile>> profiles;  // by path, or by the name of the hardware it is shipped for
+  SharedByKey<Requests> traces;    // by path, limit and repeat: at rate_scale 1, without a spec
   SharedByKey<Requests> requests;  // by the text of `workload`, its folder and the seed
   SharedByKey<StepCost> costs;     // by all that a price table depends on, its reach included
   SharedByKey<std::string> measured;  // what of such a table measurements price, in words

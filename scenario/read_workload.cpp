@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "scenario/reader.hpp"
 
@@ -16,6 +17,18 @@ using keys::KeyReader;
 constexpr double arrival_ns_max = 30 * 365.25 * 86400e9;  // as of `at`, which rate_scale may stretch
 
 using WorkloadPtr = std::shared_ptr<const Workload>;
+
+/// Points of a study play one trace at many rates: the file is read once.
+WorkloadPtr shared_trace(TraceOptions options, TraceLedger& ledger, ScenarioCache& cache) {
+  const double rate_scale = std::exchange(options.rate_scale, 1.0);
+  const auto trace = cache.traces.get(fmt::format("{}\n{} {}", options.path, options.limit, options.repeat), [&] {
+    TraceLedger own;
+    auto workload = open_trace(options, own);
+    return ScenarioCache::Requests{std::move(workload), {}, std::move(own)};
+  });
+  ledger = *trace->ledger;
+  return at_rate(*trace->workload, rate_scale);
+}
 
 WorkloadPtr read_trace(const ConfigNode& node, Context& context, Scenario& scenario) {
   TraceOptions options = std::get<TraceOptions>(scenario.workload.source);
@@ -32,8 +45,9 @@ WorkloadPtr read_trace(const ConfigNode& node, Context& context, Scenario& scena
   }
   options.rate_scale = scenario.workload.rate_scale;
   TraceLedger ledger;
-  auto workload = collect(context.problems, node.at(), fmt::format("'{}': ", node.path()),
-                          [&] { return open_trace(options, ledger); });
+  auto workload = collect(context.problems, node.at(), fmt::format("'{}': ", node.path()), [&] {
+    return context.cache.many_points ? shared_trace(options, ledger, context.cache) : open_trace(options, ledger);
+  });
   if (workload) scenario.ledger = std::move(ledger);
   return workload;
 }

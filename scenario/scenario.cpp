@@ -39,7 +39,9 @@ std::shared_ptr<const Workload> shared_workload(const ConfigNode& node, Context&
     read.seed = s.seed;
     auto workload = detail::read_workload(node, apart, read);
     const bool good = workload && unseen.empty();
-    return ScenarioCache::Requests{good ? held(std::move(workload)) : nullptr, read.workload, read.ledger};
+    if (!good) return ScenarioCache::Requests{};
+    const bool in_memory = read.ledger && read.ledger->kept <= trace_rows_held;
+    return ScenarioCache::Requests{in_memory ? workload : held(std::move(workload)), read.workload, read.ledger};
   });
   if (!shared->workload) return detail::read_workload(node, context, s);  // again, to say what is wrong
   s.workload = shared->spec;

@@ -17,7 +17,6 @@
 
 namespace stowage {
 namespace {
-constexpr std::size_t held_rows_max = std::size_t{1} << 20;  // 16 MiB
 constexpr std::size_t release_bytes = std::size_t{4} << 20;
 constexpr std::size_t batch_rows = 1024;
 constexpr std::int64_t span_ns_max = std::int64_t{1} << 62;  // 146 years
@@ -94,13 +93,15 @@ struct Trace {
   const TraceFormat* format = nullptr;
   std::int64_t first_ns = 0;
   std::int64_t period_ns = 0;  // from a copy's first arrival to the next copy's
+  double whole_ns = 0;         // from the first arrival of all to the last
   bool held = true;
   std::vector<RawRow> rows;  // when held: all, in order
 };
 
 class TraceStream : public RequestStream {
  public:
-  explicit TraceStream(std::shared_ptr<const Trace> trace) : trace_(std::move(trace)) {}
+  TraceStream(std::shared_ptr<const Trace> trace, double rate_scale)
+      : trace_(std::move(trace)), rate_scale_(rate_scale) {}
 
   std::size_t read(std::span<Request> out) final {
     std::size_t n = 0;
@@ -126,16 +127,16 @@ class TraceStream : public RequestStream {
  private:
   void convert(std::span<const RawRow> rows, std::span<Request> out) {
     const std::int64_t shift_ns = static_cast<std::int64_t>(copy_) * trace_->period_ns - trace_->first_ns;
-    const double scale = trace_->options.rate_scale;
     for (std::size_t i = 0; i < rows.size(); ++i) {
       const RawRow& row = rows[i];
       out[i] = {row.time_ns + shift_ns, row.prompt_tokens, row.output_tokens, next_id_++};
     }
-    if (scale == 1) return;
-    for (Request& r : out) r.arrival_ns = std::llround(static_cast<double>(r.arrival_ns) / scale);
+    if (rate_scale_ == 1) return;
+    for (Request& r : out) r.arrival_ns = std::llround(static_cast<double>(r.arrival_ns) / rate_scale_);
   }
 
   std::shared_ptr<const Trace> trace_;
+  double rate_scale_;
   std::uint64_t copy_ = 0;
   std::uint64_t next_id_ = 0;
 };
@@ -158,7 +159,8 @@ class HeldStream final : public TraceStream {
 
 class FileStream final : public TraceStream {
  public:
-  explicit FileStream(std::shared_ptr<const Trace> trace) : TraceStream(std::move(trace)), kept_(reopened()) {}
+  FileStream(std::shared_ptr<const Trace> trace, double rate_scale)
+      : TraceStream(std::move(trace), rate_scale), kept_(reopened()) {}
 
  private:
   [[nodiscard]] KeptRows reopened() const { return {trace().bytes, *trace().format, trace().options}; }
@@ -184,14 +186,21 @@ class FileStream final : public TraceStream {
 
 class TraceWorkload final : public Workload {
  public:
-  explicit TraceWorkload(std::shared_ptr<const Trace> trace) : trace_(std::move(trace)) {}
-  [[nodiscard]] std::unique_ptr<RequestStream> open() const override {
-    if (trace_->held) return std::make_unique<HeldStream>(trace_);
-    return std::make_unique<FileStream>(trace_);
+  TraceWorkload(std::shared_ptr<const Trace> trace, double rate_scale)
+      : trace_(std::move(trace)), rate_scale_(rate_scale) {
+    if (trace_->whole_ns / std::min(1.0, rate_scale_) > static_cast<double>(span_ns_max))
+      throw InputError({trace_->options.path},
+                       "with this repeat and rate_scale the trace lasts over 146 years; lower them");
   }
+  [[nodiscard]] std::unique_ptr<RequestStream> open() const override {
+    if (trace_->held) return std::make_unique<HeldStream>(trace_, rate_scale_);
+    return std::make_unique<FileStream>(trace_, rate_scale_);
+  }
+  [[nodiscard]] const std::shared_ptr<const Trace>& trace() const { return trace_; }
 
  private:
   std::shared_ptr<const Trace> trace_;
+  double rate_scale_;
 };
 
 /// Rows that cannot be read, told together: the first of them, and how many there are.
@@ -230,7 +239,7 @@ void first_pass(Trace& trace, TraceLedger& ledger) {
   std::array<RawRow, batch_rows> batch{};
   std::int64_t latest_ns = std::numeric_limits<std::int64_t>::min();
   ledger.first_ns = std::numeric_limits<std::int64_t>::max();
-  trace.rows.reserve(std::min(held_rows_max, trace.bytes.view().size() / 6 + 1));  // no row is shorter than 6 bytes
+  trace.rows.reserve(std::min(trace_rows_held, trace.bytes.view().size() / 6 + 1));  // no row is shorter than 6 bytes
   while (const std::size_t n = read(batch)) {
     for (const RawRow& row : std::span(batch).first(n)) {
       ledger.out_of_order += row.time_ns < latest_ns ? 1 : 0;
@@ -238,7 +247,7 @@ void first_pass(Trace& trace, TraceLedger& ledger) {
       ledger.first_ns = std::min(ledger.first_ns, row.time_ns);
     }
     ledger.kept += n;
-    if (trace.held && ledger.kept > held_rows_max) {
+    if (trace.held && ledger.kept > trace_rows_held) {
       trace.held = false;
       trace.rows = {};
     }
@@ -288,11 +297,14 @@ std::shared_ptr<const Workload> open_trace(const TraceOptions& options, TraceLed
   trace->first_ns = ledger.first_ns;
   const std::int64_t span_ns = ledger.last_ns - ledger.first_ns;
   trace->period_ns = period_ns(span_ns, ledger.kept);
-  const double whole_ns =
+  trace->whole_ns =
       static_cast<double>(options.repeat - 1) * static_cast<double>(trace->period_ns) + static_cast<double>(span_ns);
-  if (whole_ns / std::min(1.0, options.rate_scale) > static_cast<double>(span_ns_max)) {
-    throw InputError({options.path}, "with this repeat and rate_scale the trace lasts over 146 years; lower them");
-  }
-  return std::make_shared<TraceWorkload>(trace);
+  return std::make_shared<TraceWorkload>(trace, options.rate_scale);
+}
+
+std::shared_ptr<const Workload> at_rate(const Workload& trace, double rate_scale) {
+  const auto* open = dynamic_cast<const TraceWorkload*>(&trace);
+  STOWAGE_ASSERT(open != nullptr && rate_scale > 0);
+  return std::make_shared<TraceWorkload>(open->trace(), rate_scale);
 }
 }  // namespace stowage

@@ -52,6 +52,10 @@ struct TraceLedger {
 /// grow with the file, except for files out of order (rows are held, 16 B each) and gzip (held unpacked). The first
 /// arrival is at 0. Throws InputError with file:line:column.
 [[nodiscard]] std::shared_ptr<const Workload> open_trace(const TraceOptions& options, TraceLedger& ledger);
+/// So many rows, at most, are kept in memory by an open trace; all streams share them.
+inline constexpr std::size_t trace_rows_held = std::size_t{1} << 20;  // 16 MiB
+/// What open_trace() would give for the same file at another rate_scale, without reading it again. Throws InputError.
+[[nodiscard]] std::shared_ptr<const Workload> at_rate(const Workload& trace, double rate_scale);
 
 /// Writes `arrival_ns,prompt_tokens,output_tokens`, the format open_trace knows as "canonical".
 /// Throws EnvironmentError when the stream fails.

@@ -166,5 +166,28 @@ TEST(Inline, SortsStablyAndNumbers) {
   EXPECT_EQ(listed(read_all(*workload, 3)), "20/2/1 20/4/1 50/1/1 50/3/1 ");
   EXPECT_EQ(listed(read_all(*inline_workload({}))), "");
 }
+/// A trace at hand gives at every rate what opening it anew gives, rows in order or not, once or more often.
+TEST(AtRate, IsWhatOpeningAgainWouldGive) {
+  for (const char* rows : {"0,1,2\n1000000007,3,4\n2000000001,5,6\n", "2000000001,5,6\n0,1,2\n1000000007,3,4\n"}) {
+    const TempFile file(std::string(canonical_header) + "\n" + rows);
+    for (const std::uint64_t repeat : {1U, 3U}) {
+      TraceLedger ledger;
+      const auto once = open_trace({.path = file.path(), .repeat = repeat}, ledger);
+      for (const double rate : {0.3, 1.0, 1.7, 1e6}) {
+        const auto again = open_trace({.path = file.path(), .rate_scale = rate, .repeat = repeat}, ledger);
+        EXPECT_EQ(listed(read_all(*at_rate(*once, rate))), listed(read_all(*again))) << rate;
+      }
+    }
+  }
+}
+TEST(AtRate, TooSlowIsRefusedAsWhenItIsOpened) {
+  // 10^18 ns at a millionth of the rate: 10^24 ns, beyond 2^62.
+  const std::string text = std::string(canonical_header) + "\n0,1,2\n1000000000000000000,3,4\n";
+  const TempFile file(text);
+  TraceLedger ledger;
+  const auto once = open_trace({.path = file.path()}, ledger);
+  EXPECT_THROW((void)at_rate(*once, 1e-6), InputError);
+  EXPECT_NE(error_of(text, {.rate_scale = 1e-6}), "");
+}
 }  // namespace
 }  // namespace stowage::test
