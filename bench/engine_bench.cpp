@@ -2,32 +2,31 @@
 // replica sustains and at four times it, a pool so tight that it preempts, and the set-up of one run. CPU time.
 #include <benchmark/benchmark.h>
 
-#include <array>
 #include <string>
+#include <vector>
 
 #include "models/cost/roofline.hpp"
 #include "models/hardware/hardware.hpp"
 #include "models/llm/model.hpp"
+#include "sim/kv/registry.hpp"
 #include "sim/result.hpp"
 #include "sim/run_config.hpp"
+#include "sim/serve/simulate.hpp"
 #include "traces/workload.hpp"
 
 namespace {
 using namespace stowage;
-using Params = std::map<std::string, ParamValue, std::less<>>;
 
-constexpr std::array names = {"reserve-max", "paged-16", "vattention-2MiB"};
-
-ManagerSpec manager(int which) {
-  switch (which) {
-    case 0: return {"reserve", names[0], Params{{"length", std::string("max")}}};
-    case 1: return {"paged", names[1], Params{{"block_size", std::int64_t{16}}, {"watermark", 0.0}}};
-    default:
-      return {"vattention", names[2],
-              Params{{"page", std::int64_t{2} << 20}, {"layout", std::string("per-layer")},
-                     {"mapping", std::string("background")}, {"lookahead", std::int64_t{9}},
-                     {"lookahead_blocks", std::int64_t{2}}, {"reclaim", std::string("deferred")}}};
+/// Rows of the registry; those that take all of a request's memory at its admission may be left out.
+std::vector<std::int64_t> every_manager(bool growing = false) {
+  std::vector<std::int64_t> rows;
+  for (std::size_t i = 0; i < managers().size(); ++i) {
+    RunConfig config;
+    config.kv = {Bytes{std::int64_t{1} << 34}, Bytes{131072}, 32, 1};
+    config.manager = manager_spec(managers()[i]);
+    if (!growing || !managers()[i].least_held(config).whole_life) rows.push_back(static_cast<std::int64_t>(i));
   }
+  return rows;
 }
 
 /// Llama-3.1-8B on one H100 at roofline prices.
@@ -36,7 +35,7 @@ RunConfig replica(int which, Bytes pool) {
   RunConfig config;
   config.scheduler.max_model_len = 16384;
   config.kv = {pool, Bytes{131072}, 32, 1};
-  config.manager = manager(which);
+  config.manager = manager_spec(managers()[static_cast<std::size_t>(which)]);
   config.cost = cost;
   config.vmm = {11'000, 1'000, 28'000, 18'000, "design figures"};
   return config;
@@ -53,7 +52,7 @@ std::shared_ptr<const Workload> conversation(double rate_per_s, std::uint64_t co
 void run(benchmark::State& state, const RunConfig& config) {
   double requests = 0, iterations = 0, preemptions = 0;
   for (auto _ : state) {
-    const RunResult r = find_manager(config.manager.kind)->run(config, RunHooks{});
+    const RunResult r = simulate(config, RunHooks{});
     requests += static_cast<double>(r.completed);
     iterations += static_cast<double>(r.iterations);
     preemptions += static_cast<double>(r.preemptions);
@@ -74,7 +73,7 @@ void steady_decode(benchmark::State& state) {
   config.workload = inline_workload(std::vector<Request>(static_cast<std::size_t>(state.range(1)), r));
   run(state, config);
 }
-BENCHMARK(steady_decode)->ArgsProduct({{0, 1, 2}, {1, 32, 256}})->Unit(benchmark::kMillisecond);
+BENCHMARK(steady_decode)->ArgsProduct({every_manager(), {1, 32, 256}})->Unit(benchmark::kMillisecond);
 
 /// Conversations at 5.5 requests/s (a quarter of the machine), and at 22.
 void conversations(benchmark::State& state) {
@@ -82,20 +81,21 @@ void conversations(benchmark::State& state) {
   config.workload = conversation(static_cast<double>(state.range(1)), 200'000);
   run(state, config);
 }
-BENCHMARK(conversations)->ArgsProduct({{0, 1, 2}, {5, 22}})->Unit(benchmark::kMillisecond);
+BENCHMARK(conversations)->ArgsProduct({every_manager(), {5, 22}})->Unit(benchmark::kMillisecond);
 
-/// 2,000 requests at once, growing over several blocks (paged) or over one page's edge (vattention) in a pool of
+/// 2,000 requests at once, growing over several units, or over the edge of a large one, in a pool of
 /// `range(1)` tokens; the last is ample.
 void tight_pool(benchmark::State& state) {
   RunConfig config = replica(static_cast<int>(state.range(0)), Bytes{state.range(1) * 131072});
   config.scheduler.max_model_len = 2048;
   config.scheduler.admit_full = false;
-  const Request r = state.range(0) == 1 ? Request{0, 100, 800, 0} : Request{0, 1'000, 300, 0};
+  const bool fine = row_of(config.manager).least_held(config).granule < 100;
+  const Request r = fine ? Request{0, 100, 800, 0} : Request{0, 1'000, 300, 0};
   config.workload = inline_workload(std::vector<Request>(2'000, r));
   run(state, config);
 }
 BENCHMARK(tight_pool)
-    ->ArgsProduct({{1, 2}, {20'480, 40'960, 1'048'576}})
+    ->ArgsProduct({every_manager(true), {20'480, 40'960, 1'048'576}})
     ->Unit(benchmark::kMillisecond);
 
 /// Ten requests: what a run costs before and after its loop.
@@ -104,5 +104,5 @@ void setup(benchmark::State& state) {
   config.workload = conversation(5.0, 10);
   run(state, config);
 }
-BENCHMARK(setup)->Arg(0)->Arg(1)->Arg(2)->Unit(benchmark::kMicrosecond);
+BENCHMARK(setup)->ArgsProduct({every_manager()})->Unit(benchmark::kMicrosecond);
 }  // namespace

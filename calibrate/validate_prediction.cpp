@@ -6,16 +6,10 @@
 #include "calibrate/validate_parts.hpp"
 #include "models/cost/profile_prices.hpp"
 #include "sim/kv/registry.hpp"
+#include "sim/serve/simulate.hpp"
 
 namespace stowage::validation {
 namespace {
-/// The layout whose kernels price a manager's steps.
-KvLayout layout_of(const ManagerSpec& manager) {
-  KvLayout layout;
-  if (manager.params.contains("block_size")) layout.block_tokens = manager.integer("block_size");
-  layout.mapped = manager.params.contains("page");
-  return layout;
-}
 double seconds(std::int64_t ns) { return static_cast<double>(ns) / 1e9; }
 }  // namespace
 
@@ -65,7 +59,7 @@ Prediction::Prediction(const Scenario& scenario, const RunConfig& config, const 
     : config_(config) {
   if (scenario.cost_used == CostSource::profile) {
     const ProfileTarget target{static_cast<int>(scenario.cluster.tensor), config.scheduler.max_batched_tokens,
-                               config.scheduler.max_batch, layout_of(config.manager)};
+                               config.scheduler.max_batch, row_of(config.manager).layout(config.manager)};
     const auto compile = [&](const Profile& profile) {
       return compile_partly(scenario.model, scenario.hardware, profile, scenario.cluster.layout(), target,
                             config.scheduler.max_model_len);
@@ -81,7 +75,7 @@ Prediction::Prediction(const Scenario& scenario, const RunConfig& config, const 
   RunHooks hooks;
   hooks.on_iteration = [&](const IterationRecord& r) { iterations_.push_back(r); };
   hooks.on_request = [&](const RequestRecord& r) { requests_.push_back(r); };
-  result_ = find_manager(config.manager.kind)->run(config, hooks);
+  result_ = simulate(config, hooks);
 }
 
 std::vector<std::tuple<std::string, double, bool>> Prediction::numbers() const {

@@ -28,6 +28,7 @@
 #include "reports/terminal.hpp"
 #include "reports/text.hpp"
 #include "scenario/scenario.hpp"
+#include "sim/serve/simulate.hpp"
 
 namespace stowage::cli {
 namespace {
@@ -73,10 +74,8 @@ std::vector<RunResult> simulate(const Scenario& scenario, const Options& options
     hooks.on_progress = [&, i](std::int64_t simulated_ns, std::uint64_t completed) {
       progress.update(i, simulated_ns, completed);
     };
-    const ManagerRow* manager = find_manager(scenario.runs[i].manager.kind);
-    STOWAGE_ASSERT(manager != nullptr);
     const auto began = std::chrono::steady_clock::now();
-    results[i] = manager->run(scenario.runs[i], hooks);
+    results[i] = simulate(scenario.runs[i], hooks);
     using std::chrono::nanoseconds;
     results[i].wall_ns = std::chrono::duration_cast<nanoseconds>(std::chrono::steady_clock::now() - began).count();
   };

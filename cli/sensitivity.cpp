@@ -14,6 +14,8 @@
 #include "base/error.hpp"
 #include "reports/latency.hpp"
 #include "reports/text.hpp"
+#include "sim/kv/registry.hpp"
+#include "sim/serve/simulate.hpp"
 
 namespace stowage::cli {
 namespace {
@@ -72,13 +74,12 @@ std::string utilization(const Scenario& s, double factor) {
 
 std::string size_set(const Scenario& s, std::size_t run, double factor) {
   const ManagerSpec& m = s.runs[run].manager;
-  for (const auto* key : {"block_size", "page"}) {
-    if (!m.params.contains(key)) continue;
-    const double size = static_cast<double>(m.integer(key)) * factor;
-    if (size < 1) return "";
-    return fmt::format("managers[{}].{}={:.0f}{}", run, key, size, std::string_view(key) == "page" ? "B" : "");
-  }
-  return "";
+  const ManagerRow& row = row_of(m);
+  if (row.granule.empty()) return "";
+  const bool bytes = std::ranges::find(row.params, row.granule, &ParamSpec::name)->type == ParamType::bytes;
+  const double size = static_cast<double>(m.integer(row.granule)) * factor;
+  if (size < 1) return "";
+  return fmt::format("managers[{}].{}={:.0f}{}", run, row.granule, size, bytes ? "B" : "");
 }
 
 class Study {
@@ -135,7 +136,7 @@ class Study {
       if (!task.sets.empty()) changed = load_scenario(options_.inputs.front(), sets);
       RunConfig config = (changed ? *changed : scenario_).runs[task.run];
       config.workload = std::make_shared<Changed>(config.workload, task.lengths);
-      const RunResult r = find_manager(config.manager.kind)->run(config, {});
+      const RunResult r = stowage::simulate(config, {});
       if (r.completed > 0) *task.out = WhatIf::Outcome{ttft.quantile_ns(r, 0.99), r.requests_per_s()};
     } catch (const InputError&) {
       // Not possible with this scenario: no outcome.

@@ -11,7 +11,7 @@
 #include "gpu_probe/basic_kernels.hpp"
 #include "gpu_probe/cuda_timer.hpp"
 #include "gpu_probe/kernels/decode.hpp"
-#include "gpu_probe/kernels/kv_image.hpp"
+#include "gpu_probe/kv_image.hpp"
 #include "gpu_probe/probe.hpp"
 
 namespace stowage::probe {

@@ -7,7 +7,7 @@
 
 #include "gpu_probe/cuda_timer.hpp"
 #include "gpu_probe/device.hpp"
-#include "gpu_probe/kernels/kv_image.hpp"
+#include "gpu_probe/kv_image.hpp"
 #include "gpu_probe/probe.hpp"
 
 namespace stowage::probe {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "gpu_probe/kernels/kv_image.hpp"
+#include "gpu_probe/kv_image.hpp"
 
 namespace stowage::probe {
 

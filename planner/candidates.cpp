@@ -16,6 +16,7 @@
 #include "planner/spec_sheet.hpp"
 #include "scenario/cache.hpp"
 #include "sim/kv/registry.hpp"
+#include "sim/sched/scheduler.hpp"
 
 namespace stowage {
 namespace {
@@ -117,10 +118,10 @@ void add_candidates(Workbench& bench, std::uint64_t point, const ResolvedPoint& 
     c.scenario = resolved.scenario;
     c.manager = s.runs[run].manager.name;
     c.kind = s.runs[run].manager.kind;
-    c.deployable = find_manager(c.kind)->deployable;
-    if (s.scheduler.policy == SchedulerPolicy::prefill_first) {  // engines ship managers; none ships this any more
+    c.deployable = row_of(s.runs[run].manager).deployable;
+    if (!find_scheduler(s.scheduler.policy)->retired.empty()) {  // engines ship managers; none ships this any more
       c.deployable = "none";
-      c.manager += " (prefill-first)";
+      c.manager += " (" + s.scheduler.policy + ")";
     }
     c.hardware = s.hardware.name;
     c.gpus = s.cluster.tensor * s.cluster.pipeline;
@@ -275,14 +276,8 @@ std::string vllm_command(const Candidate& c) {
   if (s.memory.utilization) out += fmt::format(" --gpu-memory-utilization {}", *s.memory.utilization);
   out += fmt::format(" --max-model-len {} --max-num-seqs {} --max-num-batched-tokens {}", s.scheduler.max_model_len,
                      s.scheduler.max_batch, s.scheduler.max_batched_tokens);
-  if (c.config().manager.params.contains("block_size")) {
-    const std::int64_t block = c.config().manager.integer("block_size");
-    out += fmt::format(" --block-size {}", block);
-    // A pool given outright, which no utilization leads to.
-    if (!s.memory.utilization)
-      out += fmt::format(" --num-gpu-blocks-override {}",
-                         c.config().kv.pool.count() / c.config().kv.bytes_per_token.count() / block);
-  }
+  if (const auto flags = row_of(c.config().manager).vllm_flags; flags != nullptr)
+    out += flags(c.config(), !s.memory.utilization);
   if (!s.scheduler.chunked_prefill) out += " --no-enable-chunked-prefill";
   return out;
 }

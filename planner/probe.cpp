@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "base/error.hpp"
-#include "sim/kv/registry.hpp"
 #include "sim/result.hpp"
+#include "sim/serve/simulate.hpp"
 
 namespace stowage {
 namespace {
@@ -104,10 +104,8 @@ Served serve(RunConfig run, const RequestSet& set, double rate_per_s, std::span<
     if (options.stop_when_certain) watch.see(r.id, out.samples[r.id]);
   };
   if (options.between) hooks.on_progress = [&](std::int64_t, std::uint64_t) { options.between(); };
-  const ManagerRow* row = find_manager(run.manager.kind);
-  STOWAGE_ASSERT(row != nullptr);
   try {
-    out.result = row->run(run, hooks);
+    out.result = simulate(run, hooks);
   } catch (const CertainMiss&) { out.cut_short = true; }
   std::size_t kept = 0;
   for (std::size_t id = 0; id < finished.size(); ++id)

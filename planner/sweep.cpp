@@ -9,7 +9,7 @@
 
 #include "base/json_reader.hpp"
 #include "planner/axis_check.hpp"
-#include "sim/kv/registry.hpp"
+#include "sim/serve/simulate.hpp"
 
 namespace stowage {
 namespace {
@@ -152,7 +152,7 @@ std::string Sweep::record(std::uint64_t point, const std::function<void()>& betw
     const Scenario scenario = resolve_scenario(space_.document(study_.base, point), {}, cache_);
     RunHooks hooks;
     if (between) hooks.on_progress = [&](std::int64_t, std::uint64_t) { between(); };
-    for (const RunConfig& run : scenario.runs) rows.push_back(row_of(find_manager(run.manager.kind)->run(run, hooks)));
+    for (const RunConfig& run : scenario.runs) rows.push_back(row_of(simulate(run, hooks)));
   } catch (const InfeasibleError& error) {
     rows.push_back(row_without_run("infeasible", error.what()));
   } catch (const InputError& error) { rows.push_back(row_without_run("refused", error.problems().front().message)); }

@@ -11,6 +11,7 @@
 #include "reports/run_page.hpp"
 #include "reports/text.hpp"
 #include "reports/words.hpp"
+#include "sim/kv/registry.hpp"
 
 namespace stowage::parts {
 namespace {

@@ -10,6 +10,7 @@
 #include "reports/run_page.hpp"
 #include "reports/text.hpp"
 #include "reports/words.hpp"
+#include "sim/kv/registry.hpp"
 
 namespace stowage {
 namespace {

@@ -9,20 +9,12 @@
 #include "models/cost/roofline.hpp"
 #include "models/cost/vmm.hpp"
 #include "scenario/reader.hpp"
+#include "sim/kv/registry.hpp"
 
 namespace stowage {
 namespace detail {
 namespace {
 constexpr Bytes stock_page{2 << 20};
-
-/// The kernels a manager's memory asks for: block tables, or contiguous addresses, plain or mapped on demand.
-KvLayout layout_of(const ManagerSpec& manager) {
-  KvLayout layout;
-  if (const auto block = manager.params.find("block_size"); block != manager.params.end())
-    layout.block_tokens = std::get<std::int64_t>(block->second);
-  layout.mapped = manager.params.contains("page");
-  return layout;
-}
 
 /// How far a price table goes. An entry depends on its own tokens and requests alone, so that a longer table holds
 /// the shorter ones.
@@ -132,13 +124,12 @@ std::shared_ptr<const StepCost> Prices::compiled(const KvLayout& kv) {
 StepCost Prices::steps(const ManagerSpec& manager) {
   if (s_.cost_used == CostSource::linear)
     return with_host(StepCost(s_.cost.linear), s_.host.value_or(HostCost{}), s_.model.layers);
-  return *compiled(s_.cost_used == CostSource::profile ? layout_of(manager) : KvLayout{});
+  return *compiled(s_.cost_used == CostSource::profile ? row_of(manager).layout(manager) : KvLayout{});
 }
 
 VmmCost Prices::vmm(const ManagerSpec& manager) const {
-  const auto page = manager.params.find("page");
-  if (page == manager.params.end()) return {};
-  const Bytes bytes{std::get<std::int64_t>(page->second)};
+  const Bytes bytes = row_of(manager).page(manager);
+  if (bytes == Bytes{0}) return {};
   VmmCost cost = vmm_cost(s_.hardware, bytes);
   if (s_.cost_used == CostSource::profile && bytes >= stock_page) cost = vmm_cost(*s_.profile, std::move(cost));
   std::string given;
@@ -158,7 +149,7 @@ VmmCost Prices::vmm(const ManagerSpec& manager) const {
 
 StepCost draw_steps(const Scenario& s, const ManagerSpec& manager, std::size_t i, const RooflineEfficiency& sheet) {
   STOWAGE_ASSERT(s.cost_used == CostSource::profile && s.profile);
-  return detail::profile_steps(s, detail::layout_of(manager), s.profile->drawn(i),
+  return detail::profile_steps(s, row_of(manager).layout(manager), s.profile->drawn(i),
                                detail::reach_of(s.scheduler, false), sheet);
 }
 }  // namespace stowage

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "scenario/reader.hpp"
+#include "sim/sched/scheduler.hpp"
 
 namespace stowage::detail {
 namespace {
@@ -48,9 +49,9 @@ void note_engine(Scenario& s) {
         fmt::format("{} forms each batch while the one before runs (asynchronous scheduling), which is not simulated: "
                     "a request may wait one step longer for its first token",
                     s.engine->name));
-  if (s.scheduler.policy == SchedulerPolicy::prefill_first)
-    s.notes.push_back(fmt::format("{} has no scheduler that runs prompts first (vLLM had it through 0.6): its defaults "
-                                  "are taken, its schedule is not", s.engine->name));
+  if (const std::string_view retired = find_scheduler(s.scheduler.policy)->retired; !retired.empty())
+    s.notes.push_back(
+        fmt::format("{} has {}: its defaults are taken, its schedule is not", s.engine->name, retired));
   if (s.budget.graphs > Bytes{0} && !s.memory.graphs && s.memory.utilization)
     s.notes.push_back(
         fmt::format("{}: the {:.2f} GiB set aside for CUDA graphs are an estimate ({:.0f} MiB each; logs had {:.0f} to "

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "scenario/reader.hpp"
+#include "sim/sched/scheduler.hpp"
 
 namespace stowage::detail {
 using keys::KeyReader;
@@ -49,24 +50,12 @@ SchedulerConfig read_scheduler(const ConfigNode& node, const SchedulerConfig& de
   KeyReader in(node, keys::scheduler_keys(), problems);
   SchedulerConfig c = defaults;
   in.read(c);
-  const bool prefill_first = c.policy == SchedulerPolicy::prefill_first;
-  if (!in.has("chunked_prefill")) c.chunked_prefill = c.chunked_prefill && !prefill_first;
-  if (prefill_first && c.chunked_prefill) {
-    in.problem("chunked_prefill",
-               fmt::format("'{}': policy prefill-first runs whole prompts; leave it out or write false",
-                           in.path_of("chunked_prefill")));
-    c.chunked_prefill = false;
-  }
-  if (!c.chunked_prefill && c.max_batched_tokens < c.max_model_len)
-    in.problem(prefill_first ? "policy" : "chunked_prefill",
-               fmt::format("without chunked prefill a prompt must fit in one step: max_batched_tokens {} is less than "
-                           "max_model_len {}; raise it{} lower max_model_len{}",
-                           c.max_batched_tokens, c.max_model_len, prefill_first ? " or" : ",",
-                           prefill_first ? "" : " or set chunked_prefill: true"));
-  if (prefill_first && c.max_batched_tokens < c.max_batch)
-    in.problem("policy", fmt::format("policy prefill-first decodes everyone running in one step: max_batched_tokens {} "
-                                     "is less than max_batch {}; raise it or lower max_batch",
-                                     c.max_batched_tokens, c.max_batch));
+  const SchedulerRow* row = find_scheduler(c.policy);
+  STOWAGE_ASSERT(row != nullptr);  // one of the names that the key may have
+  if (!in.has("chunked_prefill")) c.chunked_prefill = c.chunked_prefill && row->chunks;
+  for (const SchedulerProblem& p : row->check(c))
+    in.problem(p.key, p.named ? fmt::format("'{}': {}", in.path_of(p.key), p.text) : p.text);
+  c.chunked_prefill = c.chunked_prefill && row->chunks;
   return c;
 }
 

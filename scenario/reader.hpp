@@ -12,6 +12,7 @@
 #include "scenario/keys/reader.hpp"
 #include "scenario/keys/tables.hpp"
 #include "scenario/scenario.hpp"
+#include "sim/kv/registry.hpp"
 
 namespace stowage::detail {
 

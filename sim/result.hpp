@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/histogram.hpp"
-#include "sim/kv/registry.hpp"
+#include "sim/manager_spec.hpp"
 #include "sim/run_trace.hpp"
 
 namespace stowage {

@@ -1,33 +1,24 @@
 #pragma once
 // Everything one simulated run needs, resolved: no defaults left to fill, no files left to read.
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/request.hpp"
 #include "base/units.hpp"
 #include "models/cost/step_cost.hpp"
-#include "sim/kv/registry.hpp"
+#include "sim/manager_spec.hpp"
 
 namespace stowage {
-
-/// Both admit first come, first served, and preempt the latest, which recomputes (semantics S3 and S4).
-enum class SchedulerPolicy : std::uint8_t {
-  vllm,           // decodes first, then prompts within the token budget, in chunks or whole
-  prefill_first,  // vLLM of 2023: whole prompts alone while any can be admitted, else a token of everyone running
-};
-inline constexpr std::array<std::string_view, 2> scheduler_policy_names = {"vllm", "prefill-first"};
 
 struct SchedulerConfig {
   std::int64_t max_batch = 256;            // requests running at once (vLLM: max_num_seqs)
   std::int64_t max_batched_tokens = 8192;  // tokens scheduled in one iteration
   std::int64_t max_model_len = 8192;       // prompt + output tokens of one request
-  bool chunked_prefill = true;             // false with prefill_first
+  bool chunked_prefill = true;             // false where the policy runs whole prompts only
   bool admit_full = true;                  // admit only when the whole target would fit (vLLM since 0.19)
-  SchedulerPolicy policy = SchedulerPolicy::vllm;
+  std::string policy = "vllm";             // a row of sim/sched/scheduler.hpp
 };
 
 /// The replica's KV pool and what one token costs in it.

@@ -40,8 +40,8 @@ void BlockPool::release(Sid sid) {
 }
 
 void BlockPool::apply(const IterationPlan& plan) {
-  for (const MemoryEvent& e : plan.now)
-    if (e.kind == MemoryEvent::Kind::release) release(e.sid);
+  for (const MemoryOp& e : plan.now)
+    if (e.kind == MemoryOp::Kind::release) release(e.sid);
   Sid low = static_cast<Sid>(held_.size()), high = no_sid;
   columns_ = 0;
   for (const PlannedRequest& r : plan.requests) {

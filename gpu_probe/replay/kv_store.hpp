@@ -1,6 +1,6 @@
 #pragma once
 // A real memory manager: carries out what the engine's manager decided, on the GPU's memory, and says what it cost.
-// One file each: reserved.cpp, paged.cpp, mapped.cpp.
+// One file each: reserved.cpp, paged.cpp, mapped.cpp; stores.cpp lists them.
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -43,7 +43,7 @@ class KvStore {
   /// Back to holding nothing, between passes.
   virtual void reset() = 0;
   /// The run is over: does what is left, and waits for it.
-  virtual void finish(std::span<const MemoryEvent>, std::span<const MemoryEvent>) {}
+  virtual void finish(std::span<const MemoryOp>, std::span<const MemoryOp>) {}
   /// Bytes this manager really keeps, for requests and for later; no background work under way.
   [[nodiscard]] virtual std::int64_t held_bytes() const = 0;
   [[nodiscard]] virtual std::int64_t units_held() const = 0;  // regions, blocks or pages

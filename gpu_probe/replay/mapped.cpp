@@ -121,8 +121,8 @@ class MappedStore final : public KvStore {
   }
   void prepare(const IterationPlan& plan) override {
     book_.apply_now(plan.now, plan.beside);
-    for (const MemoryEvent& e : plan.now)
-      if (e.kind == MemoryEvent::Kind::place) start_.set(e.sid, start_of(e.slot));
+    for (const MemoryOp& e : plan.now)
+      if (e.kind == MemoryOp::Kind::place) start_.set(e.sid, start_of(e.slot));
     if (fault_ == Fault::page_off_by_one) plant(plan);
   }
   void start_beside() override {
@@ -140,7 +140,7 @@ class MappedStore final : public KvStore {
     book_.reset();
   }
   void upload(const IterationPlan&, cudaStream_t stream) override { start_.upload(stream); }
-  void finish(std::span<const MemoryEvent> now, std::span<const MemoryEvent> beside) override {
+  void finish(std::span<const MemoryOp> now, std::span<const MemoryOp> beside) override {
     wait_beside();
     book_.apply_now(now, beside);
     book_.run_beside();
@@ -186,13 +186,5 @@ class MappedStore final : public KvStore {
 }  // namespace
 
 std::unique_ptr<KvStore> make_mapped(const StoreSetup& setup) { return std::make_unique<MappedStore>(setup); }
-
-std::unique_ptr<KvStore> make_store(const StoreSetup& setup) {
-  const std::string& kind = setup.config->manager.kind;
-  if (kind == "reserve") return make_reserved(setup);
-  if (kind == "paged") return make_paged(setup);
-  if (kind == "vattention") return make_mapped(setup);
-  throw std::logic_error("replay: no store for manager " + kind);
-}
 
 }  // namespace stowage::replay

@@ -51,26 +51,26 @@ void PageBook::hurry(std::int64_t slot, std::int64_t block) {
   ++hurried_;
 }
 
-void PageBook::apply_now(std::span<const MemoryEvent> now, std::span<const MemoryEvent> beside) {
+void PageBook::apply_now(std::span<const MemoryOp> now, std::span<const MemoryOp> beside) {
   if (!beside_.empty()) throw std::logic_error("replay: the mapper has not done its last run");
-  for (const MemoryEvent& e : beside)
+  for (const MemoryOp& e : beside)
     for (std::int64_t i = 0; i < e.count; ++i) {
       // A mapping is taken down from its end.
-      const bool maps = e.kind == MemoryEvent::Kind::map;
+      const bool maps = e.kind == MemoryOp::Kind::map;
       beside_.push_back({maps, e.slot, maps ? e.first + i : e.first + e.count - 1 - i});
     }
-  for (const MemoryEvent& e : now) {
+  for (const MemoryOp& e : now) {
     switch (e.kind) {
-      case MemoryEvent::Kind::place:
+      case MemoryOp::Kind::place:
         slot_of_[static_cast<std::size_t>(e.sid)] = e.slot;
         break;
-      case MemoryEvent::Kind::release:
+      case MemoryOp::Kind::release:
         slot_of_[static_cast<std::size_t>(e.sid)] = -1;
         break;
-      case MemoryEvent::Kind::unmap:
+      case MemoryOp::Kind::unmap:
         for (std::int64_t i = e.count; i-- > 0;) unmap(e.slot, e.first + i);
         break;
-      case MemoryEvent::Kind::map:
+      case MemoryOp::Kind::map:
         for (std::int64_t b = e.first; b < e.first + e.count; ++b) {
           if (physical(e.slot, b) != none) hurry(e.slot, b);
           if (free_.empty()) hurry(-1, -1);

@@ -26,7 +26,7 @@ class PageBook {
   /// What must be done before the iteration starts, the GPU being idle. Takes over `beside` for run_beside(); what of
   /// it a `now` event needs at once (blocks of a slot just released that is filled again, or the last free ones) is
   /// done here, so that every event happens once.
-  void apply_now(std::span<const MemoryEvent> now, std::span<const MemoryEvent> beside);
+  void apply_now(std::span<const MemoryOp> now, std::span<const MemoryOp> beside);
   /// What is left of `beside`, in order: may run in another thread while the iteration does.
   void run_beside();
   /// Unmaps everything, whoever holds it, and forgets what was to be done.

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "sim/kv/registry.hpp"
+#include "sim/serve/simulate.hpp"
 #include "traces/workload.hpp"
 
 namespace stowage::replay {
@@ -37,7 +37,7 @@ Pass run_pass(probe::StepRunner& runner, KvStore& store, const RunConfig& config
       pass.iterations.push_back(session.last());
     };
     const auto began = std::chrono::steady_clock::now();
-    RunResult result = find_manager(config.manager.kind)->run(config, hooks);
+    RunResult result = simulate(config, hooks);
     pass.driver = session.driver();
     pass.gpu = session.gpu_at_end();
     check_calls(result, pass.driver);

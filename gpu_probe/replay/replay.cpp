@@ -12,6 +12,7 @@
 #include "gpu_probe/device.hpp"
 #include "gpu_probe/replay/passes.hpp"
 #include "gpu_probe/replay/setup.hpp"
+#include "sim/kv/registry.hpp"
 
 namespace stowage::replay {
 namespace {
@@ -125,7 +126,8 @@ class Replay {
   bool run_manager(probe::StepRunner& runner, const Prepared& p, const RunConfig& config) {
     ManagerRun& run = out_.runs.emplace_back();
     run.manager = config.manager;
-    const bool gathers = config.manager.kind == "paged" && options_.paged_loader == "gather";
+    const bool blocks = row_of(config.manager).layout(config.manager).block_tokens > 0;
+    const bool gathers = blocks && options_.paged_loader == "gather";
     const auto loader = gathers ? probe::PrefillLoader::gather : probe::PrefillLoader::tensor;
     run.prefill_loader = probe::name_of(loader);
     bool usable = true;

@@ -34,13 +34,13 @@ class Reserved final : public KvStore {
   }
 
   void prepare(const IterationPlan& plan) override {
-    for (const MemoryEvent& e : plan.now) {
-      if (e.kind == MemoryEvent::Kind::release) {
+    for (const MemoryOp& e : plan.now) {
+      if (e.kind == MemoryOp::Kind::release) {
         const auto it = regions_.find(e.sid);
         held_ -= it->second.count;
         by_begin_.erase(it->second.begin);
         regions_.erase(it);
-      } else if (e.kind == MemoryEvent::Kind::place) {
+      } else if (e.kind == MemoryOp::Kind::place) {
         place(e);
       }
     }
@@ -58,7 +58,7 @@ class Reserved final : public KvStore {
   struct Taken {
     std::int64_t begin, count;
   };
-  void place(const MemoryEvent& e) {
+  void place(const MemoryOp& e) {
     // Two requests in one place would go unnoticed by anything but their tokens.
     const auto next = by_begin_.lower_bound(e.first);
     const bool clear = (next == by_begin_.end() || e.first + e.count <= next->first) &&

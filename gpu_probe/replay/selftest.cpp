@@ -9,6 +9,7 @@
 #include "gpu_probe/replay/passes.hpp"
 #include "gpu_probe/replay/small_case.hpp"
 #include "gpu_probe/selftest_cases.hpp"
+#include "sim/kv/registry.hpp"
 #include "sim/kv/vattention_shape.hpp"
 
 namespace stowage::probe {
@@ -59,7 +60,8 @@ void check_case(Checks& checks, const SmallCase& small, int sms) {
   std::optional<Served> first;
   for (const RunConfig& config : runs) {
     const std::string what = fmt::format("replay {}, {}", small.name, config.manager.name);
-    const bool paged = config.manager.kind == "paged";
+    const KvLayout layout = row_of(config.manager).layout(config.manager);
+    const bool paged = layout.block_tokens > 0;
     const Served got = serve(runner, small.shape, config, paged ? PrefillLoader::gather : PrefillLoader::tensor);
     if (!got.pass.result) {
       checks.add(fmt::format("{}: {}", what, got.pass.status), false);
@@ -79,7 +81,7 @@ void check_case(Checks& checks, const SmallCase& small, int sms) {
                  same_results(serve(runner, small.shape, config, PrefillLoader::tensor), *first));
     }
     // A wrong offset is planted where a slot's one page holds more than any request.
-    const bool one_page = config.manager.kind == "vattention" && vattention_page_tokens(config) >= s.max_model_len + 16;
+    const bool one_page = layout.mapped && vattention_page_tokens(config) >= s.max_model_len + 16;
     const Fault fault = paged ? Fault::block_off_by_one : one_page ? Fault::page_off_by_one : Fault::none;
     if (fault == Fault::none) continue;
     const Served wrong = serve(runner, small.shape, config, PrefillLoader::tensor, fault);

@@ -106,7 +106,7 @@ void Session::idle_until(std::int64_t arrival_ns) {
   }
 }
 
-void Session::finish(std::span<const MemoryEvent> now, std::span<const MemoryEvent> beside) {
+void Session::finish(std::span<const MemoryOp> now, std::span<const MemoryOp> beside) {
   // At once: an idle chip changes its clocks within milliseconds.
   if (const probe::Nvml* nvml = probe::current_nvml()) gpu_ = nvml->state();
   store_.wait_beside();

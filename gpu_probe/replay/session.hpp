@@ -27,7 +27,7 @@ class Session final : public StepExecutor {
   void start(std::int64_t first_arrival_ns) override;
   [[nodiscard]] StepTiming run(const IterationPlan& plan) override;
   void idle_until(std::int64_t arrival_ns) override;
-  void finish(std::span<const MemoryEvent> now, std::span<const MemoryEvent> beside) override;
+  void finish(std::span<const MemoryOp> now, std::span<const MemoryOp> beside) override;
 
   /// What the last iteration was made of; the engine's record is the caller's to add.
   [[nodiscard]] MeasuredIteration& last() { return last_; }

@@ -8,6 +8,8 @@
 #include "base/config.hpp"
 #include "gpu_probe/kernels/kv_view.hpp"
 #include "gpu_probe/report.hpp"
+#include "sim/kv/registry.hpp"
+#include "sim/sched/scheduler.hpp"
 
 namespace stowage::replay {
 namespace {
@@ -49,20 +51,14 @@ void choose_managers(Scenario& s, const std::vector<std::string>& wanted, Proble
 
 std::string store_problem(const RunConfig& config) {
   const ManagerSpec& m = config.manager;
-  if (m.kind == "paged") {
-    const std::int64_t block = m.integer("block_size");
-    if (std::find(std::begin(probe::kBlockSizes), std::end(probe::kBlockSizes), block) == std::end(probe::kBlockSizes))
-      return fmt::format("no attention kernel for blocks of {} tokens; there are 16, 32, 64, 128 and 256", block);
-    return "";
-  }
-  if (m.kind == "vattention") {
-    const std::int64_t page = m.integer("page");
-    if (page % granularity != 0)
-      return fmt::format("pages of {} cannot be mapped by a stock driver, whose granularity is 2MiB",
-                         format_bytes(Bytes{page}));
-    return "";
-  }
-  return m.kind == "reserve" ? "" : fmt::format("manager '{}' has no real counterpart yet", m.kind);
+  const ManagerRow& row = row_of(m);
+  if (!row.on_hardware) return fmt::format("manager '{}' has no real counterpart yet", m.kind);
+  if (const std::int64_t block = row.layout(m).block_tokens;
+      block > 0 && std::ranges::find(probe::kBlockSizes, block) == std::end(probe::kBlockSizes))
+    return fmt::format("no attention kernel for blocks of {} tokens; there are 16, 32, 64, 128 and 256", block);
+  if (const Bytes page = row.page(m); page.count() % granularity != 0)
+    return fmt::format("pages of {} cannot be mapped by a stock driver, whose granularity is 2MiB", format_bytes(page));
+  return "";
 }
 
 std::vector<InlineRequests> written_out(const Workload& workload) {
@@ -118,8 +114,9 @@ Prepared prepare(const ReplayOptions& options, const std::string& folder) {
   const auto unsupported = [&](bool is, const std::string& what) {
     if (is) problems.add({s.file, 0, 0}, what);
   };
-  unsupported(s.scheduler.policy != SchedulerPolicy::vllm,
-              "a replay runs scheduler 'policy: vllm' only; simulate the others with 'stowage run'");
+  unsupported(!find_scheduler(s.scheduler.policy)->on_hardware,
+              fmt::format("a replay does not run scheduler 'policy: {}'; simulate it with 'stowage run'",
+                          s.scheduler.policy));
   unsupported(s.cluster.replicas != 1 || s.cluster.tensor != 1 || s.cluster.pipeline != 1,
               "a replay runs one replica on one GPU; write cluster: {replicas: 1, tensor: 1, pipeline: 1}");
   for (const RunConfig& run : s.runs) {
@@ -146,7 +143,7 @@ void set_pool(Scenario& s, Bytes pool) {
   for (RunConfig& run : s.runs) {
     run.kv.pool = pool;
     try {
-      find_manager(run.manager.kind)->check(run);
+      row_of(run.manager).check(run);
     } catch (const std::runtime_error& e) {  // wrong or infeasible: here both come of the pool
       throw InfeasibleError(fmt::format("{}: {}", run.manager.name, e.what()));
     }

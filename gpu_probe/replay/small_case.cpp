@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "scenario/scenario.hpp"
+#include "sim/kv/registry.hpp"
 
 namespace stowage::replay {
 
@@ -19,7 +20,7 @@ std::vector<RunConfig> SmallCase::runs() const {
   for (RunConfig& run : out) {
     run.kv = {Bytes{pool_tokens * per_token}, Bytes{per_token}, shape.layers, 1};
     run.workload = inline_workload(requests);
-    find_manager(run.manager.kind)->check(run);
+    row_of(run.manager).check(run);
   }
   return out;
 }

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "models/cost/kv_layout.hpp"
 #include "models/cost/step_cost.hpp"
 #include "models/hardware/hardware.hpp"
 #include "models/llm/model.hpp"
@@ -86,13 +87,6 @@ struct AllReducePrices {
 /// One driver call: its fixed part and what each further handle in the same call adds.
 struct VmmPrice {
   double call_ns = 0, handle_ns = 0, spread = 0;  // spread: relative standard deviation between machines and runs
-};
-
-/// How K and V lie in memory, which decides the attention kernels.
-struct KvLayout {
-  std::int64_t block_tokens = 0;  // 0 = contiguous addresses
-  bool mapped = false;            // contiguous addresses over pages mapped on demand
-  bool operator==(const KvLayout&) const = default;
 };
 
 /// The same work on every machine (gpu_probe/canary.hpp): how machines of one kind differ. 0 = not measured.

@@ -6,6 +6,7 @@
 
 #include "scenario/keys/reader.hpp"
 #include "scenario/keys/tables.hpp"
+#include "sim/kv/registry.hpp"
 
 namespace stowage::keys {
 namespace {

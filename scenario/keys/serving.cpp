@@ -2,6 +2,7 @@
 #include <array>
 
 #include "scenario/keys/tables.hpp"
+#include "sim/sched/scheduler.hpp"
 #include "sim/serve/router.hpp"
 
 namespace stowage::keys {
@@ -18,6 +19,12 @@ constexpr Bytes none{0}, one{1};
 template <class Names>
 std::vector<std::string_view> views(const Names& names) {
   return {names.begin(), names.end()};
+}
+
+std::vector<std::string_view> scheduler_names() {
+  std::vector<std::string_view> out;
+  for (const SchedulerRow& row : schedulers()) out.push_back(row.name);
+  return out;
 }
 
 std::vector<std::string_view> router_names() {
@@ -116,7 +123,7 @@ const TableOf<SchedulerConfig>& scheduler_keys() {
   using S = SchedulerConfig;
   static const TableOf<S> table(
       "how a replica forms the batch of a step",
-      {{"policy", one_of(views(scheduler_policy_names)), "what an iteration is", &S::policy},
+      {{"policy", one_of(scheduler_names()), "what an iteration is", &S::policy},
        {"max_batch", count(1, batch_max), "requests running at once", &S::max_batch,
         {.alias = "max_num_seqs", .absent = "256, or the engine's for the GPU"}},
        {"max_batched_tokens", count(1, batched_tokens_max), "tokens of one step", &S::max_batched_tokens,

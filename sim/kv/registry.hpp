@@ -1,14 +1,16 @@
 #pragma once
-// The table of KV-cache memory managers: one row per manager. Names, help, "did you mean", the contract tests
-// and the docs come from it. A new manager = one .cpp file with its policy and one row in registry.cpp.
+// The table of KV-cache memory managers: one row per manager. A row owns every fact about its manager: nobody else asks
+// for a manager's name. Names, help, "did you mean", step prices, plans, contract tests and docs come from it. A new
+// manager = one .cpp file with its class and one row in registry.cpp.
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
-#include <variant>
-#include <vector>
+
+#include "base/units.hpp"
+#include "models/cost/kv_layout.hpp"
+#include "sim/manager_spec.hpp"
 
 namespace stowage {
 
@@ -22,26 +24,13 @@ struct ParamSpec {
   std::string_view choices;   // for `choice`: "max pow2 oracle"
   double min = 0, max = 0;    // inclusive range for numbers, in the type's base unit (tokens, bytes, 1)
   std::string_view doc;
-};
-
-/// tokens, bytes and counts are int64; fractions double; choices string.
-using ParamValue = std::variant<std::int64_t, double, std::string>;
-
-/// A manager as a scenario asks for it, defaults filled in.
-struct ManagerSpec {
-  std::string kind;
-  std::string name;  // unique within a scenario; default_name(spec) when not given
-  std::map<std::string, ParamValue, std::less<>> params;
-
-  [[nodiscard]] std::int64_t integer(std::string_view param) const;
-  [[nodiscard]] double fraction(std::string_view param) const;
-  [[nodiscard]] const std::string& choice(std::string_view param) const;
+  /// Values for random scenarios, as the user would write them; none = `fallback` and `choices`.
+  std::string_view trials = {};
 };
 
 struct RunConfig;
-struct RunResult;
-struct RunHooks;
 class KvManager;
+class SequenceTable;
 
 /// What a request keeps of the pool in every step that it runs in, whatever happens, in tokens: what it has stored
 /// by then, or, `whole_life`, at its end; rounded up to multiples of `granule`, and no less than `floor`.
@@ -55,6 +44,9 @@ struct ManagerRow {
   std::string_view summary;     // one line for `--help` and the docs
   std::string_view deployable;  // engines that ship it today ("vllm, trt-llm"), or "none"
   std::span<const ParamSpec> params;
+  std::string_view granule;  // the parameter that says how much is taken at a time; empty = it has none
+  /// Settings that its contract test goes through: "block_size=7 watermark=0.1".
+  std::span<const std::string_view> contract_cases;
   /// Short name that tells apart settings: "paged-16", "vattention-2MiB", "reserve-max".
   std::string (*default_name)(const ManagerSpec&);
   /// Throws InputError (no position) when the settings are wrong: a page smaller than one token's share of a tensor, a
@@ -62,13 +54,25 @@ struct ManagerRow {
   void (*check)(const RunConfig&);
   /// For upper bounds on what a pool can serve.
   LeastHeld (*least_held)(const RunConfig&);
-  /// Runs one replica under this manager; the engine is instantiated for it, so the loop has no virtual call.
-  RunResult (*run)(const RunConfig&, const RunHooks&);
-  /// The manager alone, call by call (sim/kv/manager_calls.hpp).
-  std::unique_ptr<KvManager> (*make)(const RunConfig&);
+  /// Alike requests that an empty pool holds at their ends, when they have P + O - 1 tokens stored.
+  std::int64_t (*fits)(const RunConfig&, std::int64_t prompt, std::int64_t output);
+  /// How K and V lie in memory: what attention kernels have to find their way through.
+  KvLayout (*layout)(const ManagerSpec&);
+  /// A physical page that is mapped at a time, in each tensor; 0 = nothing is mapped.
+  Bytes (*page)(const ManagerSpec&);
+  bool on_hardware;  // gpu_probe replay has a real one of it
+  /// What `vllm serve` is told of it, beginning with a space; nullptr = vLLM has it not.
+  std::string (*vllm_flags)(const RunConfig&, bool pool_given);
+  /// For one replica; it keeps a reference to the table.
+  std::unique_ptr<KvManager> (*make)(const RunConfig&, const SequenceTable&);
 };
 
 [[nodiscard]] std::span<const ManagerRow> managers();
 /// nullptr when unknown.
 [[nodiscard]] const ManagerRow* find_manager(std::string_view kind);
+/// The row of a manager that a scenario was read with.
+[[nodiscard]] const ManagerRow& row_of(const ManagerSpec& spec);
+/// A manager with these settings ("page=16KiB mapping=sync"), the others as they are by default. For tests and
+/// benchmarks: a bad setting is a failed assertion.
+[[nodiscard]] ManagerSpec manager_spec(const ManagerRow& row, std::string_view settings = {});
 }  // namespace stowage

@@ -6,10 +6,10 @@
 #include <memory>
 
 #include "base/error.hpp"
-#include "sim/kv/manager_calls.hpp"
-#include "sim/kv/policy.hpp"
+#include "sim/kv/manager.hpp"
+#include "sim/kv/region_space.hpp"
 #include "sim/kv/rows.hpp"
-#include "sim/serve/cluster.hpp"
+#include "sim/run_config.hpp"
 
 namespace stowage {
 namespace {
@@ -20,69 +20,60 @@ std::string space_of(const ManagerSpec& spec) {
   return spec.choice("length") == "max" ? "slots" : "buddy";
 }
 
-class Reserve final {
+/// Tokens of the region of a request.
+std::int64_t region_of(std::string_view length, std::int64_t max_len, std::int64_t prompt, std::int64_t output) {
+  if (length == "max") return max_len;
+  if (length == "oracle") return prompt + output - 1;
+  const auto room = static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(output)));
+  return std::min(max_len, prompt + room);
+}
+
+class Reserve final : public KvManager {
  public:
   Reserve(const RunConfig& config, const SequenceTable& table)
       : table_(table),
         length_(config.manager.choice("length")),
         max_len_(config.scheduler.max_model_len),
         bpt_(config.kv.bytes_per_token.count()),
-        pool_tokens_(config.kv.pool.count() / bpt_),
         region_(table.capacity()) {
     const std::string space = space_of(config.manager);
-    if (space == "slots") space_ = make_slots(pool_tokens_, max_len_);
-    else if (space == "buddy") space_ = make_buddy(pool_tokens_, config.manager.integer("min_block"));
-    else space_ = make_first_fit(pool_tokens_);
-    rounding_ = config.kv.pool.count() - (pool_tokens_ - space_->unusable()) * bpt_;
+    const std::int64_t tokens = config.kv.pool.count() / bpt_;
+    if (space == "slots") space_ = make_slots(tokens, max_len_);
+    else if (space == "buddy") space_ = make_buddy(tokens, config.manager.integer("min_block"));
+    else space_ = make_first_fit(tokens);
+    const std::int64_t usable = tokens - space_->unusable();
+    facts_ = {bpt_, usable, config.kv.pool.count() - usable * bpt_, 0};
   }
 
-  [[nodiscard]] std::int64_t rounding_bytes() const { return rounding_; }
-  [[nodiscard]] std::int64_t pool_tokens() const { return pool_tokens_ - space_->unusable(); }
-  [[nodiscard]] std::int64_t unit_bytes() const { return bpt_; }
-  [[nodiscard]] std::int64_t held_units() const { return held_; }
-  [[nodiscard]] Occupancy occupancy() const { return {held_ * bpt_, 0, round_up_ * bpt_}; }
-  [[nodiscard]] bool never_fits(std::int64_t prompt, std::int64_t output) const {
+  [[nodiscard]] bool never_fits(std::int64_t prompt, std::int64_t output) const override {
     return !space_->ever_fits(region_tokens(prompt, output));
   }
 
-  bool admit(Sid s, std::int64_t, std::int64_t now) {
+  bool admit(Sid s, std::int64_t, std::int64_t now) override {
     const std::int64_t tokens = region_tokens(table_[s].request.prompt_tokens, table_[s].request.output_tokens);
     const auto region = space_->take(tokens);
     if (!region) return false;
     region_[static_cast<std::size_t>(s)] = {*region, tokens, now};
-    if (log_ != nullptr) log_->place(s, -1, region->begin, tokens);
-    held_ += tokens;
+    work_.place(s, -1, region->begin, tokens);
+    growth_.held += tokens;
     round_up_ += region->taken - tokens;
     return true;
   }
-  bool extend(Sid s, std::int64_t tokens, std::int64_t) {
+  bool extend(Sid s, std::int64_t tokens, std::int64_t) override {
     STOWAGE_ASSERT(tokens <= region_[static_cast<std::size_t>(s)].tokens);
     return true;
   }
-  bool extend_decoders(std::int64_t) { return true; }
-  void begin_needy() {}
-  Sid next_needy() { return no_sid; }
-  void start_decoding(Sid) {}
 
-  void release(Sid s, std::int64_t now, MemoryAccount& account) {
+  void release(Sid s, std::int64_t now, MemoryAccount& account) override {
     const Taken& r = region_[static_cast<std::size_t>(s)];
     account.book_internal(r.since_ns, now, (r.tokens - table_.stored(s)) * bpt_);
-    held_ -= r.tokens;
+    growth_.held -= r.tokens;
     round_up_ -= r.region.taken - r.tokens;
     space_->give_back(r.region);
+    work_.release(s);
   }
 
-  std::int64_t begin_iteration(std::int64_t, Sid) { return 0; }
-  void end_iteration(std::int64_t) {}
-  void idle(std::int64_t) {}
-  [[nodiscard]] std::int64_t quiet_until() const { return RingCalendar::never; }
-  [[nodiscard]] StillStretch stretch() const { return {held_}; }
-  void end_stretch(const StillStretch&) {}
-  DriverCalls finish_driver_work() { return {}; }
-  void log_to(MemoryLog& log) { log_ = &log; }
-  [[nodiscard]] DriverCalls driver_calls() const { return {}; }
-  template <class Visit>
-  void each_extent(Visit visit) const {
+  void each_extent(const std::function<void(const Extent&)>& visit) const override {
     for (Sid s = 0; s < static_cast<Sid>(region_.size()); ++s) {
       const Region& r = region_[static_cast<std::size_t>(s)].region;
       if (table_[s].running) visit(Extent{r.begin * bpt_, r.taken * bpt_, s});
@@ -95,28 +86,23 @@ class Reserve final {
     std::int64_t tokens = 0, since_ns = 0;
   };
   [[nodiscard]] std::int64_t region_tokens(std::int64_t prompt, std::int64_t output) const {
-    if (length_ == "max") return max_len_;
-    if (length_ == "oracle") return prompt + output - 1;
-    const auto room = static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(output)));
-    return std::min(max_len_, prompt + room);
+    return region_of(length_, max_len_, prompt, output);
   }
 
   const SequenceTable& table_;
   std::string length_;
-  std::int64_t max_len_, bpt_, pool_tokens_, rounding_ = 0;
+  std::int64_t max_len_, bpt_;
   std::unique_ptr<RegionSpace> space_;
   std::vector<Taken> region_;
-  MemoryLog* log_ = nullptr;  // of a real run
-  std::int64_t held_ = 0, round_up_ = 0;  // tokens
 };
-static_assert(KvPolicy<Reserve>);
 
 constexpr ParamSpec params[] = {
     {"length", ParamType::choice, "max", "max pow2 oracle", 0, 0, "how much of the future is reserved at admission"},
     {"space", ParamType::choice, "", "slots buddy first-fit", 0, 0,
      "how regions are cut from the pool; slots for `max`, buddy for the others"},
-    {"min_block", ParamType::tokens, "16", "", 1, 1 << 20, "smallest buddy block"},
+    {"min_block", ParamType::tokens, "16", "", 1, 1 << 20, "smallest buddy block", "16 16 1 2 4 8 32 5"},
 };
+constexpr std::string_view contract_cases[] = {"length=max", "length=pow2", "length=oracle space=first-fit"};
 
 std::string default_name(const ManagerSpec& spec) {
   std::string name = "reserve-" + spec.choice("length");
@@ -140,10 +126,18 @@ void check(const RunConfig& config) {
 LeastHeld least_held(const RunConfig& config) {
   return {1, config.manager.choice("length") == "max" ? config.scheduler.max_model_len : 0, true};
 }
+/// By memory alone, however the space is cut: fragments and a buddy's round-up come on top.
+std::int64_t fits(const RunConfig& config, std::int64_t prompt, std::int64_t output) {
+  const std::int64_t region =
+      region_of(config.manager.choice("length"), config.scheduler.max_model_len, prompt, output);
+  return config.kv.pool.count() / (config.kv.bytes_per_token.count() * region);
+}
+KvLayout layout(const ManagerSpec&) { return {}; }
+Bytes page(const ManagerSpec&) { return Bytes{0}; }
 }  // namespace
 
 ManagerRow reserve_row() {
-  return {"reserve", "contiguous region for a request's whole life (FasterTransformer, Orca)", "none",
-          params,    default_name, check, least_held, run_serving<Reserve>, make_calls<Reserve>};
+  return {"reserve", "contiguous region for a request's whole life (FasterTransformer, Orca)", "none", params, "",
+          contract_cases, default_name, check, least_held, fits, layout, page, true, nullptr, make_manager<Reserve>};
 }
 }  // namespace stowage

@@ -1,6 +1,7 @@
 #pragma once
 // vAttention's layout in numbers: tensors, blocks and pages (semantics S9.1 to S9.5).
-#include <string>
+#include <cstdint>
+#include <memory>
 
 #include "sim/run_config.hpp"
 
@@ -17,4 +18,8 @@ namespace stowage {
 [[nodiscard]] inline std::int64_t vattention_page_tokens(const RunConfig& config) {
   return vattention_block_bytes(config) / config.kv.bytes_per_token.count();
 }
+
+class KvManager;
+class SequenceTable;
+[[nodiscard]] std::unique_ptr<KvManager> make_vattention(const RunConfig& config, const SequenceTable& table);
 }  // namespace stowage

@@ -1,6 +1,5 @@
 #pragma once
-// The trace cursor, or a fleet's inbox, and the queue of waiting requests. Arrivals are merged from the cursor, never
-// put in a heap.
+// The trace cursor, or a fleet's inbox. Arrivals are merged from the cursor, never put in a heap.
 #include <algorithm>
 #include <cstdint>
 #include <limits>
@@ -9,7 +8,6 @@
 
 #include "base/error.hpp"
 #include "base/request.hpp"
-#include "sim/serve/sequence.hpp"
 
 namespace stowage {
 
@@ -62,42 +60,5 @@ class Arrivals {
   std::vector<Request> rows_;
   std::size_t at_ = 0, size_ = 0;
   std::int64_t next_ns_ = none;
-};
-
-/// FCFS queue: fresh requests join at the tail, preempted ones (with their state in the table) at the head.
-class WaitingQueue {
- public:
-  struct Entry {
-    Request request;
-    Sid preempted = no_sid;
-  };
-  WaitingQueue() : ring_(1024) {}
-  [[nodiscard]] bool empty() const { return size_ == 0; }
-  [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(size_); }
-  [[nodiscard]] const Entry& front() const { return ring_[head_]; }
-  void pop_front() {
-    head_ = (head_ + 1) & (ring_.size() - 1);
-    --size_;
-  }
-  void push_back(const Request& r) {
-    if (size_ == ring_.size()) grow();
-    ring_[(head_ + size_++) & (ring_.size() - 1)] = {r, no_sid};
-  }
-  void push_front(const Request& r, Sid preempted) {
-    if (size_ == ring_.size()) grow();
-    head_ = (head_ + ring_.size() - 1) & (ring_.size() - 1);
-    ring_[head_] = {r, preempted};
-    ++size_;
-  }
-
- private:
-  void grow() {
-    std::vector<Entry> bigger(ring_.size() * 2);
-    for (std::size_t i = 0; i < size_; ++i) bigger[i] = ring_[(head_ + i) & (ring_.size() - 1)];
-    ring_.swap(bigger);
-    head_ = 0;
-  }
-  std::vector<Entry> ring_;  // a power of two long
-  std::size_t head_ = 0, size_ = 0;
 };
 }  // namespace stowage

@@ -9,13 +9,12 @@
 #include <vector>
 
 #include "base/error.hpp"
-#include "sim/serve/fleet_result.hpp"
+#include "sim/account/fleet_result.hpp"
 #include "sim/serve/replica.hpp"
 #include "sim/serve/router.hpp"
 
 namespace stowage {
 
-template <KvPolicy Kv>
 class Cluster final : private FleetView {
  public:
   /// A configuration without groups is a fleet of one.
@@ -38,7 +37,7 @@ class Cluster final : private FleetView {
       const auto step_ns = static_cast<std::int64_t>(group.cost.least_step_ns());
       for (std::int64_t i = 0; i < group.replicas; ++i) {
         const auto index = static_cast<std::int32_t>(replicas_.size());
-        replicas_.push_back(std::make_unique<Replica<Kv>>(*alike, hooks_, index));
+        replicas_.push_back(std::make_unique<Replica>(*alike, hooks_, index));
         places_.push_back({group.weight, step_ns});
         names_.push_back(group.name);
         weights.push_back(group.weight);
@@ -78,7 +77,7 @@ class Cluster final : private FleetView {
   void route(Request r) {
     now_ = r.arrival_ns;
     const std::size_t i = router_->pick(*this);
-    Replica<Kv>& replica = *replicas_[i];
+    Replica& replica = *replicas_[i];
     if (configs_.front()->frontend.any()) r.arrival_ns += configs_.front()->frontend.delay_ns(r.prompt_tokens);
     replica.deliver(r);
     places_[i].steady_until = 0;
@@ -86,7 +85,7 @@ class Cluster final : private FleetView {
   }
 
   Load load(std::size_t i) override {
-    Replica<Kv>& replica = *replicas_[i];
+    Replica& replica = *replicas_[i];
     Place& place = places_[i];
     if (place.steady_until <= now_ || reads_ == Reads::kv) {
       replica.run_until(now_);
@@ -100,7 +99,7 @@ class Cluster final : private FleetView {
   }
   /// As of the time the replica was brought up to, with what was delivered since.
   [[nodiscard]] Load known_load(std::size_t i) const {
-    const Replica<Kv>& replica = *replicas_[i];
+    const Replica& replica = *replicas_[i];
     if (reads_ == Reads::outstanding) return {replica.outstanding(), places_[i].weight};
     return {replica.wanted_bytes(), replica.pool_bytes() * places_[i].weight};
   }
@@ -108,7 +107,7 @@ class Cluster final : private FleetView {
   std::shared_ptr<const Workload> workload_;
   RunHooks hooks_;
   std::vector<std::unique_ptr<RunConfig>> configs_;  // one a group
-  std::vector<std::unique_ptr<Replica<Kv>>> replicas_;
+  std::vector<std::unique_ptr<Replica>> replicas_;
   std::vector<Place> places_;
   std::vector<std::string> names_;  // of their groups
   std::unique_ptr<Router> router_;
@@ -116,11 +115,4 @@ class Cluster final : private FleetView {
   std::int64_t now_ = 0;
   std::uint64_t routed_ = 0;
 };
-
-/// What a row of the registry runs: a bare replica where nothing stands before it.
-template <KvPolicy Kv>
-RunResult run_serving(const RunConfig& config, const RunHooks& hooks) {
-  if (config.fleet.groups.empty() && !config.frontend.any()) return Replica<Kv>(config, hooks).run();
-  return Cluster<Kv>(config, hooks).run();
-}
 }  // namespace stowage

@@ -67,7 +67,7 @@ void Tracer::finished(Sid s, const Sequence& q, std::int64_t now) {
   if (early) trace_->requests.push_back(std::move(trace));
 }
 
-void Tracer::iteration(const IterationRecord& r, const DriverCalls& before, const DriverCalls& after) {
+void Tracer::iteration(const IterationRecord& r, const MapCounts& beside, std::int64_t pages, double mapper_ns) {
   TracedIteration t;
   t.start_ns = r.start_ns - origin_ns_;
   t.stall_ns = r.stall_ns;
@@ -79,9 +79,9 @@ void Tracer::iteration(const IterationRecord& r, const DriverCalls& before, cons
   t.live_bytes = r.live_bytes;
   t.held_bytes = r.held_bytes;
   t.cached_bytes = r.cached_bytes;
-  t.pages_mapped = static_cast<std::int64_t>(after.maps - before.maps);
-  t.pages_unmapped = static_cast<std::int64_t>(after.unmaps - before.unmaps);
-  t.mapper_ns = static_cast<std::int64_t>(after.background_ns);
+  t.pages_mapped = beside.maps * pages;
+  t.pages_unmapped = beside.unmaps * pages;
+  t.mapper_ns = static_cast<std::int64_t>(mapper_ns);
   trace_->iterations.push_back(t);
 }
 

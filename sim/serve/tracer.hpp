@@ -7,9 +7,10 @@
 #include <memory>
 #include <vector>
 
-#include "sim/kv/policy.hpp"
+#include "sim/kv/manager.hpp"
+#include "sim/run_config.hpp"
 #include "sim/run_trace.hpp"
-#include "sim/serve/sequence.hpp"
+#include "sim/kernel/sequence.hpp"
 
 namespace stowage {
 
@@ -29,7 +30,8 @@ class Tracer {
 
   // --- The first iterations, in full.
   [[nodiscard]] bool wants_iterations() const { return trace_->iterations.size() < RunTrace::max_iterations; }
-  void iteration(const IterationRecord& r, const DriverCalls& before, const DriverCalls& after);
+  /// `beside`: blocks of `pages` pages that the mapper takes care of while it runs, in mapper_ns.
+  void iteration(const IterationRecord& r, const MapCounts& beside, std::int64_t pages, double mapper_ns);
 
   // --- The pool, now and then.
   [[nodiscard]] std::int64_t next_sample_ns() const { return next_sample_ns_; }

@@ -14,7 +14,9 @@
 #include "reports/run_page.hpp"
 #include "reports/saved.hpp"
 #include "reports/terminal.hpp"
+#include "sim/kv/registry.hpp"
 #include "sim/run_config.hpp"
+#include "sim/serve/simulate.hpp"
 
 namespace stowage {
 namespace {
@@ -90,7 +92,7 @@ ReportInput page(std::string title, const std::vector<ManagerSpec>& specs, std::
   traced.trace = true;
   for (const ManagerSpec& spec : specs) {
     config.manager = spec;
-    input.runs.push_back(find_manager(spec.kind)->run(config, traced));
+    input.runs.push_back(simulate(config, traced));
   }
   input.title = std::move(title);
   input.command = "stowage run chat.yaml --set workload.rate_scale=4 -o out/chat";

@@ -1,39 +1,23 @@
-// Does every manager keep the contract of sim/kv/policy.hpp, whatever it is asked? One row of the registry a case.
+// Does every manager keep the contract of sim/kv/manager.hpp, whatever it is asked? One row of the registry a case.
 #include <gtest/gtest.h>
 
 #include <random>
 
 #include "base/error.hpp"
-#include "sim/kv/manager_calls.hpp"
+#include "sim/kv/registry.hpp"
+#include "tests/support/manager_calls.hpp"
 
 namespace {
 using namespace stowage;
-using Params = std::map<std::string, ParamValue, std::less<>>;
 
 constexpr std::int64_t bpt = 4096;  // 4 layers: one token is 512 B in each of 8 tensors
 
-std::vector<Params> settings(std::string_view kind) {
-  const auto i = [](std::int64_t x) { return ParamValue{x}; };
-  const auto c = [](const char* x) { return ParamValue{std::string(x)}; };
-  if (kind == "reserve")
-    return {{{"length", c("max")}, {"min_block", i(16)}},
-            {{"length", c("pow2")}, {"min_block", i(16)}},
-            {{"length", c("oracle")}, {"space", c("first-fit")}, {"min_block", i(16)}}};
-  if (kind == "paged") return {{{"block_size", i(16)}, {"watermark", 0.0}}, {{"block_size", i(7)}, {"watermark", 0.1}}};
-  std::vector<Params> all;
-  for (const char* reclaim : {"deferred", "eager"})
-    for (const char* mapping : {"sync", "background"})
-      all.push_back({{"page", i(16384)}, {"layout", c("per-layer")}, {"mapping", c(mapping)}, {"lookahead", i(9)},
-                     {"lookahead_blocks", i(2)}, {"reclaim", c(reclaim)}});
-  return all;
-}
-
-RunConfig config_for(std::string_view kind, const Params& params) {
+RunConfig config_for(const ManagerRow& row, std::string_view settings) {
   RunConfig config;
   config.scheduler.max_batch = 12;
   config.scheduler.max_model_len = 300;
   config.kv = {Bytes{1000 * bpt + 123}, Bytes{bpt}, 4, 1};
-  config.manager = {std::string(kind), "under test", params};
+  config.manager = manager_spec(row, settings);
   return config;
 }
 
@@ -48,24 +32,25 @@ bool same(const Occupancy& a, const Occupancy& b) {
 }
 
 /// 3,000 random calls (S6.1, S6.2, S6.3, S6.6) to two instances at once.
-void exercise(const ManagerRow& row, const Params& params, unsigned seed) {
-  const RunConfig config = config_for(row.kind, params);
-  const auto a = row.make(config), b = row.make(config);
+void exercise(const ManagerRow& row, std::string_view settings, unsigned seed) {
+  SCOPED_TRACE(std::string(row.kind) + " " + std::string(settings));
+  const RunConfig config = config_for(row, settings);
+  ManagerCalls a(row, config), b(row, config);
   std::mt19937 random(seed);
   const auto below = [&](std::uint32_t n) { return static_cast<std::int32_t>(random() % n); };
   std::vector<Resident> residents;
   int admitted = 0, refused = 0;
   for (int call = 0; call < 3000; ++call) {
-    const Occupancy before = a->occupancy();
+    const Occupancy before = a.occupancy();
     bool failed = false;
     const auto pick = residents.empty() ? 0U : static_cast<std::size_t>(random()) % residents.size();
     const int what = below(10);
     if (what < 3 && residents.size() < 12) {
       const std::int32_t prompt = 1 + below(150), output = 1 + below(140);
-      if (a->never_fits(prompt, output)) continue;
+      if (a.manager().never_fits(prompt, output)) continue;
       const std::int64_t tokens = 1 + below(static_cast<std::uint32_t>(prompt));
-      const Sid s = a->admit(prompt, output, tokens);
-      ASSERT_EQ(b->admit(prompt, output, tokens), s) << "same calls, same answers";
+      const Sid s = a.admit(prompt, output, tokens);
+      ASSERT_EQ(b.admit(prompt, output, tokens), s) << "same calls, same answers";
       failed = s == no_sid;
       ++(failed ? refused : admitted);
       if (!failed) residents.push_back({s, prompt, output, tokens});
@@ -73,28 +58,28 @@ void exercise(const ManagerRow& row, const Params& params, unsigned seed) {
       Resident& r = residents[pick];
       const std::int64_t most = r.prompt + r.output - 1;
       const std::int64_t tokens = std::min(most, r.tokens + 1 + below(40));
-      failed = !a->extend(r.sid, tokens);
-      ASSERT_EQ(!b->extend(r.sid, tokens), failed);
+      failed = !a.extend(r.sid, tokens);
+      ASSERT_EQ(!b.extend(r.sid, tokens), failed);
       if (!failed) r.tokens = tokens;
     } else if (!residents.empty()) {
-      a->release(residents[pick].sid);
-      b->release(residents[pick].sid);
+      a.release(residents[pick].sid);
+      b.release(residents[pick].sid);
       residents.erase(residents.begin() + static_cast<std::ptrdiff_t>(pick));
     }
-    const Occupancy now = a->occupancy();
-    ASSERT_TRUE(same(now, b->occupancy()));
+    const Occupancy now = a.occupancy();
+    ASSERT_TRUE(same(now, b.occupancy()));
     ASSERT_TRUE(!failed || same(now, before)) << "a failed call changed something, call " << call;
     ASSERT_GE(std::min({now.held, now.cached, now.round_up}), 0);
-    ASSERT_LE(now.held + now.cached + now.round_up + a->rounding_bytes(), config.kv.pool.count());
+    ASSERT_LE(now.held + now.cached + now.round_up + a.manager().facts().rounding_bytes, config.kv.pool.count());
     std::int64_t stored = 0;
     for (const Resident& r : residents) stored += r.tokens * bpt;
     ASSERT_GE(now.held, stored) << "tokens without memory, call " << call;
   }
   EXPECT_GT(admitted, 100);
   EXPECT_GT(refused, 10) << "the pool was never tight: the test asks too little";
-  for (const Resident& r : residents) a->release(r.sid);
-  EXPECT_EQ(a->occupancy().held, 0);
-  EXPECT_EQ(a->occupancy().round_up, 0);
+  for (const Resident& r : residents) a.release(r.sid);
+  EXPECT_EQ(a.occupancy().held, 0);
+  EXPECT_EQ(a.occupancy().round_up, 0);
 }
 
 class ManagerContract : public testing::TestWithParam<std::size_t> {};
@@ -102,8 +87,9 @@ class ManagerContract : public testing::TestWithParam<std::size_t> {};
 TEST_P(ManagerContract, HoldsUnderRandomCalls) {
   const ManagerRow& row = managers()[GetParam()];
   unsigned seed = 1;
-  for (const Params& params : settings(row.kind))
-    for (int i = 0; i < 5; ++i) exercise(row, params, seed++);
+  ASSERT_FALSE(row.contract_cases.empty());
+  for (const std::string_view settings : row.contract_cases)
+    for (int i = 0; i < 5; ++i) exercise(row, settings, seed++);
 }
 
 INSTANTIATE_TEST_SUITE_P(EveryRow, ManagerContract, testing::Range(std::size_t{0}, managers().size()),

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sim/serve/simulate.hpp"
 #include "tests/differential/differ.hpp"
 
 namespace stowage {
@@ -158,8 +159,6 @@ void compare_histogram(Differ& d, std::string_view name, const LogHistogram& bar
 }
 
 static std::optional<std::string> difference(const Case& c) {
-  const ManagerRow* row = find_manager(c.config.manager.kind);
-  if (row == nullptr) return "the engine has no manager " + c.config.manager.kind;
   const OracleResult oracle = oracle_run(c.config, c.requests);
 
   std::vector<IterationRecord> iterations;
@@ -167,7 +166,7 @@ static std::optional<std::string> difference(const Case& c) {
   RunHooks hooks;
   hooks.on_iteration = [&](const IterationRecord& r) { iterations.push_back(r); };
   hooks.on_request = [&](const RequestRecord& r) { requests.push_back(r); };
-  const RunResult hooked = row->run(c.config, hooks);
+  const RunResult hooked = simulate(c.config, hooks);
 
   Differ d;
   compare_iterations(d, iterations, oracle.iterations);
@@ -175,7 +174,7 @@ static std::optional<std::string> difference(const Case& c) {
   d.where("result with hooks");
   compare_result(d, c.config, hooked, oracle);
 
-  const RunResult bare = row->run(c.config, {});
+  const RunResult bare = simulate(c.config, {});
   d.where("result without hooks");
   compare_result(d, c.config, bare, oracle);
   d.where("result without hooks against with hooks (as oracle)");

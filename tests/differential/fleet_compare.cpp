@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "sim/serve/simulate.hpp"
 #include "tests/differential/differ.hpp"
 #include "tests/oracle/fleet.hpp"
 
@@ -14,7 +15,7 @@ struct Heard {
   std::vector<std::vector<RequestRecord>> requests;
   RunResult result;
 
-  Heard(const ManagerRow& row, const RunConfig& config, std::size_t replicas)
+  Heard(const RunConfig& config, std::size_t replicas)
       : iterations(replicas), requests(replicas) {
     const auto of = [](auto& lists, const auto& record) {
       lists.at(static_cast<std::size_t>(record.replica)).push_back(record);
@@ -22,7 +23,7 @@ struct Heard {
     RunHooks hooks;
     hooks.on_iteration = [&](const IterationRecord& r) { of(iterations, r); };
     hooks.on_request = [&](const RequestRecord& r) { of(requests, r); };
-    result = row.run(config, hooks);
+    result = simulate(config, hooks);
   }
 };
 
@@ -121,10 +122,8 @@ void compare_replicas(Differ& d, const RunResult& e, const std::vector<OracleRes
 }  // namespace
 
 std::optional<std::string> fleet_difference(const Case& c) {
-  const ManagerRow* row = find_manager(c.config.manager.kind);
-  if (row == nullptr) return "the engine has no manager " + c.config.manager.kind;
   const std::vector<OracleResult> oracle = oracle_fleet(c.config, c.requests);
-  const Heard heard(*row, c.config, oracle.size());
+  const Heard heard(c.config, oracle.size());
 
   Differ d;
   for (std::size_t i = 0; i < oracle.size() && !d.found(); ++i) {
@@ -132,7 +131,7 @@ std::optional<std::string> fleet_difference(const Case& c) {
     compare_requests(d, heard.requests[i], oracle[i].requests);
     if (d.found()) return fmt::format("replica {} of {}: {}", i, oracle.size(), *d.take());
   }
-  const RunResult bare = row->run(c.config, {});
+  const RunResult bare = simulate(c.config, {});
   for (const RunResult* result : {&heard.result, &bare}) {
     d.where(result == &bare ? "result without hooks" : "result with hooks");
     compare_sums(d, c.config, *result, oracle);

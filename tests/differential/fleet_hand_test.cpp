@@ -1,4 +1,5 @@
 // Fleets and the front end against sums done by hand: of the oracle, and by agreement of the engine.
+#include "sim/serve/simulate.hpp"
 #include "tests/differential/hand.hpp"
 
 namespace stowage {
@@ -82,7 +83,7 @@ TEST(FleetByHand, SumsAndMeansOfUnlikeReplicas) {
   EXPECT_DOUBLE_EQ(part(o[2], Part::free), 1);
   EXPECT_DOUBLE_EQ(part(o[0], Part::free), 1 - (4 * 1.0) / (16 * 4));  // 4 of 16 bytes for a quarter of the time
   c.workload = in_memory(requests);
-  const RunResult r = find_manager("paged")->run(c, {});
+  const RunResult r = simulate(c, {});
   EXPECT_EQ(r.iterations, 4U);
   EXPECT_EQ(r.makespan_ns, 4000);
   EXPECT_EQ(r.pool_bytes, 112);

@@ -5,6 +5,7 @@
 
 #include "reports/json.hpp"
 #include "sim/serve/router.hpp"
+#include "sim/serve/simulate.hpp"
 #include "tests/oracle/random_scenario.hpp"
 
 namespace stowage {
@@ -20,11 +21,10 @@ std::string json(const RunResult& run) {
 TEST(FleetOfOne, IsTheReplicaToTheByte) {
   for (std::uint64_t seed = 1; seed <= 120; ++seed) {
     Case c = random_case(seed);
-    const ManagerRow* row = find_manager(c.config.manager.kind);
-    const std::string bare = json(row->run(c.config, {}));
+    const std::string bare = json(simulate(c.config, {}));
     for (const RouterRow& router : routers()) {
       c.config.fleet = {std::string(router.name), seed, {{"", 1, 3, c.config.kv, c.config.cost, c.config.vmm}}};
-      ASSERT_EQ(json(row->run(c.config, {})), bare) << "seed " << seed << ", " << router.name;
+      ASSERT_EQ(json(simulate(c.config, {})), bare) << "seed " << seed << ", " << router.name;
     }
   }
 }
@@ -39,7 +39,7 @@ TEST(FleetOfOne, TellsTheSameRows) {
         out.insert(out.end(), {static_cast<std::int64_t>(r.id), r.first_token_ns, r.finished_ns, r.replica});
       };
       hooks.on_iteration = [&](const IterationRecord& r) { out.insert(out.end(), {r.start_ns, r.step_ns}); };
-      (void)find_manager(c.config.manager.kind)->run(c.config, hooks);
+      (void)simulate(c.config, hooks);
       return out;
     };
     const auto bare = rows();
@@ -53,7 +53,7 @@ TEST(Fleet, SameSeedSameResult) {
   Case c = random_case(7, CaseSize::large);
   const auto run = [&](std::uint64_t seed) {
     c.config.fleet = {"power-of-two", seed, {{"", 4, 1, c.config.kv, c.config.cost, c.config.vmm}}};
-    return json(find_manager(c.config.manager.kind)->run(c.config, {}));
+    return json(simulate(c.config, {}));
   };
   EXPECT_EQ(run(1), run(1));
   EXPECT_NE(run(1), run(2));

@@ -8,7 +8,7 @@ using namespace hand;
 RunConfig prompts_first(std::int64_t pool, ManagerSpec manager) {
   RunConfig c = tiny(pool, std::move(manager));
   c.scheduler = {.max_batch = 8, .max_batched_tokens = 64, .max_model_len = 64, .chunked_prefill = false};
-  c.scheduler.policy = SchedulerPolicy::prefill_first;
+  c.scheduler.policy = "prefill-first";
   return c;
 }
 ManagerSpec mapper(std::int64_t lookahead) { return vattention(2, "background", "deferred", lookahead, 9); }
@@ -135,7 +135,7 @@ TEST(PrefillFirst, AdmissionTakesWhatThePausedHaveAhead) {
   EXPECT_EQ(column(r, &IterationRecord::prefill_tokens), (List{4, 8, 0, 0}));
   EXPECT_EQ(column(r, &IterationRecord::held_bytes), (List{12, 12, 8, 8}));
   EXPECT_EQ(column(r, &IterationRecord::cached_bytes), (List{0, 0, 4, 4}));
-  c.scheduler.policy = SchedulerPolicy::vllm;
+  c.scheduler.policy = "vllm";
   EXPECT_EQ(run(c, requests).iterations[1].waiting, 1);
 }
 }  // namespace

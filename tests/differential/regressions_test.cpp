@@ -12,7 +12,7 @@ namespace {
 /// Under both schedulers.
 void expect_agreement(Case c) {
   EXPECT_EQ(first_difference(c).value_or(""), "") << c.describe();
-  c.config.scheduler.policy = SchedulerPolicy::prefill_first;
+  c.config.scheduler.policy = "prefill-first";
   c.config.scheduler.chunked_prefill = false;
   ASSERT_TRUE(is_valid(c.config));
   EXPECT_EQ(first_difference(c).value_or(""), "") << c.describe();

@@ -77,8 +77,7 @@ class Shrinker {
     using S = SchedulerConfig;
     for (std::int64_t S::*limit : {&S::max_batch, &S::max_batched_tokens, &S::max_model_len})
       any |= lower<std::int64_t>(s.*limit, 1, [&](Case& c, std::int64_t v) { c.config.scheduler.*limit = v; });
-    if (s.policy != SchedulerPolicy::vllm)
-      any |= change([](Case& c) { c.config.scheduler.policy = SchedulerPolicy::vllm; });
+    if (s.policy != "vllm") any |= change([](Case& c) { c.config.scheduler.policy = "vllm"; });
     if (!s.chunked_prefill) any |= change([](Case& c) { c.config.scheduler.chunked_prefill = true; });
     if (!best_.config.scheduler.admit_full) any |= change([](Case& c) { c.config.scheduler.admit_full = true; });
     any |= simplify_memory();

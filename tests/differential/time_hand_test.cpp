@@ -1,4 +1,5 @@
 // Boundaries, counters and latencies against sums done by hand: of the oracle, and by agreement of the engine.
+#include "sim/serve/simulate.hpp"
 #include "tests/differential/hand.hpp"
 
 namespace stowage {
@@ -123,7 +124,7 @@ TEST(TimeByHand, SeriesHasLessThan1024WholeBins) {
        {std::tuple{5e8, std::size_t{750}, 2'000'000}, std::tuple{5e8 + 1e6 / 3, std::size_t{751}, 1'000'000 - 1}}) {
     c.cost = StepCost(StepCost::Linear{step_ns, 0, 0, 0});
     c.workload = in_memory({{0, 4, 3, 0}});
-    const RunResult r = find_manager("paged")->run(c, {});
+    const RunResult r = simulate(c, {});
     ASSERT_EQ(r.series.size(), bins);
     EXPECT_EQ(r.series.back().end_ns - r.series.back().start_ns, last_ns);
     EXPECT_DOUBLE_EQ(r.series[1].bytes[static_cast<std::size_t>(Part::reserved)], 4);

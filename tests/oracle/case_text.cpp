@@ -73,8 +73,8 @@ std::string Case::describe() const {
   std::string out = fmt::format(
       "{} requests, {}, max_batch {}, max_batched_tokens {}, max_model_len {}{}{}; pool {} B, {} B a token, {} "
       "layers, {} GPUs; {}",
-      requests.size(), scheduler_policy_names[static_cast<std::size_t>(s.policy)], s.max_batch, s.max_batched_tokens,
-      s.max_model_len, s.chunked_prefill ? "" : ", whole prompts", s.admit_full ? "" : ", admit_full off",
+      requests.size(), s.policy, s.max_batch, s.max_batched_tokens, s.max_model_len,
+      s.chunked_prefill ? "" : ", whole prompts", s.admit_full ? "" : ", admit_full off",
       config.kv.pool.count(), config.kv.bytes_per_token.count(), config.kv.layers, config.kv.gpus, config.manager.kind);
   for (const auto& [key, value] : config.manager.params) out += fmt::format(" {}={}", key, value_text(value, false));
   if (config.cost.kind() == StepCost::Kind::linear) {
@@ -95,8 +95,8 @@ std::string Case::literal() const {
   std::string out = "  Case c;\n";
   out += fmt::format(
       "  c.config.scheduler = {{.max_batch = {}, .max_batched_tokens = {}, .max_model_len = {},\n"
-      "                        .chunked_prefill = {}, .admit_full = {}, .policy = SchedulerPolicy{{{}}}}};\n",
-      s.max_batch, s.max_batched_tokens, s.max_model_len, s.chunked_prefill, s.admit_full, static_cast<int>(s.policy));
+      "                        .chunked_prefill = {}, .admit_full = {}, .policy = \"{}\"}};\n",
+      s.max_batch, s.max_batched_tokens, s.max_model_len, s.chunked_prefill, s.admit_full, s.policy);
   out += fmt::format("  c.config.kv = {{Bytes{{{}}}, Bytes{{{}}}, {}, {}}};\n", config.kv.pool.count(),
                      config.kv.bytes_per_token.count(), config.kv.layers, config.kv.gpus);
   out += fmt::format("  c.config.manager.kind = c.config.manager.name = \"{}\";\n", config.manager.kind);
@@ -116,8 +116,7 @@ bool is_valid(const RunConfig& c) {
   const auto& s = c.scheduler;
   if (s.max_batch < 1 || s.max_batched_tokens < 1 || s.max_model_len < 2) return false;
   if (!s.chunked_prefill && s.max_batched_tokens < s.max_model_len) return false;
-  if (s.policy == SchedulerPolicy::prefill_first && (s.chunked_prefill || s.max_batched_tokens < s.max_batch))
-    return false;
+  if (s.policy == "prefill-first" && (s.chunked_prefill || s.max_batched_tokens < s.max_batch)) return false;
   const std::int64_t pool = c.kv.pool.count(), bpt = c.kv.bytes_per_token.count();
   const auto& p = c.manager.params;
   const auto integer = [&](const char* key) { return std::get<std::int64_t>(p.at(key)); };

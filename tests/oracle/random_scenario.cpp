@@ -88,8 +88,8 @@ SchedulerConfig random_scheduler(Dice& dice, const std::vector<Request>& request
   s.max_batch =
       dice.one_of<std::int64_t>({1, 2, 3, dice.in(4, 8), dice.in(4, 8), dice.in(9, 20), dice.in(9, 20), 64, 64});
   if (size == CaseSize::large) s.max_batch = dice.one_of<std::int64_t>({16, dice.in(17, 100), 256, 256});
-  s.policy = dice.chance(35) ? SchedulerPolicy::prefill_first : SchedulerPolicy::vllm;
-  s.chunked_prefill = s.policy == SchedulerPolicy::vllm && dice.chance(75);
+  s.policy = dice.chance(35) ? "prefill-first" : "vllm";
+  s.chunked_prefill = s.policy == "vllm" && dice.chance(75);
   s.admit_full = dice.chance(50);
   const std::int64_t least = std::max<std::int64_t>(1, total / 1500);  // keeps the case short
   const std::int64_t large = std::max<std::int64_t>(s.max_model_len, 8);
@@ -97,7 +97,7 @@ SchedulerConfig random_scheduler(Dice& dice, const std::vector<Request>& request
       dice.one_of<std::int64_t>({dice.in(1, 8), dice.in(2, 64), dice.in(8, 512), large, 4 * large, 8192});
   s.max_batched_tokens = std::max(s.max_batched_tokens, least);
   if (!s.chunked_prefill) s.max_batched_tokens = std::max(s.max_batched_tokens, s.max_model_len);
-  if (s.policy == SchedulerPolicy::prefill_first)  // no batch is larger than its tokens; 6: see random_case
+  if (s.policy == "prefill-first")  // no batch is larger than its tokens; 6: see random_case
     s.max_batched_tokens = std::max({s.max_batched_tokens, s.max_batch, std::int64_t{6}});
   return s;
 }

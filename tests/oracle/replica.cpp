@@ -159,7 +159,7 @@ class SteppedReplica final : public Replica {
       books_.settle(victim);
       out_.preemptions += 1;
     });
-    schedulers[static_cast<std::size_t>(c_.scheduler.policy)](at);
+    std::ranges::find(schedulers, std::string_view(c_.scheduler.policy), &SchedulerOf::policy)->form(at);
     if (!at.rows.empty()) memory_->beside(queues_.running, at.work);
     driver_.take(at.work);
     if (at.rows.empty()) return false;

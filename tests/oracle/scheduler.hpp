@@ -2,6 +2,7 @@
 // What a scheduler may do at a boundary, and the schedulers: one function, one file and one row each.
 #include <cstdint>
 #include <functional>
+#include <string_view>
 #include <vector>
 
 #include "sim/run_config.hpp"
@@ -45,6 +46,9 @@ class Boundary {
 void form_vllm(Boundary& at);           // S3
 void form_prefill_first(Boundary& at);  // S4
 
-/// By SchedulerPolicy.
-inline constexpr void (*schedulers[])(Boundary&) = {form_vllm, form_prefill_first};
+struct SchedulerOf {
+  std::string_view policy;
+  void (*form)(Boundary&);
+};
+inline constexpr SchedulerOf schedulers[] = {{"vllm", form_vllm}, {"prefill-first", form_prefill_first}};
 }  // namespace stowage::oracle

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/rng.hpp"
-#include "sim/kv/registry.hpp"
+#include "sim/serve/simulate.hpp"
 #include "sim/result.hpp"
 #include "sim/run_config.hpp"
 
@@ -66,7 +66,7 @@ RunConfig servers(std::int64_t replicas, const char* router, double load, Servic
 
 /// From arrival to service, in mean services.
 double mean_wait(const RunConfig& c) {
-  const RunResult r = find_manager("paged")->run(c, {});
+  const RunResult r = simulate(c, {});
   EXPECT_EQ(r.completed, r.submitted);
   return r.queue_ns.mean() / (mean_tokens * token_ns);
 }

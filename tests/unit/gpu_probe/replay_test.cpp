@@ -13,6 +13,7 @@
 #include "gpu_probe/replay/small_case.hpp"
 #include "gpu_probe/replay/token_book.hpp"
 #include "sim/kv/vattention_shape.hpp"
+#include "sim/serve/simulate.hpp"
 #include "tests/support/source_dir.hpp"
 
 namespace stowage::replay {
@@ -58,7 +59,7 @@ class FakeSession final : public StepExecutor {
   }
   void start(std::int64_t) override {}
   void idle_until(std::int64_t) override {}
-  void finish(std::span<const MemoryEvent> now, std::span<const MemoryEvent> beside) override {
+  void finish(std::span<const MemoryOp> now, std::span<const MemoryOp> beside) override {
     if (!book_) return;
     pages.touched.clear();
     book_->apply_now(now, beside);
@@ -127,9 +128,8 @@ TEST(Replay, SmallCasesHaveOneScheduleWhateverTheManagerAndTheClock) {
       FakeSession session(config);
       RunHooks hooks;
       hooks.executor = &session;
-      const ManagerRow& row = *find_manager(config.manager.kind);
-      const RunResult result = row.run(config, hooks);
-      const RunResult simulated = row.run(config, {});
+      const RunResult result = simulate(config, hooks);
+      const RunResult simulated = simulate(config, {});
       EXPECT_EQ(result.completed, small.requests.size());
       EXPECT_EQ(result.preemptions > 0, small.preempts);
       EXPECT_EQ(result.iterations, simulated.iterations);
@@ -203,7 +203,7 @@ TEST(BlockPool, FreedBlocksGoToTheEndOfTheQueueTailFirst) {
   pool.apply({0, 0, first, {}, {}, {}});  // ceil(33 / 16) = 3 blocks: 0, 1, 2
   EXPECT_EQ(pool.used(), 3);
   EXPECT_EQ(pool.table()[2], 2);
-  const std::vector<MemoryEvent> left = {{MemoryEvent::Kind::release, 0, -1, 0, 0}};
+  const std::vector<MemoryOp> left = {{MemoryOp::Kind::release, 0, -1, 0, 0}};
   const PlannedRequest b{1, 1, 40, 0, 40, false, true};
   const std::vector<PlannedRequest> second = {b};
   pool.apply({1, 0, second, left, {}, {}});  // free: 3, then 2, 1, 0
@@ -226,13 +226,13 @@ TEST(BlockPool, ANeedBeyondThePoolIsABugNotAWrongBlock) {
 TEST(PageBook, WhatABatchTakesAtOnceOfMemoryJustReleasedIsUnmappedBeforeTheStep) {
   FakePages pages;
   PageBook book(2, 2, 2, pages);
-  using Kind = MemoryEvent::Kind;
-  const std::vector<MemoryEvent> fill = {{Kind::place, 0, 0, 0, 0}, {Kind::map, no_sid, 0, 0, 2}};
+  using Kind = MemoryOp::Kind;
+  const std::vector<MemoryOp> fill = {{Kind::place, 0, 0, 0, 0}, {Kind::map, no_sid, 0, 0, 2}};
   book.apply_now(fill, {});
   // Released eagerly, both blocks queued; the next request takes the same slot and needs one of them now.
-  const std::vector<MemoryEvent> now = {
+  const std::vector<MemoryOp> now = {
       {Kind::release, 0, -1, 0, 0}, {Kind::place, 1, 0, 0, 0}, {Kind::map, no_sid, 0, 0, 1}};
-  const std::vector<MemoryEvent> beside = {{Kind::unmap, no_sid, 0, 0, 2}};
+  const std::vector<MemoryOp> beside = {{Kind::unmap, no_sid, 0, 0, 2}};
   book.apply_now(now, beside);
   EXPECT_EQ(book.hurried(), 1U);
   EXPECT_EQ(book.mapped(), 2);  // block 0 mapped anew, block 1 still waits
@@ -247,7 +247,7 @@ TEST(PageBook, WhatABatchTakesAtOnceOfMemoryJustReleasedIsUnmappedBeforeTheStep)
 TEST(PageBook, MappingWhatIsMappedIsABug) {
   FakePages pages;
   PageBook book(4, 1, 4, pages);
-  const std::vector<MemoryEvent> events = {{MemoryEvent::Kind::map, no_sid, 0, 0, 1}};
+  const std::vector<MemoryOp> events = {{MemoryOp::Kind::map, no_sid, 0, 0, 1}};
   book.apply_now(events, {});
   EXPECT_THROW(book.apply_now(events, {}), std::logic_error);
 }

@@ -9,6 +9,7 @@
 #include "planner/batch_means.hpp"
 #include "planner/bound.hpp"
 #include "sim/kv/registry.hpp"
+#include "sim/serve/simulate.hpp"
 #include "tests/unit/planner/helpers.hpp"
 
 namespace stowage {
@@ -161,7 +162,7 @@ slo: {{queue_mean: 1min}}
         for (Request& r : burst) r.arrival_ns = 0;
         const RequestSet set = request_set(burst);
         run.workload = at_rate(set, 1);
-        const RunResult served = find_manager(c.kind)->run(run, {});
+        const RunResult served = simulate(run, {});
         ASSERT_EQ(served.completed, burst.size());
         EXPECT_LE(served.requests_per_s(), rate_bound(c.config(), set) * (1 + 1e-9))
             << cost << ", batches of " << batch << ", " << c.kind;

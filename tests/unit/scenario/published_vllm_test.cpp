@@ -18,6 +18,7 @@
 
 #include "scenario/scenario.hpp"
 #include "sim/result.hpp"
+#include "sim/serve/simulate.hpp"
 
 namespace stowage {
 namespace {
@@ -49,7 +50,7 @@ double simulated_ms(const Published& p) {
                                                 p.model, p.tensor, requests),
                                     "published.yaml");
   EXPECT_EQ(s.cost_used, CostSource::profile);
-  return find_manager("paged")->run(s.runs.front(), RunHooks{}).tbt_ns.quantile(0.5) / 1e6;
+  return simulate(s.runs.front(), RunHooks{}).tbt_ns.quantile(0.5) / 1e6;
 }
 
 TEST(PublishedVllm, StepsAndTheirScalingOverTensorDegrees) {

@@ -346,7 +346,7 @@ TEST(Scenario, shipped_scenarios_load_and_resolve) {
 
 TEST(Scenario, prompts_first_are_whole_prompts) {
   const auto s = load(minimal, {"scheduler={policy: prefill-first, max_batched_tokens: 8192}"});
-  EXPECT_EQ(s.runs.front().scheduler.policy, SchedulerPolicy::prefill_first);
+  EXPECT_EQ(s.runs.front().scheduler.policy, "prefill-first");
   EXPECT_FALSE(s.runs.front().scheduler.chunked_prefill);
   const auto old = load(minimal, {"engine=vllm-0.19", "scheduler={policy: prefill-first, max_batched_tokens: 8192}"});
   EXPECT_FALSE(old.scheduler.chunked_prefill);

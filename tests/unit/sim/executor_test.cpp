@@ -9,6 +9,7 @@
 #include "base/rng.hpp"
 #include "sim/kv/registry.hpp"
 #include "sim/kv/vattention_shape.hpp"
+#include "sim/serve/simulate.hpp"
 
 namespace stowage {
 namespace {
@@ -50,10 +51,10 @@ ManagerSpec vattention(const std::string& mapping, const std::string& reclaim, c
 }
 
 /// A pool tight enough to preempt; a page of 4 KiB holds 16 tokens of a layer.
-RunConfig config_of(const ManagerSpec& manager, SchedulerPolicy policy, std::uint64_t seed) {
+RunConfig config_of(const ManagerSpec& manager, const std::string& policy, std::uint64_t seed) {
   RunConfig config;
   config.scheduler = {12, 96, 400, true, true, policy};
-  if (policy == SchedulerPolicy::prefill_first) config.scheduler = {12, 400, 400, false, true, policy};
+  if (policy != "vllm") config.scheduler = {12, 400, 400, false, true, policy};
   config.kv = {Bytes{60 * 16 * 1024}, Bytes{1024}, 2, 1};
   config.manager = manager;
   config.cost = StepCost(StepCost::Linear{100'000, 1'000, 500, 2});
@@ -75,7 +76,7 @@ class Follower final : public StepExecutor {
   explicit Follower(const RunConfig& config) : config_(config) {}
   void start(std::int64_t first_arrival_ns) override { idle_until_ns = first_arrival_ns; }
   void idle_until(std::int64_t arrival_ns) override { idle_until_ns = arrival_ns; }
-  void finish(std::span<const MemoryEvent> now, std::span<const MemoryEvent> beside) override {
+  void finish(std::span<const MemoryOp> now, std::span<const MemoryOp> beside) override {
     follow(now);
     follow(beside);
     finished = true;
@@ -106,7 +107,7 @@ class Follower final : public StepExecutor {
       }
       check_memory(r);
     }
-    EXPECT_TRUE(config_.scheduler.policy == SchedulerPolicy::vllm || shape.prefill_tokens == 0 ||
+    EXPECT_TRUE(config_.scheduler.policy == "vllm" || shape.prefill_tokens == 0 ||
                 shape.decode_seqs == 0);
     const std::int64_t block = config_.manager.kind == "paged" ? config_.manager.integer("block_size") : 1;
     std::int64_t held_blocks = 0;  // of those that pause, too
@@ -125,27 +126,27 @@ class Follower final : public StepExecutor {
   bool finished = false;
 
  private:
-  void follow(std::span<const MemoryEvent> events) {
-    for (const MemoryEvent& e : events) {
-      if (e.kind == MemoryEvent::Kind::release) {
+  void follow(std::span<const MemoryOp> events) {
+    for (const MemoryOp& e : events) {
+      if (e.kind == MemoryOp::Kind::release) {
         EXPECT_EQ(stored_.erase(e.sid), 1U);
         place_.erase(e.sid);
-      } else if (e.kind == MemoryEvent::Kind::place) {
+      } else if (e.kind == MemoryOp::Kind::place) {
         place_[e.sid] = e;
       } else {
         for (std::int64_t b = e.first; b < e.first + e.count; ++b)
-          if (e.kind == MemoryEvent::Kind::map)
+          if (e.kind == MemoryOp::Kind::map)
             mapped_[e.slot].insert(b);
           else
             mapped_[e.slot].erase(b);
-        (e.kind == MemoryEvent::Kind::map ? maps : unmaps) += static_cast<std::uint64_t>(e.count);
+        (e.kind == MemoryOp::Kind::map ? maps : unmaps) += static_cast<std::uint64_t>(e.count);
       }
     }
   }
   void check_memory(const PlannedRequest& r) {
     if (config_.manager.kind == "paged") return;
     ASSERT_TRUE(place_.contains(r.sid));
-    const MemoryEvent& at = place_.at(r.sid);
+    const MemoryOp& at = place_.at(r.sid);
     if (config_.manager.kind == "reserve") {
       EXPECT_GE(at.count, r.stored + r.count);
       return;
@@ -160,7 +161,7 @@ class Follower final : public StepExecutor {
   const RunConfig& config_;
   std::map<Sid, std::int64_t> stored_;
   std::map<Sid, std::uint64_t> id_;
-  std::map<Sid, MemoryEvent> place_;
+  std::map<Sid, MemoryOp> place_;
   std::map<std::int64_t, std::set<std::int64_t>> mapped_;
 };
 
@@ -169,14 +170,13 @@ class UnderAnExecutor : public testing::TestWithParam<ManagerSpec> {};
 TEST_P(UnderAnExecutor, DecisionsAreThoseOfTheSimulation) {
   std::uint64_t preemptions = 0;
   for (std::uint64_t seed = 1; seed <= 16; ++seed) {
-    const auto policy = seed <= 8 ? SchedulerPolicy::vllm : SchedulerPolicy::prefill_first;
+    const std::string policy = seed <= 8 ? "vllm" : "prefill-first";
     const RunConfig config = config_of(GetParam(), policy, seed);
-    const ManagerRow& row = *find_manager(config.manager.kind);
-    const RunResult alone = row.run(config, {});
+    const RunResult alone = simulate(config, {});
     Follower follower(config);
     RunHooks hooks;
     hooks.executor = &follower;
-    const RunResult with = row.run(config, hooks);
+    const RunResult with = simulate(config, hooks);
     EXPECT_TRUE(follower.finished);
     EXPECT_EQ(follower.iterations, alone.iterations);
     EXPECT_EQ(with.makespan_ns, alone.makespan_ns);

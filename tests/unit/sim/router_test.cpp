@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "sim/serve/fleet_result.hpp"
+#include "sim/account/fleet_result.hpp"
 #include "sim/serve/router.hpp"
 
 namespace stowage {

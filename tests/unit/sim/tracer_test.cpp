@@ -7,6 +7,7 @@
 #include "base/rng.hpp"
 #include "sim/result.hpp"
 #include "sim/run_config.hpp"
+#include "sim/serve/simulate.hpp"
 
 namespace stowage {
 namespace {
@@ -62,7 +63,7 @@ RunConfig config(ManagerSpec manager, std::int64_t pool_bytes, std::vector<Reque
 RunResult run(const RunConfig& c, bool trace) {
   RunHooks hooks;
   hooks.trace = trace;
-  return find_manager(c.manager.kind)->run(c, hooks);
+  return simulate(c, hooks);
 }
 
 std::vector<Request> many() {
@@ -109,7 +110,7 @@ TEST(Tracer, PreemptionByHand) {
 }
 
 void prompts_first(RunConfig& c) {
-  c.scheduler.policy = SchedulerPolicy::prefill_first;
+  c.scheduler.policy = "prefill-first";
   c.scheduler.chunked_prefill = false;
 }
 
@@ -140,7 +141,7 @@ void expect_lives_and_stalls_of_the_books(const RunConfig& c) {
   RunHooks hooks;
   hooks.trace = true;
   hooks.on_request = [&](const RequestRecord& r) { records.emplace(r.id, r); };
-  const RunResult r = find_manager("vattention")->run(c, hooks);
+  const RunResult r = simulate(c, hooks);
   ASSERT_GT(r.preemptions, 0U) << "the case must be hard enough to say something";
   ASSERT_GT(r.vmm.stalled_iterations, 0U);
   EXPECT_EQ(r.trace->stall_ns.count(), r.vmm.stalled_iterations);

@@ -1,4 +1,4 @@
-#include "sim/serve/memory_account.hpp"
+#include "sim/account/memory_account.hpp"
 
 #include <algorithm>
 

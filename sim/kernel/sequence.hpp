@@ -1,7 +1,12 @@
 #pragma once
 // The requests that hold engine state (running, or preempted and waiting), and the running list in admission order.
-// A decoding request stores one token an iteration, so its length is never updated: stored = anchor + iteration.
-// Iterations of prompts alone (scheduler `prefill-first`), in which decoders are paused, are not counted.
+//
+// Decoders grow together, in a lane with a token clock: a step advances the clock by the tokens that each of them gets,
+// so that nobody's length is ever updated: stored = anchor + clock. A step that pauses them advances it by nothing.
+// Calendars of what happens to a decoder are keyed by the clock. There is one lane: every decoder gets what all get.
+//
+// Two counters a sequence: stored() tokens are in memory, as of the steps that are complete; scheduled() ones will be
+// when the step being formed, or in flight, is complete too.
 #include <cstdint>
 #include <limits>
 #include <vector>
@@ -17,7 +22,7 @@ inline constexpr Sid no_sid = -1;
 struct Sequence {
   Request request;
   std::int64_t order = 0;           // grows with every admission: the order of `running`
-  std::int64_t anchor = 0;          // decoding: stored tokens = anchor + iteration
+  std::int64_t anchor = 0;          // decoding: stored tokens = anchor + clock
   std::int64_t computed = 0;        // not decoding: stored tokens
   std::int64_t chunk = 0;           // tokens scheduled in the iteration being formed or run (of decoders: 1)
   std::int64_t produced = 0;        // outputs delivered before this residency's prefill ends
@@ -75,27 +80,28 @@ class SequenceTable {
   /// Tokens in memory at the boundary now.
   [[nodiscard]] std::int64_t stored(Sid s) const {
     const Sequence& q = (*this)[s];
-    return q.decoding ? q.anchor + iteration_ : q.computed;
+    return q.decoding ? q.anchor + clock_ : q.computed;
   }
-  /// Tokens in memory when the iteration being formed ends.
-  [[nodiscard]] std::int64_t stored_after(Sid s) const {
+  /// Tokens in memory when the step being formed is complete.
+  [[nodiscard]] std::int64_t scheduled(Sid s) const {
     const Sequence& q = (*this)[s];
-    return q.decoding ? q.anchor + next_iteration() : q.computed + q.chunk;
+    return q.decoding ? q.anchor + next_clock() : q.computed + q.chunk;
   }
   /// What a manager must keep for `s` now: its stored tokens, or those of the next boundary once the scheduler has
   /// passed it at this boundary.
   [[nodiscard]] std::int64_t entitled(Sid s) const {
-    return (*this)[s].order < granted_before_ ? stored_after(s) : stored(s);
+    return (*this)[s].order < granted_before_ ? scheduled(s) : stored(s);
   }
 
-  [[nodiscard]] std::int64_t iteration() const { return iteration_; }
-  /// The first in which a prompt done in the iteration being formed can decode.
-  [[nodiscard]] std::int64_t next_iteration() const { return iteration_ + decode_step_; }
-  /// In the iteration being formed decoders store nothing; until told otherwise.
-  void pause(bool paused) { decode_step_ = paused ? 0 : 1; }
-  [[nodiscard]] bool paused() const { return decode_step_ == 0; }
-  void advance(std::int64_t iterations) {
-    iteration_ += iterations;
+  /// Of the decoders' lane, as of the steps that are complete.
+  [[nodiscard]] std::int64_t clock() const { return clock_; }
+  /// When the step being formed is complete: a prompt done in it decodes from there on.
+  [[nodiscard]] std::int64_t next_clock() const { return clock_ + (paused_ ? 0 : 1); }
+  /// In the step being formed decoders store nothing; until told otherwise.
+  void pause(bool paused) { paused_ = paused; }
+  [[nodiscard]] bool paused() const { return paused_; }
+  void advance(std::int64_t tokens) {
+    clock_ += tokens;
     granted_before_ = 0;
   }
   /// Requests admitted before `order` have been granted their tokens at this boundary.
@@ -106,6 +112,7 @@ class SequenceTable {
   std::vector<Sequence> rows_;
   std::vector<Sid> free_;
   Sid tail_ = no_sid;
-  std::int64_t running_ = 0, orders_ = 0, iteration_ = 0, granted_before_ = 0, decode_step_ = 1;
+  std::int64_t running_ = 0, orders_ = 0, clock_ = 0, granted_before_ = 0;
+  bool paused_ = false;
 };
 }  // namespace stowage

@@ -1,4 +1,4 @@
-#include "sim/serve/fleet_result.hpp"
+#include "sim/account/fleet_result.hpp"
 
 #include <algorithm>
 #include <cmath>

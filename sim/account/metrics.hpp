@@ -5,8 +5,8 @@
 
 #include "sim/result.hpp"
 #include "sim/run_config.hpp"
-#include "sim/serve/memory_account.hpp"
-#include "sim/serve/sequence.hpp"
+#include "sim/account/memory_account.hpp"
+#include "sim/kernel/sequence.hpp"
 
 namespace stowage {
 
@@ -35,6 +35,7 @@ class Metrics {
   std::uint64_t stalled_iterations = 0;
   std::int64_t peak_held_bytes = 0, peak_live_tokens = 0;
   [[nodiscard]] std::uint64_t completed() const { return completed_; }
+  [[nodiscard]] std::uint64_t rejected() const { return rejected_; }
   [[nodiscard]] std::int32_t replica() const { return replica_; }
 
  private:

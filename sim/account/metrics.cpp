@@ -1,4 +1,4 @@
-#include "sim/serve/metrics.hpp"
+#include "sim/account/metrics.hpp"
 
 #include <algorithm>
 

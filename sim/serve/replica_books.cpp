@@ -1,0 +1,66 @@
+// What a replica writes down of its run.
+#include "sim/serve/replica.hpp"
+
+namespace stowage {
+
+void Replica::sample_pool() {
+  tracer_->begin_column(now_, batch_.step().refused);
+  kv_->each_extent([&](const Extent& e) { tracer_->add(e, e.owner == no_sid ? 0 : table_.stored(e.owner) * bpt_); });
+}
+
+void Replica::record(const MapCounts& beside) {
+  const Step& step = batch_.step();
+  const MemoryLevels& l = level_;
+  IterationRecord r;
+  r.replica = metrics_.replica();
+  r.index = iterations_;
+  r.start_ns = step.formed_ns;
+  r.stall_ns = step.starts_ns - step.formed_ns;
+  r.step_ns = step.ends_ns - step.starts_ns;
+  r.prefill_tokens = step.shape.prefill_tokens;
+  r.decode_seqs = step.shape.decode_seqs;
+  r.decode_kv_tokens = step.shape.decode_kv_tokens;
+  r.running = l.running;
+  r.waiting = l.waiting;
+  r.live_bytes = l.live;
+  r.held_bytes = l.held;
+  r.cached_bytes = l.cached;
+  const std::int64_t fixed = kv_->facts().rounding_bytes + l.round_up;
+  const std::int64_t rest = config_.kv.pool.count() - fixed - l.held - l.cached;
+  r.external_bytes = fixed + (l.blocked ? rest : 0);
+  r.free_bytes = l.blocked ? 0 : rest;
+  if (traces_iterations()) tracer_->iteration(r, beside, kv_->facts().pages_per_unit, driver_.left_ns());
+  if (hooks_.on_iteration) hooks_.on_iteration(r);
+}
+
+RunResult Replica::result() {
+  RunResult out;
+  out.name = config_.manager.name;
+  out.manager = config_.manager;
+  metrics_.write(out, first_arrival_ns_);
+  out.iterations = iterations_;
+  out.pool_bytes = config_.kv.pool.count();
+  out.pool_tokens = kv_->facts().pool_tokens;
+  out.bytes_per_token = bpt_;
+  out.peak_committed_bytes = metrics_.peak_held_bytes;
+  out.peak_live_bytes = metrics_.peak_live_tokens * bpt_;
+  out.mean_fraction = account_.mean_fraction();
+  out.series = account_.series();
+  if (tracer_) out.trace = tracer_->finish(out.ttft_ns);
+  driver_.add(kv_->work());
+  const DriverCalls calls = driver_.calls();
+  execution_.finish(kv_->work());
+  out.vmm.map_calls = calls.maps;
+  out.vmm.unmap_calls = calls.unmaps;
+  out.vmm.busy_ns = static_cast<double>(calls.maps) * (config_.vmm.map_ns + config_.vmm.set_access_ns) +
+                    static_cast<double>(calls.unmaps) * config_.vmm.unmap_ns;
+  return out;
+}
+
+RunResult Replica::finish(std::int64_t end_ns) {
+  MemoryLevels idle;
+  idle.cached = kv_->occupancy().cached;
+  account_.add(end_ns - account_.now_ns(), idle);
+  return result();
+}
+}  // namespace stowage

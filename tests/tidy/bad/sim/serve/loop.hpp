@@ -1,0 +1,2 @@
+#pragma once
+#include "sim/kv/loop.hpp"
