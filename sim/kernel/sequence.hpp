@@ -94,7 +94,7 @@ class SequenceTable {
   }
 
   /// Of the decoders' lane, as of the steps that are complete.
-  [[nodiscard]] std::int64_t clock() const { return clock_; }
+  [[nodiscard]] std::int64_t lane_clock() const { return clock_; }
   /// When the step being formed is complete: a prompt done in it decodes from there on.
   [[nodiscard]] std::int64_t next_clock() const { return clock_ + (paused_ ? 0 : 1); }
   /// In the step being formed decoders store nothing; until told otherwise.

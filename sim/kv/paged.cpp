@@ -78,10 +78,10 @@ class Paged final : public KvManager {
   }
 
   void start_decoding(Sid s) override {
-    growth_.reach(table_.clock());
+    growth_.reach(table_.lane_clock());
     // Crosses at boundaries where anchor + clock is a multiple of the block size. Requests join in running order
     // and always behind those already here, so each class list is in running order.
-    const std::int64_t next = table_.clock() + 1;
+    const std::int64_t next = table_.lane_clock() + 1;
     const auto to_crossing = static_cast<std::size_t>((size_ - (table_[s].anchor + next) % size_) % size_);
     std::size_t c = growth_.phase + 1 + to_crossing;
     while (c >= classes_.size()) c -= classes_.size();

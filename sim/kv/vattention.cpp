@@ -83,14 +83,14 @@ class VAttention final : public KvManager {
   void begin_needy() override {
     needy_.clear();
     serving_ = true;
-    cross_.for_each(table_.clock(), [&](Sid s) { push_needy(s); });
+    cross_.for_each(table_.lane_clock(), [&](Sid s) { push_needy(s); });
   }
   Sid next_needy() override {
     while (!needy_.empty()) {
       std::pop_heap(needy_.begin(), needy_.end(), std::greater<>{});
       const Sid s = needy_.back().second;
       needy_.pop_back();
-      if (table_[s].running && in_calendar_[at(s)] && cross_.key(s) <= table_.clock()) return s;
+      if (table_[s].running && in_calendar_[at(s)] && cross_.key(s) <= table_.lane_clock()) return s;
     }
     serving_ = false;
     return no_sid;
@@ -139,7 +139,7 @@ class VAttention final : public KvManager {
   }
 
  private:
-  [[nodiscard]] bool decoders_have_room() const override { return cross_.min_key() > table_.clock(); }
+  [[nodiscard]] bool decoders_have_room() const override { return cross_.min_key() > table_.lane_clock(); }
   [[nodiscard]] std::int64_t mapped(Sid s) const { return mapped_[at(slot_of_[at(s)])]; }
   static std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
   [[nodiscard]] std::int64_t need(std::int64_t tokens) const { return (tokens + per_block_ - 1) / per_block_; }
@@ -211,7 +211,7 @@ class VAttention final : public KvManager {
     growth_.held -= blocks;
     record(s, now);
     reschedule(s);
-    if (serving_ && in_calendar_[at(s)] && cross_.key(s) <= table_.clock()) push_needy(s);
+    if (serving_ && in_calendar_[at(s)] && cross_.key(s) <= table_.lane_clock()) push_needy(s);
   }
   void reschedule(Sid s) {
     if (s != no_sid && in_calendar_[at(s)]) cross_.move(s, crossing(s));

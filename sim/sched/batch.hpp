@@ -109,7 +109,7 @@ class Batch {
 
 inline void Batch::decode() {
   table_.pause(false);
-  if (!kv_.extend_decoders(table_.clock(), now_)) extend_one_by_one();
+  if (!kv_.extend_decoders(table_.lane_clock(), now_)) extend_one_by_one();
 }
 
 inline std::int64_t Batch::left_of_head() const {
@@ -176,7 +176,7 @@ inline void Batch::complete(std::int64_t now_ns) {
 }
 
 inline std::span<const std::pair<std::int64_t, Sid>> Batch::finished() {
-  const std::int64_t ended = table_.clock() - 1;
+  const std::int64_t ended = table_.lane_clock() - 1;
   if (finish_at_.min_key() > ended) return {};
   finished_.clear();
   finish_at_.for_each(ended, [&](Sid s) { finished_.emplace_back(table_[s].order, s); });

@@ -121,9 +121,9 @@ inline Replica::Quiet Replica::quiet() const {
   const Step& step = batch_.step();
   const bool scheduler = step.chunks.empty();
   const bool driver = kv_->work().driverless() && driver_.left_ns() == 0;
-  if (!scheduler || !driver || !batch_.pauses().none()) return {table_.clock() - 1, now_};
+  if (!scheduler || !driver || !batch_.pauses().none()) return {table_.lane_clock() - 1, now_};
   std::int64_t clock = std::min(kv_->quiet_until(), batch_.next_finish());
-  if (batch_.preempted()) clock = std::min(clock, table_.clock());  // the next boundary asks the head of waiting again
+  if (batch_.preempted()) clock = std::min(clock, table_.lane_clock());  // the head of waiting is asked again
   return {clock, std::min(arrivals_.next_ns(), horizon_)};
 }
 
@@ -149,7 +149,7 @@ void Replica::run_until(std::int64_t horizon_ns) {
     }
     catch_up_idle();
     const Quiet alike = quiet();
-    if (alike.clock >= table_.clock() && !step_by_step_ && !traces_iterations()) run_stretch(alike);
+    if (alike.clock >= table_.lane_clock() && !step_by_step_ && !traces_iterations()) run_stretch(alike);
     else run_step();
     in_flight_ = true;
   }
@@ -202,7 +202,7 @@ void Replica::deliver(const Request& r) {
 std::int64_t Replica::steady_until(std::int64_t step_ns, bool wanted_too) const {
   const Step& step = batch_.step();
   const std::int64_t from = in_flight_ ? step.ends_ns : now_;
-  const std::int64_t clock = table_.clock() + (in_flight_ ? step.growth : 0);
+  const std::int64_t clock = table_.lane_clock() + (in_flight_ ? step.growth : 0);
   const bool prompts = in_flight_ ? !step.chunks.empty() : batch_.partial() != no_sid;
   const bool may_admit = batch_.waiting() > 0 || arrivals_.next_ns() != Arrivals::none || prompts;
   if (may_admit || batch_.next_finish() < clock) return from;

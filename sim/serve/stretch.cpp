@@ -16,7 +16,7 @@ void Replica::run_stretch(const Quiet& alike) {
 /// served: the front end takes time for every step's tokens; grows: decoders take memory meanwhile.
 template <bool served, bool grows>
 void Replica::stretch(const Quiet& alike) {
-  const std::int64_t batch = batch_.decoders(), most = alike.clock - table_.clock() + 1;
+  const std::int64_t batch = batch_.decoders(), most = alike.clock - table_.lane_clock() + 1;
   const DecodeLine line = config_.cost.decode_line(batch);
   const std::int64_t unit_bytes = kv_->facts().unit_bytes;
   std::int64_t ran = 0;
