@@ -17,7 +17,7 @@ struct Listed {
   WorkList work;
   explicit Listed(const RunConfig& c) : memory(make_memory(c)) {}
   bool admit(Sequence& s, std::int64_t n, std::size_t others = 0) {
-    if (!memory->admit(s, n, others, work)) return false;
+    if (!memory->admit(s, 0, n, others, work)) return false;
     s.scheduled = n;
     return true;
   }

@@ -11,16 +11,21 @@ std::int64_t& at(OracleSegment& s, Part part) { return s.bytes[static_cast<std::
 
 std::int64_t Books::live_bytes(const Queues& q) const {
   std::int64_t tokens = 0;
-  for (const Sequence* s : q.running) tokens += s->completed;
+  for (const Sequence* s : q.running) tokens += live_tokens(*s);
   return tokens * bpt_;
 }
 
+/// S16.17: what is shared counts for whoever was admitted first.
+std::int64_t Books::live_tokens(const Sequence& s) const {
+  return std::max<std::int64_t>(0, s.completed - memory_.shared_tokens(s));
+}
+
 /// S10.1.
-OracleSegment Books::still(std::int64_t start_ns, std::int64_t end_ns, const Queues& q, bool blocked) const {
-  OracleSegment out{start_ns, end_ns, {}, std::ssize(q.running), std::ssize(q.waiting)};
+OracleSegment Books::still(std::int64_t start_ns, const Queues& q, bool blocked) const {
+  OracleSegment out{start_ns, start_ns, {}, std::ssize(q.running), std::ssize(q.waiting)};
   std::int64_t held = 0;
   for (const Sequence* s : q.running) {
-    STOWAGE_ASSERT(memory_.held_bytes(*s) >= s->scheduled * bpt_);  // S6.6
+    STOWAGE_ASSERT(memory_.held_bytes(*s) >= (s->scheduled - memory_.shared_tokens(*s)) * bpt_);  // S6.6
     held += memory_.held_bytes(*s);
   }
   const std::int64_t otherwise_free = pool_ - held - memory_.cached_bytes() - memory_.lost_bytes();
@@ -32,10 +37,9 @@ OracleSegment Books::still(std::int64_t start_ns, std::int64_t end_ns, const Que
   return out;
 }
 
-void Books::iteration(IterationRecord& it, std::int64_t end_ns, const Queues& q, bool head_blocked) {
-  segments_.insert(segments_.end(), asleep_.begin(), asleep_.end());
-  asleep_.clear();
-  OracleSegment s = still(it.start_ns, end_ns, q, head_blocked);
+void Books::stand_still(IterationRecord& it, std::int64_t now_ns, const Queues& q, bool head_blocked) {
+  if (!segments_.empty()) segments_.back().end_ns = now_ns;
+  OracleSegment s = still(now_ns, q, head_blocked);
   it.running = s.running;
   it.waiting = s.waiting;
   it.live_bytes = at(s, Part::live);
@@ -45,15 +49,14 @@ void Books::iteration(IterationRecord& it, std::int64_t end_ns, const Queues& q,
   for (Sequence* r : q.running) {
     const std::int64_t held = memory_.held_bytes(*r);
     it.held_bytes += held;
-    r->stays.push_back({segments_.size(), held, r->completed * bpt_});
+    r->stays.push_back({segments_.size(), held, live_tokens(*r) * bpt_, memory_.shared_tokens(*r) * bpt_});
   }
   segments_.push_back(s);
-  end_ns_ = end_ns;
 }
 
 void Books::settle(Sequence& s) {
-  const std::int64_t used = s.completed * bpt_;  // F x bpt
   for (const auto& stay : s.stays) {
+    const std::int64_t used = std::max(stay.live, s.completed * bpt_ - stay.shared);  // F x bpt
     at(segments_[stay.segment], Part::reserved) += std::min(stay.held, used) - stay.live;
     at(segments_[stay.segment], Part::internal) += std::max<std::int64_t>(0, stay.held - used);
   }
@@ -61,7 +64,7 @@ void Books::settle(Sequence& s) {
 }
 
 void Books::close(std::int64_t end_ns) {
-  if (end_ns > end_ns_) segments_.push_back(still(end_ns_, end_ns, {}, false));
-  end_ns_ = end_ns;
+  while (!segments_.empty() && segments_.back().start_ns >= end_ns) segments_.pop_back();
+  if (!segments_.empty()) segments_.back().end_ns = end_ns;
 }
 }  // namespace stowage::oracle

@@ -17,21 +17,28 @@ bool Boundary::grow(Sequence& s, std::int64_t n) {
   return true;
 }
 
-bool Boundary::admit_head(std::int64_t n) {
+bool Boundary::admit_head(std::int64_t from, std::int64_t n) {
   Sequence& s = *q_.waiting.front();
-  if (!memory_.admit(s, n, running.size(), work)) {
+  if (!memory_.admit(s, from, from + n, running.size(), work)) {
     head_blocked = true;
     return false;
   }
   q_.waiting.pop_front();
   q_.running.push_back(&s);
+  s.running = true;
+  s.scheduled = s.completed = from;  // S16.9
   give_row(s, n);
   return true;
 }
 
 void Boundary::give_row(Sequence& s, std::int64_t n) {
-  rows.push_back({&s, s.scheduled, n});
+  Row row{&s, s.scheduled, n, s.residency, s.decoding, false};
   s.scheduled += n;
+  if (s.scheduled == s.target()) {  // S1.17
+    row.gives = s.decoding = true;
+    s.ordered += 1;
+  }
+  rows.push_back(row);
 }
 
 /// S3.8, S3.9, S3.10.
@@ -41,9 +48,11 @@ void Boundary::preempt_last() {
   q_.running.pop_back();
   memory_.release(victim, work);
   victim.scheduled = victim.completed = 0;
-  victim.decoding = false;
+  victim.residency += 1;  // S17.7
+  victim.running = victim.decoding = false;
   victim.record.preemptions += 1;
   q_.waiting.push_front(&victim);
-  preempted_ = head_blocked = true;
+  victims.push_back(&victim);
+  head_blocked = true;
 }
 }  // namespace stowage::oracle

@@ -34,7 +34,7 @@ class Deliveries {
       }
       s->last_output_ns = now_ns;
       s->delivered += 1;
-      s->decoding = true;  // S3.19
+      s->ordered -= 1;
     }
   }
 
@@ -44,11 +44,11 @@ class Deliveries {
     s.record.client_finished_ns = server_free_;  // S13.7
     completed_ += 1;
     prompt_tokens_ += s.prompt;
-    output_tokens_ += s.outputs;
+    output_tokens_ += s.delivered;
     e2e_.push_back(now_ns - s.record.arrival_ns);                         // S11.4
     queue_.push_back(s.record.first_scheduled_ns - s.record.arrival_ns);  // S11.5
-    if (s.outputs > 1)                                                    // S11.3
-      tpot_.push_back(static_cast<double>(now_ns - s.record.first_token_ns) / static_cast<double>(s.outputs - 1));
+    if (s.delivered > 1)                                                  // S11.3
+      tpot_.push_back(static_cast<double>(now_ns - s.record.first_token_ns) / static_cast<double>(s.delivered - 1));
   }
 
   void write(OracleResult& out) const {

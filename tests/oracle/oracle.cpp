@@ -15,6 +15,9 @@ std::unique_ptr<oracle::Memory> oracle::make_memory(const RunConfig& config) {
     const char* kind;
     std::unique_ptr<Memory> (*make)(const RunConfig&);
   };
+  const auto caching = config.manager.params.find("prefix_caching");
+  if (caching != config.manager.params.end() && std::get<std::int64_t>(caching->second) != 0)
+    return make_prefix_paged(config);
   for (const Row& row : {Row{"reserve", make_reserve}, Row{"paged", make_paged}, Row{"vattention", make_vattention}})
     if (config.manager.kind == row.kind) return row.make(config);
   return nullptr;

@@ -19,7 +19,7 @@ class Paged final : public Memory {
 
   bool never_fits(const Sequence& s) const override { return need(s.prompt + s.outputs - 1) > blocks(); }  // S2.10
 
-  bool admit(Sequence& s, std::int64_t n, std::size_t others, WorkList& work) override {
+  bool admit(Sequence& s, std::int64_t, std::int64_t n, std::size_t others, WorkList& work) override {
     std::int64_t keep = 0;  // S8.5, S8.6
     if (others > 0) keep = static_cast<std::int64_t>(std::floor(watermark_ * static_cast<double>(blocks())));
     const std::int64_t asked = admit_full_ ? std::max(n, s.target()) : n;  // S8.4, S8.7
@@ -42,6 +42,7 @@ class Paged final : public Memory {
   }
 
   std::int64_t held_bytes(const Sequence& s) const override { return owned(&s) * block_bytes_; }
+  std::int64_t free_blocks() const override { return owned(nullptr); }
   std::int64_t lost_bytes() const override { return pool_ - blocks() * block_bytes_; }
 
  private:

@@ -6,9 +6,10 @@ namespace stowage::oracle {
 void form_prefill_first(Boundary& at) {
   std::int64_t budget = at.c.max_batched_tokens;
   for (Sequence* s = at.head(); s != nullptr; s = at.head()) {  // S4.1
-    const std::int64_t n = s->target();
-    if (n > budget) break;         // S4.2
-    if (!at.admit_head(n)) break;  // S4.3, S4.4
+    const std::int64_t from = at.lookup(*s);
+    const std::int64_t n = s->target() - from;
+    if (n > budget) break;               // S4.2
+    if (!at.admit_head(from, n)) break;  // S4.3, S4.4
     budget -= n;
   }
   if (!at.rows.empty()) return;  // S4.5

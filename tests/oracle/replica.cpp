@@ -25,18 +25,17 @@ struct Step {
 
 class SteppedReplica final : public Replica {
  public:
-  explicit SteppedReplica(const RunConfig& config)
+  SteppedReplica(const RunConfig& config, Options options)
       : c_(config),
+        options_(std::move(options)),
+        depth_(options_.async ? 2 : 1),
         memory_(make_memory(config)),
         driver_(config.vmm),
         books_(config.kv, *memory_),
         deliveries_(config.frontend),
         bpt_(config.kv.bytes_per_token.count()) {}
 
-  void start(std::int64_t first_arrival_ns) override {
-    now_ = out_.first_arrival_ns = first_arrival_ns;
-    books_.start(now_);
-  }
+  void start(std::int64_t first_arrival_ns) override { now_ = ended_ns_ = out_.first_arrival_ns = first_arrival_ns; }
 
   bool accepts(const Request& q) const override { return refusal(q) == nullptr; }
 
@@ -50,7 +49,7 @@ class SteppedReplica final : public Replica {
 
   void run_until(std::int64_t horizon) override {
     for (;;) {
-      if (std::ssize(in_flight_) == depth || (formed_nothing_ && !in_flight_.empty())) {
+      if (std::ssize(in_flight_) == depth_ || (formed_nothing_ && !in_flight_.empty())) {
         if (in_flight_.front().end_ns > horizon) return;
         const Step oldest = std::move(in_flight_.front());  // S1.8
         in_flight_.pop_front();
@@ -60,12 +59,12 @@ class SteppedReplica final : public Replica {
       }
       if (now_ >= horizon) return;
       take_up_arrivals();
-      formed_nothing_ = !form_and_start();
-      if (!formed_nothing_ || !in_flight_.empty()) continue;
+      const Formed formed = form_and_start();
+      formed_nothing_ = formed != Formed::step;
+      if (!formed_nothing_ || !in_flight_.empty()) continue;               // S17.2, S17.3
       STOWAGE_ASSERT(queues_.waiting.empty() && queues_.running.empty());  // S1.25
       if (coming_.empty() || coming_.front().arrival_ns >= horizon) return;
-      books_.sleep(now_, coming_.front().arrival_ns);  // S1.24
-      now_ = coming_.front().arrival_ns;               // S1.13
+      now_ = coming_.front().arrival_ns;  // S1.13, S1.24
     }
   }
 
@@ -79,7 +78,7 @@ class SteppedReplica final : public Replica {
     return held + tokens * bpt_;
   }
 
-  std::int64_t ended_ns() const override { return books_.end_ns(); }
+  std::int64_t ended_ns() const override { return ended_ns_; }
 
   OracleResult finish(std::int64_t end_ns) override {
     books_.close(end_ns);
@@ -91,33 +90,36 @@ class SteppedReplica final : public Replica {
   }
 
  private:
-  static constexpr std::ptrdiff_t depth = 1;  // S1.7: D
-
   void complete(const Step& step) {
-    for (const Row& row : step.rows) row.sequence->completed += row.tokens;             // S1.15
+    for (const Row& row : step.rows)  // S1.15, S17.7
+      if (row.residency == row.sequence->residency && !row.sequence->finished) row.sequence->completed += row.tokens;
     out_.peak_live_bytes = std::max(out_.peak_live_bytes, books_.live_bytes(queues_));  // S10.15
     std::vector<Sequence*> outputs;                                                     // S1.17
     for (const Row& row : step.rows)
-      if (row.sequence->completed == row.sequence->target()) outputs.push_back(row.sequence);
+      if (row.gives && !row.sequence->finished) outputs.push_back(row.sequence);  // S17.11
     deliveries_.take(outputs, now_);
-    std::vector<Sequence*> still_running;
-    for (Sequence* s : queues_.running) {  // S1.19
-      if (s->delivered < s->outputs)
-        still_running.push_back(s);
-      else
-        finish(*s);
+    for (Sequence* s : outputs) {              // S1.19
+      if (s->running) memory_->delivered(*s);  // S17.10
+      if (s->delivered == s->stops_at) finish(*s);
     }
-    queues_.running = still_running;
   }
 
   /// S1.18, S1.19, S1.20.
   void finish(Sequence& s) {
-    books_.settle(s);
-    WorkList work;
-    memory_->release(s, work);
-    driver_.take(work);
+    s.finished = true;
+    if (s.running) {
+      books_.settle(s);
+      WorkList work;
+      memory_->release(s, work);
+      driver_.take(work);
+      std::erase(queues_.running, &s);
+      s.running = false;
+    } else {
+      std::erase(queues_.waiting, &s);  // S17.8
+    }
     deliveries_.finish(s, now_);
     out_.requests.push_back(s.record);
+    ended_ns_ = now_;
     out_.makespan_ns = now_ - out_.first_arrival_ns;  // S11.7
     emissions_.push_back({Emission::Kind::finished, s.record.id, now_});
   }
@@ -133,7 +135,9 @@ class SteppedReplica final : public Replica {
       }
       auto s = std::make_unique<Sequence>();
       s->prompt = q.prompt_tokens;
-      s->outputs = q.output_tokens;
+      s->outputs = s->stops_at = q.output_tokens;
+      if (options_.contents != nullptr) s->content = &options_.contents->at(q.id);
+      if (options_.stops_at != nullptr) s->stops_at = options_.stops_at->at(q.id);
       s->record.id = q.id;
       s->record.arrival_ns = q.arrival_ns;
       s->record.first_scheduled_ns = -1;
@@ -153,31 +157,53 @@ class SteppedReplica final : public Replica {
     return memory_->never_fits(s) ? "larger than the KV pool" : nullptr;                        // S2.9, S2.10
   }
 
-  /// S1.23; false if the batch is empty.
-  bool form_and_start() {
+  enum class Formed : std::uint8_t { nothing, preemption, step };
+  /// S1.23.
+  Formed form_and_start() {
     Boundary at(c_.scheduler, queues_, *memory_, [this](Sequence& victim) {
       books_.settle(victim);
       out_.preemptions += 1;
     });
+    at.long_prefill_threshold = options_.long_prefill_threshold;
     std::ranges::find(schedulers, std::string_view(c_.scheduler.policy), &SchedulerOf::policy)->form(at);
     if (!at.rows.empty()) memory_->beside(queues_.running, at.work);
     driver_.take(at.work);
-    if (at.rows.empty()) return false;
+    IterationRecord it;
+    books_.stand_still(it, now_, queues_, at.head_blocked);  // S10.2
+    if (at.rows.empty()) {
+      if (!at.preempted()) return Formed::nothing;
+      log(at, now_, now_);
+      return Formed::preemption;
+    }
     for (const Row& row : at.rows)
       if (row.sequence->record.first_scheduled_ns < 0) row.sequence->record.first_scheduled_ns = now_;  // S11.5
 
-    IterationRecord it;
-    it.index = out_.iterations.size();  // S1.27
-    it.start_ns = now_;
-    it.stall_ns = std::llround(driver_.stall_ns(now_));           // S1.3, S6.16
-    it.step_ns = std::llround(price(at.rows, it));                // S1.3
-    driver_.start_beside(now_ + it.stall_ns);                     // S6.14
-    const std::int64_t end_ns = now_ + it.stall_ns + it.step_ns;  // S1.12
+    it.index = out_.iterations.size();                                                   // S1.27
+    it.start_ns = in_flight_.empty() ? now_ : std::max(now_, in_flight_.back().end_ns);  // S17.6
+    it.stall_ns = std::llround(driver_.stall_ns(it.start_ns));                           // S1.3, S6.16
+    it.step_ns = std::llround(price(at.rows, it));                                       // S1.3
+    driver_.start_beside(it.start_ns + it.stall_ns);                                     // S6.14
+    const std::int64_t end_ns = it.start_ns + it.stall_ns + it.step_ns;                  // S1.12
+    log(at, it.start_ns, end_ns);
     if (it.prefill_tokens > 0) clock_.prompt_ended(end_ns);
-    books_.iteration(it, end_ns, queues_, at.head_blocked);
     note(it);
     in_flight_.push_back({std::move(at.rows), end_ns});
-    return true;
+    return Formed::step;
+  }
+
+  void log(const Boundary& at, std::int64_t start_ns, std::int64_t end_ns) const {
+    if (!options_.on_step) return;
+    StepLog step{now_,
+                 start_ns,
+                 end_ns,
+                 at.rows,
+                 {},
+                 memory_->free_blocks(),
+                 std::ssize(queues_.running),
+                 std::ssize(queues_.waiting)};
+    for (const Sequence* s : at.victims) step.preempted.push_back(s->record.id);
+    std::sort(step.preempted.begin(), step.preempted.end());
+    options_.on_step(step);
   }
 
   void note(const IterationRecord& it) {
@@ -193,8 +219,8 @@ class SteppedReplica final : public Replica {
   double price(const std::vector<Row>& rows, IterationRecord& it) {
     StepShape shape;
     for (const Row& row : rows) {  // S3.20, S5.1
-      (row.sequence->decoding ? shape.decode_seqs : shape.prefill_tokens) += row.tokens;
-      if (row.sequence->decoding)
+      (row.decode ? shape.decode_seqs : shape.prefill_tokens) += row.tokens;
+      if (row.decode)
         shape.decode_kv_tokens += row.before;
       else
         c_.cost.add_chunk(shape, row.tokens, row.before);  // S5.4
@@ -211,10 +237,12 @@ class SteppedReplica final : public Replica {
                                shape.prefill_attention_ns);
       return ns;
     }
-    return clock_.price_ns(c_.cost, ns, shape, now_, it.stall_ns);
+    return clock_.price_ns(c_.cost, ns, shape, it.start_ns, it.stall_ns);
   }
 
   const RunConfig& c_;
+  Options options_;
+  std::ptrdiff_t depth_;  // S1.7: D
   std::unique_ptr<Memory> memory_;
   Driver driver_;
   Books books_;
@@ -222,7 +250,7 @@ class SteppedReplica final : public Replica {
   ChipClock clock_;
   std::int64_t bpt_;
 
-  std::int64_t now_ = 0;
+  std::int64_t now_ = 0, ended_ns_ = 0;
   std::deque<Request> coming_;  // routed here, not taken up
   std::vector<std::unique_ptr<Sequence>> all_;
   Queues queues_;
@@ -233,5 +261,7 @@ class SteppedReplica final : public Replica {
 };
 }  // namespace
 
-std::unique_ptr<Replica> make_replica(const RunConfig& config) { return std::make_unique<SteppedReplica>(config); }
+std::unique_ptr<Replica> make_replica(const RunConfig& config, Options options) {
+  return std::make_unique<SteppedReplica>(config, std::move(options));
+}
 }  // namespace stowage::oracle

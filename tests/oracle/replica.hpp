@@ -1,11 +1,13 @@
 #pragma once
 // One replica, step by step. It emits what a cluster needs to know; it knows nothing of other replicas.
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
 #include "sim/run_config.hpp"
 #include "tests/oracle/oracle.hpp"
+#include "tests/oracle/sequence.hpp"
 
 namespace stowage::oracle {
 
@@ -31,9 +33,26 @@ class Replica {
   /// What was emitted since the last call.
   [[nodiscard]] virtual std::vector<Emission> take_emissions() = 0;
   [[nodiscard]] virtual std::int64_t wanted_bytes() const = 0;  // S12.9
-  /// End of the last iteration.
+  /// Its last completion.
   [[nodiscard]] virtual std::int64_t ended_ns() const = 0;
   [[nodiscard]] virtual OracleResult finish(std::int64_t end_ns) = 0;
 };
-[[nodiscard]] std::unique_ptr<Replica> make_replica(const RunConfig& config);
+
+/// One formed batch, for those who compare step by step. One without rows is told only if it preempted somebody.
+struct StepLog {
+  std::int64_t formed_ns, start_ns, end_ns;
+  std::vector<Row> rows;
+  std::vector<std::uint64_t> preempted;  // ascending
+  std::int64_t free_blocks, running, waiting;
+};
+
+/// What RunConfig has no words for yet.
+struct Options {
+  bool async = false;                                   // S17.1: D = 2
+  std::int64_t long_prefill_threshold = 0;              // S3.21
+  const std::vector<Content>* contents = nullptr;       // by id
+  const std::vector<std::int64_t>* stops_at = nullptr;  // by id
+  std::function<void(const StepLog&)> on_step;
+};
+[[nodiscard]] std::unique_ptr<Replica> make_replica(const RunConfig& config, Options options = {});
 }  // namespace stowage::oracle

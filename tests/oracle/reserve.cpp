@@ -140,7 +140,7 @@ class Reserve final : public Memory {
   }
   bool never_fits(const Sequence& s) const override { return !space_->could_ever_hold(region(s)); }  // S2.9
   /// S7.1, S7.13.
-  bool admit(Sequence& s, std::int64_t, std::size_t, WorkList& work) override {
+  bool admit(Sequence& s, std::int64_t, std::int64_t, std::size_t, WorkList& work) override {
     if (!space_->take(&s, region(s))) return false;
     work.push_back({Work::Kind::place, 1});
     return true;

@@ -28,7 +28,7 @@ class VAttention final : public Memory {
 
   bool never_fits(const Sequence& s) const override { return need(s.prompt + s.outputs - 1) > blocks_; }  // S2.10
 
-  bool admit(Sequence& s, std::int64_t n, std::size_t, WorkList& work) override {
+  bool admit(Sequence& s, std::int64_t, std::int64_t n, std::size_t, WorkList& work) override {
     Slot& slot = pick_slot(need(n));
     if (admit_full_) {  // S9.14
       std::int64_t reachable = slot.mapped + free_;
