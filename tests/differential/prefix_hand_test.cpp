@@ -1,4 +1,6 @@
 // Prefix caching against sums done by hand: of the oracle. Blocks of 4 tokens, T = 4, steps of 1,000 ns.
+#include <algorithm>
+
 #include "tests/differential/ahead_hand.hpp"
 
 namespace stowage {
@@ -54,6 +56,21 @@ TEST(Prefix, ATurnFindsTheOneBefore) {
   EXPECT_EQ(r.rows().back(), (std::vector<List>{{1, 12, 8}}));
 }
 
+// S15.3, S15.8: the second turn is 4 + 1 tokens of the first and 8 of its own, whatever its hashes say.
+TEST(Prefix, ALaterTurnHasNoHashes) {
+  PromptShape first = hashes({1}), next = hashes({1, 2}), alone = hashes({1, 2});
+  first.session = next.session = "s";
+  first.prompt = 4;
+  first.output = next.output = alone.output = 1;
+  next.prompt = alone.prompt = 13;
+  const auto c = oracle::contents({first, next, alone}, 4);
+  const auto common = [](std::uint64_t token, const std::vector<std::uint64_t>& list) {
+    return std::find(list.begin(), list.end(), token) != list.end();
+  };
+  for (std::size_t k = 0; k < 13; ++k) EXPECT_EQ(common(c[1].prompt[k], c[2].prompt), k < 4) << k;
+  EXPECT_EQ(c[1].prompt[4], c[0].output[0]);
+}
+
 // S16.2, S16.3, S16.4, S16.10: 3 blocks. Request 0 (12 tokens) leaves all three with ids, the last block first in the
 // list. 1 (4 tokens of its own) takes that one. 2, equal to 0, finds blocks 0 and 1, which are free: it asks for 3 - 2
 // + 2.
@@ -70,6 +87,16 @@ TEST(Prefix, BlocksWithoutIdAreTakenFirst) {
   const auto r = run_ahead(caching(12), {{0, 10, 1, 0}, {50'000, 4, 1, 1}, {100'000, 10, 1, 2}},
                            {hashes({1, 2}), {}, hashes({1, 2})});
   EXPECT_EQ(r.rows()[2], (std::vector<List>{{2, 8, 2}}));
+}
+
+// S16.19: 3 blocks. Request 0 (8 tokens) leaves the list 2x 1b 0a (x: without an id). 1 (2 tokens) takes and gives back
+// block 2: to the front, or as freed to the end: 1b 0a 2x. 2 then takes 2, or 1 with id b. 3 finds 2 blocks, or 1.
+TEST(Prefix, BlocksGoToTheEndAsFreed) {
+  const std::vector<Request> requests{{0, 8, 1, 0}, {50'000, 2, 1, 1}, {100'000, 2, 1, 2}, {150'000, 9, 1, 3}};
+  auto c = caching(12);
+  EXPECT_EQ(run_ahead(c, requests, {hashes({1, 2}), {}, {}, hashes({1, 2})}).rows()[3], (std::vector<List>{{3, 8, 1}}));
+  c.manager.params["free_order"] = std::string("as_freed");
+  EXPECT_EQ(run_ahead(c, requests, {hashes({1, 2}), {}, {}, hashes({1, 2})}).rows()[3], (std::vector<List>{{3, 4, 5}}));
 }
 
 // S16.6: 6 blocks. The list, by index, after each request has ended (x: without an id):
@@ -134,6 +161,16 @@ TEST(Prefix, LongPromptsAreCutByTheThreshold) {
   options.long_prefill_threshold = 4;
   const auto r = run_ahead(caching(64), {{0, 9, 1, 0}, {0, 3, 1, 1}}, {}, options);
   EXPECT_EQ(r.rows(), (Rows{{{0, 0, 4}, {1, 0, 3}}, {{0, 4, 4}}, {{0, 8, 1}}}));
+}
+
+// S3.22: both are here at 0, so request 0 gets 4; at 1000 it is alone and gets the other 5.
+TEST(Prefix, TheThresholdIsWaivedForWhoIsAlone) {
+  oracle::Options options;
+  options.long_prefill_threshold = 4;
+  options.threshold_waived_alone = true;
+  EXPECT_EQ(run_ahead(caching(64), {{0, 9, 1, 0}, {0, 3, 1, 1}}, {}, options).rows(),
+            (Rows{{{0, 0, 4}, {1, 0, 3}}, {{0, 4, 5}}}));
+  EXPECT_EQ(run_ahead(caching(64), {{0, 9, 1, 0}}, {}, options).rows(), (Rows{{{0, 0, 9}}}));
 }
 }  // namespace
 }  // namespace stowage

@@ -1,4 +1,5 @@
 // S16: `paged` with prefix caching. Every block has its holders, by admission, and an id once its tokens are known.
+// `free_order`: nameless_first (the default), or as_freed as in vLLM before 0.24.
 #include <algorithm>
 #include <cmath>
 #include <deque>
@@ -49,6 +50,7 @@ class PrefixPaged final : public Memory {
         watermark_(std::get<double>(c.manager.params.at("watermark"))),
         admit_full_(c.scheduler.admit_full),
         max_model_len_(c.scheduler.max_model_len),
+        as_freed_(c.manager.params.contains("free_order") && word(c, "free_order") == "as_freed"),
         blocks_(static_cast<std::size_t>(pool_ / block_bytes_)),  // S8.1
         ids_(block_tokens_) {
     for (std::size_t b = 0; b < blocks_.size(); ++b) free_.push_back(b);  // S16.2
@@ -90,7 +92,7 @@ class PrefixPaged final : public Memory {
     return true;
   }
 
-  /// S16.4, S16.5.
+  /// S16.4, S16.5, S16.19.
   void release(Sequence& s, WorkList&) override {
     std::vector<std::size_t> table = std::move(tables_.at(&s)), nameless;
     tables_.erase(&s);
@@ -98,7 +100,7 @@ class PrefixPaged final : public Memory {
     for (const std::size_t b : table) {
       std::erase(blocks_[b].holders, &s);
       if (!holders(b).empty()) continue;
-      if (blocks_[b].id == no_id)
+      if (blocks_[b].id == no_id && !as_freed_)
         nameless.push_back(b);
       else
         free_.push_back(b);
@@ -176,6 +178,7 @@ class PrefixPaged final : public Memory {
   double watermark_;
   bool admit_full_;
   std::int64_t max_model_len_;
+  bool as_freed_;
   std::vector<Block> blocks_;
   std::deque<std::size_t> free_;                                // S16.2, in the order of eviction
   std::map<Id, std::vector<std::size_t>> named_blocks_;         // S16.6, by registration

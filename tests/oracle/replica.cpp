@@ -164,7 +164,9 @@ class SteppedReplica final : public Replica {
       books_.settle(victim);
       out_.preemptions += 1;
     });
-    at.long_prefill_threshold = options_.long_prefill_threshold;
+    const bool alone = queues_.running.size() + queues_.waiting.size() == 1;
+    if (!(alone && options_.threshold_waived_alone))  // S3.22
+      at.long_prefill_threshold = options_.long_prefill_threshold;
     std::ranges::find(schedulers, std::string_view(c_.scheduler.policy), &SchedulerOf::policy)->form(at);
     if (!at.rows.empty()) memory_->beside(queues_.running, at.work);
     driver_.take(at.work);
