@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <unordered_set>
@@ -61,6 +63,54 @@ MeasuredPass& pass_of(MeasuredFile& file, const CsvTable& row) {
   row.fail("pass", fmt::format("pass {} of '{}' is not in measured.json", index, shown(name)));
 }
 
+std::int64_t end_ns(const IterationRecord& r) { return r.start_ns + r.stall_ns + r.step_ns; }
+std::int64_t pool_bytes(const IterationRecord& r) {
+  return r.held_bytes + r.cached_bytes + r.external_bytes + r.free_bytes;
+}
+
+/// What holds of any iteration, beside the others of its pass.
+void check_iteration(const CsvTable& row, const MeasuredIteration& i, const MeasuredPass& pass) {
+  const IterationRecord& r = i.record;
+  if (r.decode_seqs + static_cast<std::int64_t>(i.chunks.size()) > r.running)
+    row.fail("running", "fewer requests than were computed");
+  if (r.decode_kv_tokens < r.decode_seqs) row.fail("decode_kv_tokens", "fewer than a token a decoding request");
+  if (i.host_ns > r.step_ns) row.fail("host_ns", "more than the step took");
+  if (i.gpu_ns > r.step_ns) row.fail("gpu_ns", "more than the step took");
+  if (r.live_bytes > r.held_bytes) row.fail("live_bytes", "more than held_bytes");
+  if (pass.iterations.empty()) return;
+  const IterationRecord& last = pass.iterations.back().record;
+  if (r.index <= last.index) row.fail("index", fmt::format("{} does not come after {}", r.index, last.index));
+  if (r.start_ns < end_ns(last)) row.fail("start_ns", "before the end of the iteration before it");
+  if (pool_bytes(r) != pool_bytes(last))
+    row.fail("free_bytes", "held, cached, external and free no longer sum to the pool of the iteration before it");
+}
+
+/// What the files of one complete pass say three times: when it ended, and how many requests it served.
+void check_pass(const MeasuredFile& file, const std::string& requests_path, const MeasuredPass& pass) {
+  const auto refuse = [](const std::string& path, int line, const std::string& what) {
+    throw InputError({path, line, 0}, fmt::format("{}; it should be {}", what, whole));
+  };
+  if (pass.iterations.empty() || pass.requests.empty())
+    refuse(pass.iterations.empty() ? file.iterations_path : requests_path, 0, "a complete pass has no row");
+  std::int64_t first = pass.requests.front().arrival_ns, last = 0;
+  for (const RequestRecord& r : pass.requests) {
+    first = std::min(first, r.arrival_ns);
+    last = std::max(last, r.finished_ns);
+  }
+  const MeasuredIteration& end = pass.iterations.back();
+  if (end_ns(end.record) != last)
+    refuse(file.iterations_path, end.line,
+           fmt::format("step_ns: the last iteration ends at {} ns, the last request at {} ns", end_ns(end.record),
+                       last));
+  const double seconds = static_cast<double>(last - first) / 1e9, makespan = pass.numbers.at("makespan_s");
+  if (std::abs(seconds - makespan) > 1e-6 * makespan)
+    refuse(file.path, 0, fmt::format("makespan_s of a pass is {}, and its iterations took {} s", makespan, seconds));
+  const auto completed = pass.numbers.find("requests.completed");
+  if (completed != pass.numbers.end() && completed->second != static_cast<double>(pass.requests.size()))
+    refuse(requests_path, 0,
+           fmt::format("{} rows of a pass that completed {} requests", pass.requests.size(), completed->second));
+}
+
 void read_iterations(MeasuredFile& file, const std::string& path) {
   const FileBytes bytes(path);
   LineReader lines(bytes.view(), path);
@@ -98,8 +148,7 @@ void read_iterations(MeasuredFile& file, const std::string& path) {
     for (const auto& c : i.chunks) tokens += c.count;
     if (tokens != r.prefill_tokens) t.fail("chunks", "they are not the prefill tokens");
     MeasuredPass& pass = pass_of(file, t);
-    if (!pass.iterations.empty() && r.index <= pass.iterations.back().record.index)
-      t.fail("index", fmt::format("{} does not come after {}", r.index, pass.iterations.back().record.index));
+    check_iteration(t, i, pass);
     pass.iterations.push_back(std::move(i));
   }
 }
@@ -175,7 +224,11 @@ MeasuredFile load_measured(const std::string& given) {
   const fs::path folder = fs::path(file.path).parent_path();
   file.iterations_path = (folder / iterations).string();
   read_iterations(file, file.iterations_path);
-  read_requests(file, (folder / requests).string());
+  const std::string requests_path = (folder / requests).string();
+  read_requests(file, requests_path);
+  for (const MeasuredManager& m : file.managers)
+    for (const MeasuredPass& pass : m.passes)
+      if (pass.complete()) check_pass(file, requests_path, pass);
   return file;
 }
 }  // namespace stowage

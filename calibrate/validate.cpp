@@ -249,15 +249,22 @@ void check_limits(const MeasuredFile& measured, const MeasuredManager& m, const 
     for (const MeasuredIteration& i : pass.iterations) {
       const IterationRecord& r = i.record;
       const std::int64_t tokens = r.prefill_tokens + r.decode_seqs;
-      const bool requests = r.decode_seqs > limits.max_batch;
-      if (!requests && tokens <= limits.max_batched_tokens) continue;
-      problems.add({measured.iterations_path, i.line, 0},
-                   fmt::format("an iteration of {} {}, but its scenario has scheduler.{}: {}; give the measured.json "
-                               "that it was written with",
-                               requests ? r.decode_seqs : tokens, requests ? "decoding requests" : "tokens",
-                               requests ? "max_batch" : "max_batched_tokens",
-                               requests ? limits.max_batch : limits.max_batched_tokens));
-      break;  // one a pass says it
+      // A mean is no longer than the longest.
+      std::int64_t longest = r.decode_seqs == 0 ? 0 : (r.decode_kv_tokens - 1) / r.decode_seqs + 1;
+      for (const auto& chunk : i.chunks) longest = std::max(longest, chunk.stored + chunk.count);
+      const auto beyond = [&](std::int64_t has, std::string_view what, std::string_view key, std::int64_t most) {
+        if (has > most)
+          problems.add({measured.iterations_path, i.line, 0},
+                       fmt::format("an iteration of {} {}, but its scenario has scheduler.{}: {}; give the "
+                                   "measured.json that it was written with",
+                                   has, what, key, most));
+        return has > most;
+      };
+      // One a pass says it.
+      if (beyond(r.decode_seqs, "decoding requests", "max_batch", limits.max_batch) ||
+          beyond(tokens, "tokens", "max_batched_tokens", limits.max_batched_tokens) ||
+          beyond(longest, "tokens of one request", "max_model_len", limits.max_model_len))
+        break;
     }
 }
 }  // namespace

@@ -256,7 +256,7 @@ TEST(MeasuredLies, EveryFieldOfTheTablesIsChecked) {
     for (; column > 0; --column) at = table.find(',', at) + 1;
     return table.replace(at, table.find_first_of(",\n", at) - at, value);
   };
-  const std::string header = iterations_csv, requests_header = requests_csv;
+  const std::string requests_header = requests_csv;
   for (const bool of_requests : {false, true}) {
     const std::string table = of_requests ? requests_csv : iterations_csv;
     const std::string names = table.substr(0, table.find('\n')) + ",";
@@ -283,6 +283,24 @@ TEST(MeasuredLies, EveryFieldOfTheTablesIsChecked) {
   EXPECT_NE(outcome(iterations_csv, field(requests_csv, 3, 7, "9000000")).find("r.csv:3: error: ttft_ns"),
             std::string::npos);
   EXPECT_NE(outcome(field(iterations_csv, 4, 2, "1"), requests_csv).find("i.csv:4: error: index"), std::string::npos);
+  // What each row says on its own may be, and cannot beside the others.
+  const auto refuses = [&](int line, int column, const char* value, const char* at) {
+    const std::string what = outcome(field(iterations_csv, line, column, value), requests_csv);
+    EXPECT_NE(what.find(at), std::string::npos) << what;
+  };
+  refuses(3, 3, "7999999", "i.csv:3: error: start_ns");    // it begins before the one before ended
+  refuses(3, 9, "1", "i.csv:3: error: running");           // two decode
+  refuses(3, 8, "1", "i.csv:3: error: decode_kv_tokens");  // of two requests
+  refuses(3, 8, "1025", "i.csv:3: error: an iteration of 513 tokens of one request");  // 1025 / 2, of at most 512
+  refuses(2, 16, "100@500 100@0", "i.csv:2: error: an iteration of 600 tokens of one request");
+  refuses(3, 11, "29360129", "i.csv:3: error: live_bytes");
+  refuses(3, 15, "104857601", "i.csv:3: error: free_bytes");
+  refuses(3, 17, "10000001", "i.csv:3: error: host_ns");
+  refuses(3, 18, "10000001", "i.csv:3: error: gpu_ns");
+  refuses(4, 5, "12500001", "i.csv:4: error: step_ns: the last iteration ends at 30500001 ns");
+  EXPECT_NE(
+      outcome(iterations_csv, requests_header.substr(0, requests_header.rfind("paged"))).find("r.csv: error: 1 rows"),
+      std::string::npos);
   EXPECT_NE(outcome("", requests_csv).find("i.csv: error: the file is empty"), std::string::npos);
   for (const char* csv : {iterations_csv, requests_csv})
     test::damage(csv, "", 300, [&](const std::string& text) {
