@@ -110,6 +110,7 @@ bool same_meaning(std::string_view typed, std::string_view shown) {
   if (!a || !b || a->dimension != b->dimension) return false;
   // Bytes are whole: half of one may be lost of a size written with a fraction,
   // if that is nothing beside it.
-  return std::abs(a->value - b->value) <= 1e-9 * std::max(std::abs(a->value), std::abs(b->value));
+  const double lost = a->dimension == Dimension::bytes && !a->whole ? 1e-6 : 1e-9;
+  return std::abs(a->value - b->value) <= lost * std::max(std::abs(a->value), std::abs(b->value));
 }
 }  // namespace stowage::fuzz
