@@ -135,6 +135,11 @@ Axis read_vary(std::string_view text, int ordinal, Problems& problems) {
     return axis;
   }
   axis.path = text.substr(0, equals);
+  // YAML would fold a line break to a blank, and the point would run with a value that nobody typed.
+  if (std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; })) {
+    problems.add(axis.at, fmt::format("'{}' holds a line break or another control character; remove it", shown(text)));
+    return axis;
+  }
   // As one YAML list: its reader knows brackets and quotes. "1..4" and "2/s" are plain texts to it.
   try {
     axis.values =

@@ -46,6 +46,10 @@ TEST(Axes, EmptyAndRepeatedValuesAreRefused) {
   for (const auto* text : {"cluster.tensor", "=1", "a=", "a=1,1", "a=1..3,2", "a=[1"})
     EXPECT_THROW((void)vary(text), InputError) << text;
 }
+TEST(Axes, ControlCharactersAreRefused) {
+  for (const auto* text : {"name=5\n6", "name=a\tb", "a=1,\r2", "a\n=1", "name=\x7f"})
+    EXPECT_THROW((void)vary(text), InputError) << text;
+}
 TEST(Axes, PointsAreNumberedLastAxisFastest) {
   const Space space({vary("a=1,2"), vary("b.c=x,y,z")});
   ASSERT_EQ(space.size(), 6U);
