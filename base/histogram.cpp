@@ -1,6 +1,6 @@
 #include "base/histogram.hpp"
 
-#include <cmath>
+#include "base/quantile.hpp"
 
 namespace stowage {
 namespace {
@@ -31,14 +31,15 @@ double LogHistogram::middle(std::size_t i) const {
 }
 
 double LogHistogram::mean() const {
-  return count_ == 0 ? 0.0 : static_cast<double>(sum_) / static_cast<double>(count_);
+  return count_ == 0 ? Summary::none : static_cast<double>(sum_) / static_cast<double>(count_);
 }
 
 double LogHistogram::quantile(double q) const {
-  if (count_ == 0) return 0.0;
-  const double exact = std::ceil(q * static_cast<double>(count_));
-  const auto rank = std::clamp<std::uint64_t>(static_cast<std::uint64_t>(std::max(exact, 1.0)), 1, count_);
-  if (rank == count_) return static_cast<double>(max_);
+  return count_ == 0 ? Summary::none : at_rank(nearest_rank(q, count_));
+}
+
+double LogHistogram::at_rank(std::uint64_t rank) const {
+  if (rank >= count_) return static_cast<double>(max_);
   std::uint64_t seen = 0;
   for (std::size_t i = 0; i < counts_.size(); ++i) {
     seen += counts_[i];
@@ -48,6 +49,7 @@ double LogHistogram::quantile(double q) const {
 }
 
 Summary LogHistogram::summary(double scale) const {
+  if (count_ == 0) return {};
   return {count_,          mean() * scale,         quantile(0.50) * scale,           quantile(0.90) * scale,
           quantile(0.95) * scale, quantile(0.99) * scale, static_cast<double>(max_) * scale};
 }

@@ -5,14 +5,17 @@
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 namespace stowage {
 
-/// The five numbers every report shows. Units are those of the values put in.
+/// The numbers every report shows, in the units of the values put in. Of nothing they are NaN: no statistic of an empty
+/// set is a number.
 struct Summary {
+  static constexpr double none = std::numeric_limits<double>::quiet_NaN();
   std::uint64_t count = 0;
-  double mean = 0, p50 = 0, p90 = 0, p95 = 0, p99 = 0, max = 0;
+  double mean = none, p50 = none, p90 = none, p95 = none, p99 = none, max = none;
 };
 
 class LogHistogram {
@@ -73,10 +76,12 @@ class LogHistogram {
   [[nodiscard]] static std::int64_t upper(std::size_t i);
 
   [[nodiscard]] std::uint64_t count() const { return count_; }
-  [[nodiscard]] std::int64_t max() const { return max_; }
-  [[nodiscard]] double mean() const;
-  /// Nearest rank: the value at rank ceil(q x count), q in (0, 1]; 0 when empty. Never above max().
+  [[nodiscard]] std::int64_t max() const { return max_; }  // 0 when empty
+  [[nodiscard]] double mean() const;                       // NaN when empty
+  /// The value at nearest_rank(q, count), q in (0, 1]; NaN when empty. Never above max().
   [[nodiscard]] double quantile(double q) const;
+  /// The value at a rank of 1 ... count.
+  [[nodiscard]] double at_rank(std::uint64_t rank) const;
   [[nodiscard]] Summary summary(double scale = 1.0) const;
   void merge(const LogHistogram& other);
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <functional>
 #include <optional>
 #include <set>
@@ -21,7 +22,7 @@ std::string fleet(const Candidate& c) { return fmt::format("{} x {} {}", c.sizin
 
 std::string value_of(const TargetResult& t, double x) {
   if (t.key.starts_with("goodput")) return text::percent(x);
-  return x > 1e17 ? std::string("never") : text::duration(x);
+  return std::isinf(x) ? std::string("never") : text::duration(x);
 }
 
 /// A column of candidates. `dropped`: which goes first where there is no room, from 1; 0 = none may go.

@@ -27,13 +27,12 @@
 #include "reports/tables.hpp"
 #include "reports/terminal.hpp"
 #include "reports/text.hpp"
+#include "reports/words.hpp"
 #include "scenario/scenario.hpp"
 #include "sim/serve/simulate.hpp"
 
 namespace stowage::cli {
 namespace {
-constexpr std::string_view too_large_for_pool = "larger than the KV pool";  // RejectedRequest::reason
-
 Scenario load(const Options& options) {
   const std::string& file = options.inputs.front();
   const auto seed = options.seed ? std::optional(static_cast<std::uint64_t>(*options.seed)) : std::nullopt;
@@ -98,17 +97,17 @@ bool colour_wanted() {
          (term == nullptr || std::string_view(term) != "dumb");
 }
 
-/// A manager whose pool holds not one of the requests cannot serve this traffic at all.
-void complain_if_infeasible(const Scenario& scenario, const RunResult& run, Outcome& outcome) {
-  if (run.completed > 0 || run.first_rejected.empty()) return;
-  const auto& rejected = run.first_rejected;
-  const auto too_large = std::ranges::find(rejected, too_large_for_pool, &RejectedRequest::reason);
-  if (too_large == rejected.end()) return;
+/// Where no manager serves anybody there is no result to speak of; one that serves some is one (docs/cli.md).
+void complain_if_nobody_served(const Scenario& scenario, const std::vector<RunResult>& runs, Outcome& outcome) {
+  if (std::ranges::any_of(runs, [](const RunResult& r) { return r.completed > 0; })) return;
   outcome.code = infeasible;
-  outcome.complaints.push_back(fmt::format(
-      "{}: error: {}: none of {} fits the KV pool of {} tokens, as request {} of {} + {} tokens; give 'memory' more",
-      scenario.file, run.name, text::plural(run.submitted, "request"), run.pool_tokens, too_large->id,
-      too_large->prompt_tokens, too_large->output_tokens));
+  for (const RunResult& run : runs) {
+    const bool too_long = !run.first_rejected.empty() && run.first_rejected.front().reason == reject_too_long;
+    outcome.complaints.push_back(fmt::format(
+        "{}: error: {} serves no request: {}; {}", scenario.file, run.name, words::why_none(run),
+        too_long ? fmt::format("raise scheduler.max_model_len ({})", scenario.scheduler.max_model_len)
+                 : fmt::format("give 'memory' more than {} tokens", run.pool_tokens)));
+  }
 }
 
 void complain_if_slo_missed(const ReportInput& input, const RunResult& run, Outcome& outcome) {
@@ -118,12 +117,11 @@ void complain_if_slo_missed(const ReportInput& input, const RunResult& run, Outc
     if (check.met) continue;
     missed += fmt::format("{}{} {}, not within {}", missed.empty() ? "" : "; ", check.target.key,
                           check.achieved_ns ? text::duration(*check.achieved_ns)
-                          : check.rejections ? fmt::format("{} of {} rejected", text::count(run.rejected),
-                                                           text::plural(run.submitted, "request"))
-                                             : std::string("unknown"),
+                          : check.unserved ? fmt::format("{} of {} not served", text::count(run.unserved()),
+                                                         text::plural(run.submitted, "request"))
+                                           : std::string("unknown"),
                           text::duration(check.target.limit_ns));
   }
-  if (missed.empty()) missed = text::plural(run.rejected + run.unfinished, "request") + " not served";
   if (outcome.code == ok) outcome.code = slo_not_met;
   outcome.complaints.push_back(fmt::format("stowage: SLO not met: {}: {}", run.name, missed));
 }
@@ -153,10 +151,9 @@ Outcome run_scenario(const Options& options) {
                  : options.format == "csv"      ? to_csv(input)
                  : options.format == "markdown" ? to_markdown(input)
                                                 : to_terminal(input, {.colour = colour_wanted()});
-  for (const RunResult& run : input.runs) {
-    complain_if_infeasible(scenario, run, outcome);
+  complain_if_nobody_served(scenario, input.runs, outcome);
+  for (const RunResult& run : input.runs)
     if (options.assert_slo) complain_if_slo_missed(input, run, outcome);
-  }
   return outcome;
 }
 }  // namespace stowage::cli

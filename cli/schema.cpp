@@ -31,7 +31,8 @@ Json numbers(std::initializer_list<std::string_view> keys) {
   for (const auto key : keys) members[std::string(key)] = {{"type", "number"}};
   return object(members);
 }
-Json rates(std::initializer_list<std::string_view> keys) {
+/// null where nothing was measured: of no request there is no mean, of no time no rate.
+Json statistics(std::initializer_list<std::string_view> keys) {
   Json members = Json::object();
   for (const auto key : keys) members[std::string(key)] = {{"type", {"number", "null"}}};
   return object(members);
@@ -39,7 +40,8 @@ Json rates(std::initializer_list<std::string_view> keys) {
 
 /// What `run --format json` prints (design, section 5).
 std::string summary_schema() {
-  const Json latency = numbers({"mean", "p50", "p90", "p95", "p99", "max", "count"});
+  Json latency = statistics({"mean", "p50", "p90", "p95", "p99", "max", "count"}), batch = statistics({"mean", "max"});
+  latency["properties"]["count"] = batch["properties"]["max"] = {{"type", "integer"}};
   Json fractions = Json::object();
   for (const auto part : part_names) fractions[std::string(part)] = {{"type", "number"}, {"minimum", 0}};
   Json kv = numbers({"pool_bytes", "pool_tokens", "bytes_per_token", "peak_committed_bytes", "peak_live_bytes"});
@@ -48,11 +50,11 @@ std::string summary_schema() {
       {{"name", {{"type", "string"}}},
        {"manager", object({{"kind", {{"type", "string"}}}})},
        {"requests", numbers({"submitted", "completed", "rejected", "unfinished", "preemptions"})},
-       {"makespan_s", {{"type", "number"}}},
+       {"makespan_s", {{"type", {"number", "null"}}}},
        {"iterations", {{"type", "integer"}}},
-       {"throughput", rates({"requests_per_s", "prompt_tokens_per_s", "output_tokens_per_s"})},
+       {"throughput", statistics({"requests_per_s", "prompt_tokens_per_s", "output_tokens_per_s"})},
        {"ttft_s", latency}, {"tbt_s", latency}, {"tpot_s", latency}, {"e2e_s", latency}, {"queue_s", latency},
-       {"batch", numbers({"mean", "max"})},
+       {"batch", batch},
        {"kv", kv},
        {"vmm", numbers({"map_calls", "unmap_calls", "busy_s", "stall_s", "stall_max_s", "stalled_iterations"})}});
   run["properties"]["wall_s"] = {{"type", "number"}};  // printed by `run --format json`, in no file

@@ -12,7 +12,7 @@
 
 #include "base/shell.hpp"
 #include "base/error.hpp"
-#include "reports/latency.hpp"
+#include "sim/latency.hpp"
 #include "reports/text.hpp"
 #include "sim/kv/registry.hpp"
 #include "sim/serve/simulate.hpp"

@@ -98,6 +98,15 @@ ReportInput describe_sweep(const Sweep& sweep, const std::vector<std::string>& r
 
 std::string points_text(std::uint64_t n) { return text::plural(n, "point"); }
 
+/// A sweep of which no run serves anybody has no result to speak of.
+void complain_if_nobody_served(const std::vector<std::string>& records, Outcome& outcome) {
+  const auto why = nobody_served(records);
+  if (!why) return;
+  outcome.code = infeasible;
+  outcome.complaints.push_back("stowage: error: no run of the sweep serves any request; the first: " +
+                               text::printable(*why));
+}
+
 /// Holes are a partial sweep (5), contradictions a failure (1); only a whole sweep gets its table.
 Outcome merge(const Sweep& sweep, const Options& options) {
   const Merged merged = merge_journals(options.output, sweep);
@@ -134,6 +143,7 @@ Outcome merge(const Sweep& sweep, const Options& options) {
     outcome.text = sweep_text(input.data) + fmt::format("{} of {}, put together from {}: {}\n", text::count(size),
                                                         points_text(size), text::plural(merged.journals, "journal"),
                                                         path.string());
+  complain_if_nobody_served(merged.records, outcome);
   return outcome;
 }
 
@@ -168,7 +178,11 @@ Outcome sweep_here(const Sweep& sweep, const Options& options) {
   };
   if (journal) when_interrupted_say("interrupted; what is done is kept, and the same command goes on from there");
   run_points(sweep, shard, done, options.jobs, keep);
-  if (!journal) return {.text = shown(sweep, records, options)};
+  if (!journal) {
+    Outcome outcome{.text = shown(sweep, records, options)};
+    complain_if_nobody_served(records, outcome);
+    return outcome;
+  }
   journal->sync();
   const std::string mended = journal->mended(), path = journal->path();
   journal.reset();

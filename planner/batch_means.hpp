@@ -22,8 +22,8 @@ struct BatchMeans {
 
 /// Did the number of requests in the system grow through the arrivals? `samples` in order of arrival. Counted at 40
 /// equally spaced instants after the first fifth; saturated when the slope of the least-squares line is more than
-/// `growth` of the arrival rate and more than three of its standard errors. Requests not finished count as never
-/// finished.
+/// `growth` of the arrival rate and more than three of its standard errors. Of served requests only: the others never
+/// were in the system.
 inline constexpr double saturated_growth = 0.01;
 [[nodiscard]] bool is_saturated(std::span<const Sample> samples, double growth = saturated_growth);
 }  // namespace stowage

@@ -190,20 +190,23 @@ void find_demand(Workbench& bench, const std::vector<Request>& all) {
                                       plan.probe_requests));
 }
 
-/// Requests that no candidate admits are nobody's fault: left out, and said.
-void drop_too_long(Workbench& bench, std::vector<Request>& all) {
+/// Requests that no candidate admits stay: each is one that was not served. They are said once, for all candidates.
+void note_too_long(Workbench& bench, const std::vector<Request>& all) {
   std::int64_t longest = 0;
   for (const auto& c : bench.candidates)
     if (c.scenario) longest = std::max(longest, c.scenario->scheduler.max_model_len);
-  const auto before = all.size();
-  std::erase_if(all, [&](const Request& r) { return std::int64_t{r.prompt_tokens} + r.output_tokens > longest; });
-  if (all.empty())
-    throw InputError({bench.study.file, 0, 0}, fmt::format("every request is longer than max_model_len {}", longest));
-  if (before > all.size())
+  const auto too_long = std::count_if(all.begin(), all.end(), [&](const Request& r) {
+    return std::int64_t{r.prompt_tokens} + r.output_tokens > longest;
+  });
+  if (static_cast<std::size_t>(too_long) == all.size())
+    throw InfeasibleError(fmt::format("{}: error: nothing here serves any of the {} requests: each is longer than "
+                                      "max_model_len ({}); raise scheduler.max_model_len",
+                                      bench.study.file, all.size(), longest));
+  if (too_long > 0)
     bench.notes.push_back(
-        fmt::format("{} of {} requests are longer than max_model_len {} and left out: nothing here "
-                    "serves them",
-                    before - all.size(), before, longest));
+        fmt::format("{} of {} requests are longer than max_model_len {}: nothing here serves them, and each counts as "
+                    "one that misses its objectives",
+                    too_long, all.size(), longest));
 }
 }  // namespace
 
@@ -251,8 +254,8 @@ Workbench set_up(Study study, int jobs, const std::function<void()>& between) {
   if (!workload)
     throw InfeasibleError(fmt::format("none of the {} points is possible; the first: {}", points.size(), first_reason));
   find_prices(bench);
-  std::vector<Request> all = read_all(*workload, read_max);
-  drop_too_long(bench, all);
+  const std::vector<Request> all = read_all(*workload, read_max);
+  note_too_long(bench, all);
   find_demand(bench, all);
   if (std::string note = spec_sheet_note(bench.candidates); !note.empty()) bench.notes.push_back(std::move(note));
   return bench;

@@ -68,6 +68,14 @@ double length_headroom(const Workbench& bench, const Candidate& c, const std::fu
   return good;
 }
 
+/// "16 of 16,000 requests (0.1 %) are not served: longer than max_model_len"; empty when all are.
+std::string unserved_text(const Probe& p) {
+  if (p.rejected == 0) return "";
+  return fmt::format("{} of {} requests ({:.2g} %) {} not served: {}", p.rejected, p.requests,
+                     static_cast<double>(p.rejected) / static_cast<double>(p.requests) * 100,
+                     p.rejected == 1 ? "is" : "are", p.rejected_why);
+}
+
 /// At what price another GPU's best would win, and what more demand would need.
 std::vector<std::string> changes_of(const Plan& plan) {
   std::vector<std::string> out;
@@ -123,15 +131,14 @@ void explain_infeasible(Plan& plan, const std::function<void()>& between) {
   for (const auto& t : nearest->targets)
     if (t.key == d.binding)
       by = t.key.starts_with("goodput")
-               ? fmt::format("{} of the requests are good, {} are asked for", percent(t.achieved), percent(t.limit))
+               ? fmt::format("{:.4g} % of the requests good and {:.4g} % asked for", t.achieved * 100, t.limit * 100)
                : fmt::format("{} instead of {}",
-                             t.achieved > 1e17 ? "never" : format_duration(std::round(t.achieved / 1e3) * 1e3),
+                             std::isfinite(t.achieved) ? format_duration(std::round(t.achieved / 1e3) * 1e3) : "never",
                              format_duration(t.limit));
-  if (nearest->rejected > 0)
-    by += fmt::format("{}{} of {} requests do not fit the KV pool", by.empty() ? "" : "; ", nearest->rejected,
-                      nearest->requests);
-  d.text = fmt::format("Nothing meets the SLO, at any rate: {} binds; {} comes nearest, with {} at {:.3g} requests/s.",
-                       d.binding, who->name, by, nearest->rate_per_s);
+  const std::string unserved = unserved_text(*nearest);
+  d.text = fmt::format(
+      "Nothing meets the SLO, at any rate: {} binds; {} comes nearest, with {} at {:.3g} requests/s{}{}.", d.binding,
+      who->name, by.empty() ? "a queue that grows" : by, nearest->rate_per_s, unserved.empty() ? "" : "; ", unserved);
 }
 
 void decide(Plan& plan, int jobs, const std::function<void()>& between) {
@@ -173,7 +180,7 @@ void decide(Plan& plan, int jobs, const std::function<void()>& between) {
   if (s.needed > 1) d.one_less = fleet_at(bench, w, s.needed - 1, between);
   d.headroom_rate = static_cast<double>(s.needed) * w.capacity.rate_per_s / bench.demand_per_s;
   d.headroom_length = length_headroom(bench, w, between);
-  const double tokens_per_s = bench.demand_per_s * bench.requests.output_mean;
+  const double tokens_per_s = bench.demand_per_s * d.checked->output_tokens_a_request;
   d.usd_per_million_output_tokens = s.usd_per_hour / (tokens_per_s * 3600 / 1e6);
   d.joules_per_output_token = s.watts / tokens_per_s;
   d.text = fmt::format("{} of {} {} ({}{}): {}", plural(s.replicas, "replica"), w.name,
@@ -184,6 +191,7 @@ void decide(Plan& plan, int jobs, const std::function<void()>& between) {
                           s.needed * w.gpus == 1 ? "s" : "", percent(plan.uncertainty.suffices));
   // The sizing is arithmetic, the fleet a simulation: where they part, the simulation is to be believed.
   if (!d.checked->met) d.text += fmt::format("; but simulated at the demand it misses {}", d.checked->binding());
+  if (d.checked->rejected > 0) d.text += "; " + unserved_text(*d.checked);
   d.text += ".";
   if (const std::string caveat = spec_sheet_caveat(bench.candidates, plan.found.ranking); !caveat.empty())
     d.text += " " + caveat;
@@ -200,8 +208,8 @@ void decide(Plan& plan, int jobs, const std::function<void()>& between) {
 
 double unit_cost(const Workbench& bench, const Candidate& c) {
   const double gpu = bench.priced ? c.price.usd_per_hour / static_cast<double>(c.price.gpus) : 1;
-  const double tokens_per_hour = bench.study.plan.knee * c.capacity.rate_per_s * bench.requests.output_mean * 3600;
-  return gpu * static_cast<double>(c.gpus) / (tokens_per_hour / 1e6);
+  const double tokens_per_s = bench.study.plan.knee * c.capacity.rate_per_s * c.capacity.at->output_tokens_a_request;
+  return gpu * static_cast<double>(c.gpus) / (tokens_per_s * 3600 / 1e6);
 }
 
 std::vector<std::size_t> pareto_front(const Plan& plan, const Figure& first, const Figure& second) {
@@ -209,11 +217,12 @@ std::vector<std::size_t> pareto_front(const Plan& plan, const Figure& first, con
   std::vector<std::size_t> order, out;
   for (const std::size_t i : plan.found.searched)
     if (all[i].capacity.at) order.push_back(i);
-  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return std::tuple(first(all[a]), second(all[a]), a) < std::tuple(first(all[b]), second(all[b]), b);
-  });
+  // What nobody measured (the time between tokens of requests of one token) is worse than any figure.
+  const auto known = [](double x) { return std::isnan(x) ? std::numeric_limits<double>::infinity() : x; };
+  const auto key = [&](std::size_t i) { return std::tuple(known(first(all[i])), known(second(all[i])), i); };
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return key(a) < key(b); });
   for (const std::size_t i : order)
-    if (out.empty() || second(all[i]) < second(all[out.back()])) out.push_back(i);
+    if (out.empty() || known(second(all[i])) < known(second(all[out.back()]))) out.push_back(i);
   return out;
 }
 

@@ -21,6 +21,7 @@ Json targets_json(const Probe& probe) {
                 {"achieved", t.achieved / unit},
                 {"met", t.met},
                 {"margin", t.margin}};
+    if (std::isinf(t.achieved)) row["unserved"] = true;  // it is that of a request that was not served
     if (t.over) row["over_limit"] = *t.over;
     if (t.over_half && std::isfinite(*t.over_half)) row["over_limit_half_width"] = *t.over_half;
     out.push_back(std::move(row));
@@ -35,6 +36,7 @@ Json probe_json(const Probe& p) {
           {"requests", p.requests},
           {"warm_up_cut", p.warm_up},
           {"rejected", p.rejected},
+          {"rejected_why", p.rejected > 0 ? Json(p.rejected_why) : Json(nullptr)},
           {"preemptions", p.preemptions},
           {"kv_lost", p.kv_lost},
           {"output_tokens_per_s", p.output_tokens_per_s},
@@ -215,6 +217,7 @@ std::string plan_csv(const Plan& plan) {
     for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
     return out + "\"";
   };
+  const auto or_empty = [](double x) { return std::isfinite(x) ? fmt::format("{}", x) : ""; };
   std::string out = fmt::format(
       "number,rank,fate,name,hardware,gpus_per_replica,manager,deployable,prices,bound_per_s,rate_per_s,binding,"
       "replicas,gpus,nodes,stranded_gpus,usd_per_hour,{}_per_million_output_tokens,ttft_p50_s,tpot_p50_s,kv_lost,set,"
@@ -243,8 +246,8 @@ std::string plan_csv(const Plan& plan) {
     else
       out += ",,,,,";
     if (const auto& at = c.capacity.at)
-      out += fmt::format("{},{},{},{},", unit_cost(plan.bench, c), at->ttft_p50_ns / 1e9, at->tpot_p50_ns / 1e9,
-                         at->kv_lost);
+      out += fmt::format("{},{},{},{},", unit_cost(plan.bench, c), or_empty(at->ttft_p50_ns / 1e9),
+                         or_empty(at->tpot_p50_ns / 1e9), at->kv_lost);
     else
       out += ",,,,";
     out += quoted_text(c.sets) + ",";

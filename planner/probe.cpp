@@ -3,17 +3,15 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
-#include <limits>
 #include <utility>
 
 #include "base/error.hpp"
+#include "base/quantile.hpp"
 #include "sim/result.hpp"
 #include "sim/serve/simulate.hpp"
 
 namespace stowage {
 namespace {
-constexpr std::int64_t never_ns = std::numeric_limits<std::int64_t>::max() / 4;
-
 struct CertainMiss {};
 
 Sample sample_of(const RequestRecord& r) {
@@ -65,25 +63,29 @@ class MissWatch {
   std::vector<Watched> targets_;
 };
 
+/// The warm-up is where the served ones settle; with it go the unserved that arrived in it.
 void cut_warm_up(std::vector<Sample>& samples, Probe& probe) {
-  std::vector<double> latency(samples.size());
-  std::transform(samples.begin(), samples.end(), latency.begin(),
-                 [](const Sample& s) { return static_cast<double>(s.e2e_ns); });
-  const std::size_t cut = warm_up(latency);
-  samples.erase(samples.begin(), samples.begin() + static_cast<std::ptrdiff_t>(cut));
-  probe.warm_up += cut;
+  std::vector<double> latency;
+  for (const Sample& s : samples)
+    if (s.served) latency.push_back(static_cast<double>(s.e2e_ns));
+  auto end = samples.begin();
+  for (std::size_t cut = warm_up(latency); cut > 0; ++end)
+    if (end->served) --cut;
+  probe.warm_up = static_cast<std::uint64_t>(end - samples.begin());
+  samples.erase(samples.begin(), end);
 }
 
 double median(std::span<const Sample> samples, LatencyKind kind) {
-  std::vector<double> values(samples.size());
-  std::transform(samples.begin(), samples.end(), values.begin(), [&](const Sample& s) { return latency_ns(s, kind); });
-  if (values.empty()) return 0;
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>((values.size() - 1) / 2);
+  std::vector<double> values;
+  for (const Sample& s : samples)
+    if (s.served && (kind != LatencyKind::tpot || s.output > 1)) values.push_back(latency_ns(s, kind));
+  if (values.empty()) return Summary::none;
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(nearest_rank(0.5, values.size()) - 1);
   std::nth_element(values.begin(), middle, values.end());
   return *middle;
 }
 
-/// One simulation. Samples by arrival, those never served behind all others.
+/// One simulation, with a sample a request, by arrival: of one cut short those that had finished.
 struct Served {
   RunResult result;
   std::vector<Sample> samples;
@@ -94,32 +96,26 @@ Served serve(RunConfig run, const RequestSet& set, double rate_per_s, std::span<
              const ProbeOptions& options) {
   run.workload = at_rate(set, rate_per_s);
   Served out;
-  std::vector<char> finished(set.size());
   out.samples.resize(set.size());  // by id: requests are numbered as they arrive
+  for (std::size_t id = 0; id < set.size(); ++id) {
+    out.samples[id].served = false;
+    out.samples[id].prompt = (*set.rows)[id].prompt_tokens;
+    out.samples[id].output = (*set.rows)[id].output_tokens;
+  }
   MissWatch watch(slo, set.size());
   RunHooks hooks;
   hooks.on_request = [&](const RequestRecord& r) {
     out.samples[r.id] = sample_of(r);
-    finished[r.id] = 1;
     if (options.stop_when_certain) watch.see(r.id, out.samples[r.id]);
   };
   if (options.between) hooks.on_progress = [&](std::int64_t, std::uint64_t) { options.between(); };
   try {
     out.result = simulate(run, hooks);
-  } catch (const CertainMiss&) { out.cut_short = true; }
-  std::size_t kept = 0;
-  for (std::size_t id = 0; id < finished.size(); ++id)
-    if (finished[id] != 0) out.samples[kept++] = out.samples[id];
-  out.samples.resize(kept);
+  } catch (const CertainMiss&) {
+    out.cut_short = true;
+    std::erase_if(out.samples, [](const Sample& s) { return !s.served; });  // what had not finished is not known
+  }
   return out;
-}
-
-void add_never_served(const RunResult& result, std::vector<Sample>& samples) {
-  Sample never;
-  never.arrival_ns = samples.empty() ? 0 : samples.back().arrival_ns;
-  never.ttft_ns = never.e2e_ns = never.queue_ns = never_ns;
-  never.tpot_ns = static_cast<double>(never_ns);
-  samples.insert(samples.end(), result.rejected, never);
 }
 
 double lost(const RunResult& r) {
@@ -145,15 +141,22 @@ Probe run_probe(const RunConfig& run, const RequestSet& set, double rate_per_s, 
   probe.cut_short = served.cut_short;
   const RunResult& result = served.result;
   if (!served.cut_short) {
-    probe.saturated = is_saturated(served.samples, options.growth);
+    if (result.unserved() == 0) {
+      probe.saturated = is_saturated(served.samples, options.growth);
+    } else {
+      std::vector<Sample> finished = served.samples;
+      std::erase_if(finished, [](const Sample& s) { return !s.served; });
+      probe.saturated = is_saturated(finished, options.growth);
+    }
     probe.requests_per_s = result.requests_per_s();
     probe.output_tokens_per_s = result.output_tokens_per_s();
     probe.prompt_tokens_per_s = result.prompt_tokens_per_s();
+    probe.output_tokens_a_request = static_cast<double>(result.output_tokens) / static_cast<double>(set.size());
     probe.rejected = result.rejected;
+    if (!result.first_rejected.empty()) probe.rejected_why = result.first_rejected.front().reason;
     probe.preemptions = result.preemptions;
     probe.kv_lost = lost(result);
   }
-  add_never_served(result, served.samples);
   cut_warm_up(served.samples, probe);
   probe.targets = check_plan_slo(slo, served.samples, result);
   probe.met = !probe.cut_short && !probe.saturated && !served.samples.empty() &&

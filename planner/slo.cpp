@@ -3,25 +3,42 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
+#include <limits>
 
+#include "base/quantile.hpp"
 #include "planner/batch_means.hpp"
 
 namespace stowage {
 namespace {
 constexpr std::size_t batches = 20;
 
-double tbt_ns(const RunResult& run, const PlanTarget& t) {
-  if (t.statistic == PlanTarget::Statistic::mean) return run.tbt_ns.mean();
-  if (t.statistic == PlanTarget::Statistic::max) return static_cast<double>(run.tbt_ns.max());
-  return run.tbt_ns.quantile(t.q);
+constexpr double never = std::numeric_limits<double>::infinity();
+
+void judge(TargetResult& result) {
+  result.met = result.achieved <= result.limit;
+  result.margin = (result.limit - result.achieved) / result.limit;
 }
 
-/// Nearest rank: the value at rank ceil(q n).
+/// Gaps are of served requests only, and counted by token: the rule asks how many requests were served at all.
+TargetResult check_gaps(const PlanTarget& t, const RunResult& run) {
+  TargetResult out;
+  out.limit = t.limit_ns;
+  if (run.completed + run.unserved() == 0) {  // nothing ran, or the run was cut short
+    out.margin = 1;
+    return out;
+  }
+  const bool mean = t.statistic == PlanTarget::Statistic::mean;
+  const double q = t.statistic == PlanTarget::Statistic::quantile ? t.q : 1;
+  const bool of_unserved = !rank_among_served(q, run.completed, run.unserved()) || (mean && run.unserved() > 0);
+  out.achieved = of_unserved ? never : mean ? run.tbt_ns.mean() : run.tbt_ns.quantile(q);
+  judge(out);
+  // Requests of one token have no gap: nothing was late.
+  if (!of_unserved && run.tbt_ns.count() == 0) out.met = true, out.margin = 1;
+  return out;
+}
+
 double quantile_of(std::vector<double>& values, double q) {
-  const auto n = static_cast<double>(values.size());
-  const auto rank = static_cast<std::size_t>(std::max(1.0, std::ceil(q * n - 1e-9)));
-  const auto at = values.begin() + static_cast<std::ptrdiff_t>(std::min(rank, values.size()) - 1);
+  const auto at = values.begin() + static_cast<std::ptrdiff_t>(nearest_rank(q, values.size()) - 1);
   std::nth_element(values.begin(), at, values.end());
   return *at;
 }
@@ -29,10 +46,14 @@ double quantile_of(std::vector<double>& values, double q) {
 TargetResult check_latency(const PlanTarget& t, std::span<const Sample> samples) {
   TargetResult out;
   out.limit = t.limit_ns;
-  std::vector<double> values(samples.size());
-  std::transform(samples.begin(), samples.end(), values.begin(),
-                 [&](const Sample& s) { return latency_ns(s, t.metric); });
-  if (values.empty()) return out;
+  std::vector<double> values;
+  values.reserve(samples.size());
+  for (const Sample& s : samples)  // a request of one token has no time per output token
+    if (t.metric != LatencyKind::tpot || s.output > 1 || !s.served) values.push_back(latency_ns(s, t.metric));
+  if (values.empty()) {
+    out.met = !samples.empty();
+    return out;
+  }
   if (t.statistic == PlanTarget::Statistic::quantile) {
     std::vector<double> over(values.size());
     std::transform(values.begin(), values.end(), over.begin(), [&](double x) { return x > t.limit_ns ? 1.0 : 0.0; });
@@ -47,8 +68,7 @@ TargetResult check_latency(const PlanTarget& t, std::span<const Sample> samples)
     for (const double x : values) sum += x;
     out.achieved = sum / static_cast<double>(values.size());
   }
-  out.met = out.achieved <= t.limit_ns;
-  out.margin = (t.limit_ns - out.achieved) / t.limit_ns;
+  judge(out);
   return out;
 }
 
@@ -59,17 +79,20 @@ TargetResult check_goodput(const Goodput& goodput, std::span<const Sample> sampl
   std::transform(samples.begin(), samples.end(), bad.begin(),
                  [&](const Sample& s) { return is_good(s, goodput) ? 0.0 : 1.0; });
   if (bad.empty()) return out;
+  const auto good = static_cast<std::uint64_t>(std::count(bad.begin(), bad.end(), 0.0));
   const BatchMeans means = batch_means(bad, batches);
   out.over = means.mean;
   out.over_half = means.half_width;
-  out.achieved = 1 - means.mean;
-  out.met = out.achieved >= goodput.share;
+  out.achieved = static_cast<double>(good) / static_cast<double>(bad.size());
+  out.met = good >= nearest_rank(goodput.share, bad.size());
   out.margin = (out.achieved - goodput.share) / goodput.share;
   return out;
 }
 }  // namespace
 
 double latency_ns(const Sample& s, LatencyKind metric) {
+  STOWAGE_ASSERT(metric != LatencyKind::tbt);
+  if (!s.served) return never;
   switch (metric) {
     case LatencyKind::ttft:
       return static_cast<double>(s.ttft_ns);
@@ -82,13 +105,12 @@ double latency_ns(const Sample& s, LatencyKind metric) {
     case LatencyKind::tbt:
       break;
   }
-  STOWAGE_ASSERT(metric != LatencyKind::tbt);
   return 0;
 }
 
 bool is_good(const Sample& s, const Goodput& g) {
-  return (!g.ttft_ns || static_cast<double>(s.ttft_ns) <= *g.ttft_ns) && (!g.tpot_ns || s.tpot_ns <= *g.tpot_ns) &&
-         (!g.e2e_ns || static_cast<double>(s.e2e_ns) <= *g.e2e_ns);
+  return s.served && (!g.ttft_ns || static_cast<double>(s.ttft_ns) <= *g.ttft_ns) &&
+         (!g.tpot_ns || s.tpot_ns <= *g.tpot_ns) && (!g.e2e_ns || static_cast<double>(s.e2e_ns) <= *g.e2e_ns);
 }
 
 std::vector<TargetResult> check_plan_slo(std::span<const SloSet> sets, std::span<const Sample> samples,
@@ -109,18 +131,8 @@ std::vector<TargetResult> check_plan_slo(std::span<const SloSet> sets, std::span
       if (mine.empty() && !samples.empty()) result.met = true;
       out.push_back(std::move(result));
     };
-    for (const PlanTarget& t : set.targets) {
-      if (t.metric != LatencyKind::tbt) {
-        add(check_latency(t, mine), t.key);
-        continue;
-      }
-      TargetResult result;
-      result.limit = t.limit_ns;
-      result.achieved = tbt_ns(run, t);
-      result.met = !samples.empty() && result.achieved <= t.limit_ns;
-      result.margin = (t.limit_ns - result.achieved) / t.limit_ns;
-      add(result, t.key);
-    }
+    for (const PlanTarget& t : set.targets)
+      add(t.metric == LatencyKind::tbt ? check_gaps(t, run) : check_latency(t, mine), t.key);
     if (set.goodput) add(check_goodput(*set.goodput, mine), "goodput");
   }
   return out;

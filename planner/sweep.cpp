@@ -10,6 +10,7 @@
 #include "base/json_reader.hpp"
 #include "planner/axis_check.hpp"
 #include "sim/serve/simulate.hpp"
+#include "sim/slo.hpp"
 
 namespace stowage {
 namespace {
@@ -29,7 +30,7 @@ constexpr Column run_columns[] = {
     {"rejected", [](const RunResult& r) { return static_cast<double>(r.rejected); }, true},
     {"preemptions", [](const RunResult& r) { return static_cast<double>(r.preemptions); }, true},
     {"iterations", [](const RunResult& r) { return static_cast<double>(r.iterations); }, true},
-    {"makespan_s", [](const RunResult& r) { return s(static_cast<double>(r.makespan_ns)); }},
+    {"makespan_s", [](const RunResult& r) { return s(r.makespan()); }},
     {"requests_per_s", [](const RunResult& r) { return r.requests_per_s(); }},
     {"output_tokens_per_s", [](const RunResult& r) { return r.output_tokens_per_s(); }},
     {"ttft_mean_s", [](const RunResult& r) { return s(r.ttft_ns.mean()); }},
@@ -53,17 +54,30 @@ constexpr Column run_columns[] = {
     {"kv_external", [](const RunResult& r) { return part(r, Part::external); }},
     {"vmm_stall_s", [](const RunResult& r) { return s(static_cast<double>(r.vmm.stall_ns)); }},
 };
-constexpr std::size_t row_size = 3 + std::size(run_columns);  // manager, status, ..., note
+constexpr std::size_t row_size = 4 + std::size(run_columns);  // manager, status, ..., slo_met, note
 
-Json row_of(const RunResult& run) {
+/// What is asked of a point: its own `slo`, else the study's where one run's figures tell (no classes, no goodput).
+std::vector<LatencyLimit> limits_of(const Scenario& scenario, const Study& study) {
+  std::vector<LatencyLimit> out;
+  for (const SloTarget& t : scenario.slo) out.push_back({t.name(), t.limit_ns});
+  if (!out.empty()) return out;
+  for (const SloSet& set : study.plan.slo) {
+    if (!set.whole() || set.goodput) return {};
+    for (const PlanTarget& t : set.targets) out.push_back({t.key, t.limit_ns});
+  }
+  return out;
+}
+
+Json row_of(const RunResult& run, std::span<const LatencyLimit> slo) {
   Json row = Json::array({run.name, run.completed > 0 ? "ok" : "nothing served"});
   for (const auto& c : run_columns) {
-    const double x = c.value(run);
+    const double x = c.value(run);  // NaN, of nothing, is null
     if (c.whole)
       row.push_back(static_cast<std::int64_t>(x));
     else
       row.push_back(x);
   }
+  row.push_back(slo.empty() ? Json(nullptr) : Json(slo_met(slo, run)));
   row.push_back(run.rejected > 0 && !run.first_rejected.empty()
                     ? fmt::format("{} rejected, the first: {}", run.rejected, run.first_rejected.front().reason)
                     : "");
@@ -73,7 +87,7 @@ Json row_of(const RunResult& run) {
 /// A point that is no scenario, with the reason where the numbers would be.
 Json row_without_run(std::string_view status, const std::string& why) {
   Json row = Json::array({"", status});
-  for (std::size_t i = 0; i < std::size(run_columns); ++i) row.push_back(nullptr);
+  for (std::size_t i = 0; i <= std::size(run_columns); ++i) row.push_back(nullptr);
   row.push_back(why);
   return row;
 }
@@ -152,7 +166,8 @@ std::string Sweep::record(std::uint64_t point, const std::function<void()>& betw
     const Scenario scenario = resolve_scenario(space_.document(study_.base, point), {}, cache_);
     RunHooks hooks;
     if (between) hooks.on_progress = [&](std::int64_t, std::uint64_t) { between(); };
-    for (const RunConfig& run : scenario.runs) rows.push_back(row_of(simulate(run, hooks)));
+    const std::vector<LatencyLimit> slo = limits_of(scenario, study_);
+    for (const RunConfig& run : scenario.runs) rows.push_back(row_of(simulate(run, hooks), slo));
   } catch (const InfeasibleError& error) {
     rows.push_back(row_without_run("infeasible", error.what()));
   } catch (const InputError& error) { rows.push_back(row_without_run("refused", error.problems().front().message)); }
@@ -164,6 +179,7 @@ std::vector<std::string> Sweep::columns() const {
   for (const auto& axis : space_.axes()) out.push_back(axis.path);
   out.insert(out.end(), {"manager", "status"});
   for (const auto& c : run_columns) out.emplace_back(c.name);
+  out.emplace_back("slo_met");
   out.emplace_back("note");
   return out;
 }
@@ -198,6 +214,18 @@ std::string Sweep::csv_rows(std::string_view record) const {
     out += '\n';
   }
   return out;
+}
+
+std::optional<std::string> nobody_served(const std::vector<std::string>& records) {
+  std::optional<std::string> first;
+  for (const auto& record : records) {
+    const Json json = parsed(record);
+    for (const Json& row : json["rows"]) {
+      if (row.at(1) == "ok") return std::nullopt;
+      if (!first) first = fmt::format("{}: {}", row.at(1).get<std::string>(), row.back().get<std::string>());
+    }
+  }
+  return first;
 }
 
 std::uint64_t record_point(std::string_view record) {

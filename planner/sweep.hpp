@@ -3,6 +3,7 @@
 // sharding and any machine.
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,8 +34,9 @@ class Sweep {
   /// What the records depend on: scenario, space, requests of the first point, version.
   [[nodiscard]] const std::string& digest() const { return digest_; }
 
-  /// {"point":17,"rows":[["paged-16","ok",1000,...]]}: a row a manager; a point that cannot be is one row with its
-  /// reason. `between` is called now and then and may throw to stop. Safe from any thread.
+  /// {"point":17,"rows":[["paged-16","ok",1000,...]]}: a row a manager, null where nothing was measured; a point that
+  /// cannot be is one row with its reason. `between` is called now and then and may throw to stop. Safe from any
+  /// thread.
   [[nodiscard]] std::string record(std::uint64_t point, const std::function<void()>& between = {}) const;
 
   /// "point", the axes' paths, and the columns of a row.
@@ -52,6 +54,8 @@ class Sweep {
   mutable ScenarioCache cache_;
 };
 
+/// Why no run of any record served a request: the note of the first; nothing when one did.
+[[nodiscard]] std::optional<std::string> nobody_served(const std::vector<std::string>& records);
 /// The point a record is of. Throws InputError.
 [[nodiscard]] std::uint64_t record_point(std::string_view record);
 }  // namespace stowage

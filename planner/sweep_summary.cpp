@@ -24,6 +24,7 @@ struct Row {
 };
 
 Json number(double x) { return std::isfinite(x) ? Json(x) : Json(nullptr); }
+double real(const Json& j) { return j.is_number() ? j.get<double>() : NAN; }
 
 /// "2/s" and "20/s" are 2 and 20 of "/s"; sizes become bytes; nothing for names and mixtures.
 std::optional<std::pair<std::vector<double>, std::string>> numbers_of(const Axis& axis) {
@@ -54,6 +55,7 @@ std::vector<std::size_t> place(const Space& space, std::uint64_t point) {
 }
 
 double median(std::vector<double> v) {
+  std::erase_if(v, [](double x) { return std::isnan(x); });
   if (v.empty()) return NAN;
   const auto middle = v.begin() + static_cast<std::ptrdiff_t>(v.size() / 2);
   std::nth_element(v.begin(), middle, v.end());
@@ -74,11 +76,12 @@ class SweepTable {
                                       first);
     };
     const std::array<std::size_t, 3> losses = {column("kv_reserved"), column("kv_internal"), column("kv_external")};
-    const std::size_t note = columns.size() - static_cast<std::size_t>(first) - 1;
+    const std::size_t note = column("note"), slo = column("slo_met");
     for (std::uint64_t point = 0; point < records.size(); ++point) {
       const Json record = Json::parse(records[point]);
       for (const Json& row : record.at("rows")) {
         ++status_[row.at(1).get<std::string>()];
+        if (row.at(slo).is_boolean()) ++judged_, met_ += row.at(slo).get<bool>() ? 1 : 0;
         if (table_.size() < table_max) table_.push_back(table_row(point, row));
         if (row.at(1) != "ok") {
           if (failures_.size() < failures_max)
@@ -96,6 +99,9 @@ class SweepTable {
         for (std::size_t m = 0; m < lost; ++m) out.values[m] = real(row.at(column(metrics[m])));
         for (const std::size_t c : losses) out.values[lost] += real(row.at(c));
         rows_.push_back(out);
+        const Json &rejected = row.at(column("rejected")), &submitted = row.at(column("submitted"));
+        if (rejected > 0) ++short_;
+        if (rejected > most_rejected_) most_rejected_ = rejected, of_ = submitted;
       }
     }
     for (std::size_t a = 0; a < space_.axes().size(); ++a)
@@ -120,6 +126,8 @@ class SweepTable {
             {"sweep", sweep_.digest()},
             {"points", space_.size()},
             {"status", status_},
+            {"slo", {{"judged", judged_}, {"met", met_}}},
+            {"unserved", {{"runs", short_}, {"most", most_rejected_}, {"of", of_}}},
             {"axes", std::move(axes)},
             {"managers", names_},
             {"deployable", std::move(ships)},
@@ -148,7 +156,7 @@ class SweepTable {
         for (std::size_t who = 0; who < std::min(names_.size(), managers_max); ++who) {
           std::vector<std::vector<double>> by(n);
           for (const Row& r : rows_)
-            if (r.manager == who) by[place(space_, r.point)[a]].push_back(r.values[m]);
+            if (r.manager == who && !std::isnan(r.values[m])) by[place(space_, r.point)[a]].push_back(r.values[m]);
           Json middle = Json::array(), low = Json::array(), high = Json::array();
           for (const auto& v : by) {
             middle.push_back(number(median(v)));
@@ -219,6 +227,8 @@ class SweepTable {
   std::vector<std::size_t> varied_;  // axes of more than one value, those with most values first
   std::vector<Row> rows_;
   std::map<std::string, std::uint64_t> status_;
+  std::uint64_t judged_ = 0, met_ = 0;                     // rows that were asked for an SLO, and that meet it
+  std::uint64_t short_ = 0, most_rejected_ = 0, of_ = 0;  // runs that served some but not all; of the worst its counts
   Json table_ = Json::array(), failures_ = Json::array();
 };
 }  // namespace

@@ -4,7 +4,7 @@
 
 #include "base/error.hpp"
 #include "reports/fleet.hpp"
-#include "reports/latency.hpp"
+#include "sim/latency.hpp"
 #include "reports/metrics.hpp"
 
 namespace stowage {
@@ -76,7 +76,7 @@ Json run_json(const ReportInput& input, const RunResult& run, WallTimes wall) {
                 {"rejected", run.rejected},
                 {"unfinished", run.unfinished},
                 {"preemptions", run.preemptions}}},
-              {"makespan_s", seconds(run.makespan_ns)},
+              {"makespan_s", seconds(run.makespan())},
               {"iterations", run.iterations},
               {"throughput",
                {{"requests_per_s", rate_or_nothing(run, run.requests_per_s())},

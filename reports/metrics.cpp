@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-#include "reports/latency.hpp"
+#include "sim/latency.hpp"
 #include "reports/text.hpp"
 
 namespace stowage {
@@ -13,7 +13,6 @@ namespace {
 using Run = const RunResult&;
 constexpr double nothing = std::numeric_limits<double>::quiet_NaN();
 
-double quantile(const Latency& l, Run r, double q) { return l.of(r).count() > 0 ? l.quantile_ns(r, q) : nothing; }
 double part(Run r, Part p) { return r.mean_fraction[static_cast<std::size_t>(p)]; }
 std::string whole(double x) { return text::count(static_cast<std::uint64_t>(x)); }
 
@@ -31,29 +30,31 @@ constexpr std::array rows = {
               text::number, Better::higher},
     MetricRow{served, "prompt tokens/s", [](Run r) { return rate_or_nothing(r, r.prompt_tokens_per_s()); },
               text::number, Better::higher},
-    MetricRow{served, "makespan", [](Run r) { return double(r.makespan_ns); }, text::duration, Better::lower},
+    MetricRow{served, "makespan", [](Run r) { return r.makespan(); }, text::duration, Better::lower},
     MetricRow{served, "iterations", [](Run r) { return double(r.iterations); }, whole, Better::neither},
     MetricRow{served, "running requests, mean", [](Run r) { return r.batch_mean; }, text::number, Better::neither},
     MetricRow{served, "running requests, max", [](Run r) { return double(r.batch_max); }, whole, Better::neither},
 
-    MetricRow{delay, "TTFT p50", [](Run r) { return quantile(ttft, r, 0.50); }, text::duration, Better::lower},
-    MetricRow{delay, "TTFT p99", [](Run r) { return quantile(ttft, r, 0.99); }, text::duration, Better::lower},
-    MetricRow{delay, "TBT p50", [](Run r) { return quantile(tbt, r, 0.50); }, text::duration, Better::lower},
-    MetricRow{delay, "TBT p99", [](Run r) { return quantile(tbt, r, 0.99); }, text::duration, Better::lower},
-    MetricRow{delay, "TPOT p50", [](Run r) { return quantile(tpot, r, 0.50); }, text::duration, Better::lower},
-    MetricRow{delay, "TPOT p99", [](Run r) { return quantile(tpot, r, 0.99); }, text::duration, Better::lower},
-    MetricRow{delay, "E2E p50", [](Run r) { return quantile(e2e, r, 0.50); }, text::duration, Better::lower},
-    MetricRow{delay, "E2E p99", [](Run r) { return quantile(e2e, r, 0.99); }, text::duration, Better::lower},
-    MetricRow{delay, "queueing p50", [](Run r) { return quantile(queueing, r, 0.50); }, text::duration, Better::lower},
-    MetricRow{delay, "queueing p99", [](Run r) { return quantile(queueing, r, 0.99); }, text::duration, Better::lower},
+    MetricRow{delay, "TTFT p50", [](Run r) { return ttft.quantile_ns(r, 0.50); }, text::duration, Better::lower},
+    MetricRow{delay, "TTFT p99", [](Run r) { return ttft.quantile_ns(r, 0.99); }, text::duration, Better::lower},
+    MetricRow{delay, "TBT p50", [](Run r) { return tbt.quantile_ns(r, 0.50); }, text::duration, Better::lower},
+    MetricRow{delay, "TBT p99", [](Run r) { return tbt.quantile_ns(r, 0.99); }, text::duration, Better::lower},
+    MetricRow{delay, "TPOT p50", [](Run r) { return tpot.quantile_ns(r, 0.50); }, text::duration, Better::lower},
+    MetricRow{delay, "TPOT p99", [](Run r) { return tpot.quantile_ns(r, 0.99); }, text::duration, Better::lower},
+    MetricRow{delay, "E2E p50", [](Run r) { return e2e.quantile_ns(r, 0.50); }, text::duration, Better::lower},
+    MetricRow{delay, "E2E p99", [](Run r) { return e2e.quantile_ns(r, 0.99); }, text::duration, Better::lower},
+    MetricRow{delay, "queueing p50", [](Run r) { return queueing.quantile_ns(r, 0.50); }, text::duration,
+              Better::lower},
+    MetricRow{delay, "queueing p99", [](Run r) { return queueing.quantile_ns(r, 0.99); }, text::duration,
+              Better::lower},
 
-    MetricRow{delay, "client TTFT p50", [](Run r) { return quantile(client_ttft, r, 0.50); }, text::duration,
+    MetricRow{delay, "client TTFT p50", [](Run r) { return client_ttft.quantile_ns(r, 0.50); }, text::duration,
               Better::lower},
-    MetricRow{delay, "client TTFT p99", [](Run r) { return quantile(client_ttft, r, 0.99); }, text::duration,
+    MetricRow{delay, "client TTFT p99", [](Run r) { return client_ttft.quantile_ns(r, 0.99); }, text::duration,
               Better::lower},
-    MetricRow{delay, "client E2E p50", [](Run r) { return quantile(client_e2e, r, 0.50); }, text::duration,
+    MetricRow{delay, "client E2E p50", [](Run r) { return client_e2e.quantile_ns(r, 0.50); }, text::duration,
               Better::lower},
-    MetricRow{delay, "client E2E p99", [](Run r) { return quantile(client_e2e, r, 0.99); }, text::duration,
+    MetricRow{delay, "client E2E p99", [](Run r) { return client_e2e.quantile_ns(r, 0.99); }, text::duration,
               Better::lower},
 
     MetricRow{fleet, "replicas", [](Run r) { return double(r.replicas.size()); }, whole, Better::neither},

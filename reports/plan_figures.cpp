@@ -90,13 +90,13 @@ page::Figure curve(const Json& plan, const std::string& target, std::size_t inde
       const double rate = number_at(probe, "rate_per_s"), value = number_at(t, "achieved");
       limit = number_at(t, "limit");
       line.x.push_back(rate);
-      line.y.push_back(value < 1e8 ? value : NAN);
+      line.y.push_back(value);
       if (&c == &plan.at("curves").front() && rate <= knee * most * 1.0001) at_knee = value;
       if (&c == &plan.at("curves").front() && rate <= most * 1.0001) before = value;
       const bool saturated = probe.at("saturated"), met = probe.at("met");
       group.rows.push_back({manager_name(candidate),
                             {{text::number(rate)},
-                             {target_value(target, value)},
+                             {t.contains("unserved") ? "never" : target_value(target, value)},
                              {"", met ? Tone::good : Tone::bad,
                               saturated ? "✗ the queue grows for ever"
                               : met     ? "✓ met"

@@ -22,7 +22,7 @@ double number_at(const Json& object, std::string_view key) {
 std::string target_value(const std::string& target, double value) {
   if (!std::isfinite(value)) return "–";
   if (target.starts_with("goodput")) return text::percent(value);
-  return value > 1e8 ? std::string("never") : text::duration(value * 1e9);
+  return text::duration(value * 1e9);
 }
 
 std::string per_second(double rate) { return std::isfinite(rate) ? text::number(rate) + "/s" : "–"; }
@@ -125,9 +125,12 @@ page::Section slo(const Json& plan) {
     for (const Json& t : probe->at("targets")) {
       const bool met = t.at("met");
       const double margin = number_at(t, "margin");
-      rows.at(i++).cells.push_back({parts::target_value(t.at("target"), number_at(t, "achieved")),
+      const bool unserved = t.contains("unserved");
+      rows.at(i++).cells.push_back({unserved ? "never" : parts::target_value(t.at("target"), number_at(t, "achieved")),
                                     met ? Tone::good : Tone::bad, met ? "✓ met" : "✗ missed",
-                                    met ? text::percent(margin) + " to spare" : text::percent(-margin) + " over"});
+                                    unserved ? "too many not served"
+                                    : met    ? text::percent(margin) + " to spare"
+                                             : text::percent(-margin) + " over"});
     }
     const bool met = probe->at("met");
     all.cells.push_back({"", met ? Tone::good : Tone::bad, met ? "PASS" : "FAIL",

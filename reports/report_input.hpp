@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "reports/slo.hpp"
+#include "sim/slo.hpp"
 #include "sim/result.hpp"
 
 namespace stowage {

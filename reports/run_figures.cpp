@@ -6,7 +6,7 @@
 
 #include "base/error.hpp"
 #include "reports/figures.hpp"
-#include "reports/latency.hpp"
+#include "sim/latency.hpp"
 #include "reports/metrics.hpp"
 #include "reports/run_page.hpp"
 #include "reports/text.hpp"
@@ -35,9 +35,7 @@ page::Figure distribution(const ReportInput& input, const Latency& latency) {
       }
     }
     const Summary s = h.summary(1 / latency.units_per_s);
-    const double none = h.count() > 0 ? 0.0 : NAN;
-    d.quantiles = {{"mean", s.mean + none}, {"p50", s.p50 + none}, {"p90", s.p90 + none},
-                   {"p95", s.p95 + none},   {"p99", s.p99 + none}, {"max", s.max + none}};
+    d.quantiles = {{"mean", s.mean}, {"p50", s.p50}, {"p90", s.p90}, {"p95", s.p95}, {"p99", s.p99}, {"max", s.max}};
     c.curves.push_back(std::move(d));
   }
   for (const LatencyLimit& limit : input.slo) {

@@ -41,7 +41,8 @@ page::Cell passed(bool met) { return {"", met ? Tone::good : Tone::bad, met ? "P
 page::Section slo(const ReportInput& input) {
   page::Section out{"slo",
                     "Service levels",
-                    "What was asked, and what each manager achieved. A rejected request counts as one too late.",
+                    "What was asked, and what each manager achieved. A request that was not served counts as later "
+                    "than any limit.",
                     {}};
   if (input.slo.empty() || input.runs.empty()) return out;
   page::Table table{"Service levels", run_columns(input, "target"), {{"", {}}}, ""};
@@ -60,7 +61,7 @@ page::Section slo(const ReportInput& input) {
                        : text::times(*c.achieved_ns / c.target.limit_ns) + " the limit";
       }
       rows[t].cells.push_back({c.achieved_ns  ? text::duration(*c.achieved_ns)
-                               : c.rejections ? "too many rejected"
+                               : c.unserved   ? "too many not served"
                                               : "nothing measured",
                                c.met ? Tone::good : Tone::bad, c.met ? "✓ met" : "✗ missed", margin});
     }

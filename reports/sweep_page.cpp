@@ -278,6 +278,21 @@ std::vector<std::vector<std::string>> sweep_rows(const Json& summary) {
   return out;
 }
 
+namespace {
+/// "; 3 of 8 meet the SLO; up to 2 of 40 requests are not served, in 4 runs".
+std::string shortfalls(const Json& sweep) {
+  if (!sweep.contains("slo") || !sweep.contains("unserved")) return "";  // of an older version
+  const auto number = [&](const char* what, const char* key) { return sweep.at(what).at(key).get<std::uint64_t>(); };
+  std::string out;
+  if (const auto judged = number("slo", "judged"); judged > 0)
+    out += fmt::format("; {} of {} meet the SLO", text::count(number("slo", "met")), text::count(judged));
+  if (const auto runs = number("unserved", "runs"); runs > 0)
+    out += fmt::format("; up to {} of {} are not served, in {}", text::count(number("unserved", "most")),
+                       text::plural(number("unserved", "of"), "request"), text::plural(runs, "run"));
+  return out;
+}
+}  // namespace
+
 page::Verdict sweep_verdict(const Json& sweep) {
   std::uint64_t all = 0, good = 0;
   for (const auto& [status, n] : sweep.at("status").items()) {
@@ -292,8 +307,9 @@ page::Verdict sweep_verdict(const Json& sweep) {
     if (soonest == nullptr || number_at(c, "ttft_p99_s") < number_at(*soonest, "ttft_p99_s")) soonest = &c;
   }
   v.sentence =
-      fmt::format("{} simulated, {} of {} runs went through.",
-                  text::plural(sweep.at("points").get<std::uint64_t>(), "point"), text::count(good), text::count(all));
+      fmt::format("{} simulated, {} of {} runs went through{}.",
+                  text::plural(sweep.at("points").get<std::uint64_t>(), "point"), text::count(good), text::count(all),
+                  shortfalls(sweep));
   // Managers whose figure at that point is within 1 % are named together.
   const auto where = [&](const Json& best, std::string_view key) {
     std::vector<std::string> names;

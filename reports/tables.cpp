@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "reports/latency.hpp"
+#include "sim/latency.hpp"
 #include "reports/metrics.hpp"
 #include "reports/run_page.hpp"
 #include "reports/text.hpp"
@@ -37,13 +37,13 @@ std::string to_csv(const ReportInput& input) {
                        : slo_met(input.slo, r) ? "true"
                                                : "false",
                        r.submitted, r.completed, r.rejected, r.unfinished, r.preemptions,
-                       exact(double(r.makespan_ns) / 1e9), exact(rate_or_nothing(r, r.requests_per_s())),
+                       exact(r.makespan() / 1e9), exact(rate_or_nothing(r, r.requests_per_s())),
                        exact(rate_or_nothing(r, r.output_tokens_per_s())),
                        exact(rate_or_nothing(r, r.prompt_tokens_per_s())), exact(r.batch_mean), r.batch_max);
     for (const Latency* l : latencies) {
       const Summary s = l->of(r).summary();
       for (const double v : {s.mean, s.p50, s.p90, s.p95, s.p99, s.max}) {
-        out += (s.count > 0 ? exact(v / l->units_per_s) : "") + ",";
+        out += exact(v / l->units_per_s) + ",";
       }
     }
     out += fmt::format("{},{},{},", r.pool_bytes, r.peak_committed_bytes, r.peak_live_bytes);
@@ -74,7 +74,7 @@ std::string to_markdown(const ReportInput& input) {
     for (const RunResult& run : input.runs) {
       const SloCheck c = check_slo(input.slo, run)[t];
       out += fmt::format(" {} {} |", c.achieved_ns  ? text::duration(*c.achieved_ns)
-                         : c.rejections ? "too many rejected"
+                         : c.unserved   ? "too many not served"
                                         : "nothing measured",
                          c.met ? "✓" : "✗");
     }

@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "reports/fleet.hpp"
-#include "reports/latency.hpp"
+#include "sim/latency.hpp"
 #include "reports/metrics.hpp"
 #include "reports/text.hpp"
 #include "reports/words.hpp"
@@ -96,11 +96,11 @@ using Show = std::string (*)(const RunResult&);
 
 std::string rate(const RunResult& run, double per_s) {
   const double r = rate_or_nothing(run, per_s);
-  return std::isnan(r) ? "-" : text::number(r);
+  return text::number(r);
 }
 
 std::string p50_p99(const Latency& l, const RunResult& r) {
-  if (l.of(r).count() == 0) return "-";
+  if (l.of(r).count() == 0) return "–";
   return text::duration(l.quantile_ns(r, 0.5)) + " / " + text::duration(l.quantile_ns(r, 0.99));
 }
 std::string part(const RunResult& r, Part p) { return text::percent(r.mean_fraction[static_cast<std::size_t>(p)]); }
@@ -109,7 +109,7 @@ std::string part(const RunResult& r, Part p) { return text::percent(r.mean_fract
 std::string sparkline(const RunResult& run) {
   static constexpr std::array<std::string_view, 8> bars = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
   constexpr std::size_t columns = 12;
-  if (run.series.empty() || run.pool_bytes <= 0) return "-";
+  if (run.series.empty() || run.pool_bytes <= 0) return "–";
   std::string out;
   for (std::size_t i = 0; i < std::min(columns, run.series.size()); ++i) {
     const std::size_t n = std::min(columns, run.series.size());
@@ -141,8 +141,8 @@ constexpr std::array table = {
              [](const RunResult& r) { return rate_or_nothing(r, r.requests_per_s()); }, Better::higher},
     TableRow{"output tokens/s", [](const RunResult& r) { return rate(r, r.output_tokens_per_s()); },
              [](const RunResult& r) { return rate_or_nothing(r, r.output_tokens_per_s()); }, Better::higher},
-    TableRow{"makespan", [](const RunResult& r) { return text::duration(double(r.makespan_ns)); },
-             [](const RunResult& r) { return double(r.makespan_ns); }, Better::lower},
+    TableRow{"makespan", [](const RunResult& r) { return text::duration(r.makespan()); },
+             [](const RunResult& r) { return r.makespan(); }, Better::lower},
     TableRow{"running, mean / max",
              [](const RunResult& r) { return text::number(r.batch_mean) + " / " + text::number(double(r.batch_max)); },
              nullptr,
@@ -193,8 +193,8 @@ std::vector<Line> slo_lines(const ReportInput& input, std::size_t at_most) {
     for (const auto& run_checks : checks) {
       const SloCheck& check = run_checks[t];
       const std::string shown = check.achieved_ns ? text::duration(*check.achieved_ns)
-                                : check.rejections ? "rejected"
-                                                   : "nothing";
+                                : check.unserved  ? "unserved"
+                                                  : "nothing";
       line.cells.push_back({shown + (check.met ? " ok" : " MISS"), check.met ? Paint::plain : Paint::bad});
     }
     lines.push_back(std::move(line));

@@ -24,7 +24,7 @@ std::string group_thousands(std::string digits) {
 /// Three significant digits without an exponent. Zeros after the point stay where digits were cut ("9.20"), and go
 /// where the number is exact ("512", "2.5").
 std::string significant(double x) {
-  if (!std::isfinite(x)) return "n/a";
+  if (!std::isfinite(x)) return "–";
   if (x == 0) return "0";
   // log10 of the rounded value: 999.6 is "1,000", not "1000.0".
   const double magnitude = std::floor(std::log10(std::abs(x)) + 1e-12);
@@ -56,7 +56,7 @@ std::string with_unit(double x, const std::array<Unit, N>& units) {
 }  // namespace
 
 std::string duration(double ns) {
-  if (!std::isfinite(ns)) return "n/a";
+  if (!std::isfinite(ns)) return "–";
   if (ns == 0) return "0 s";
   static constexpr std::array<Unit, 4> units = {{{1, "ns"}, {1e3, "us"}, {1e6, "ms"}, {1e9, "s"}}};
   if (std::abs(ns) < 600e9) return with_unit(ns, units);
@@ -64,7 +64,7 @@ std::string duration(double ns) {
 }
 
 std::string bytes(double value) {
-  if (!std::isfinite(value)) return "n/a";
+  if (!std::isfinite(value)) return "–";
   static constexpr std::array<Unit, 5> units = {
       {{1, "B"}, {1024, "KiB"}, {1048576, "MiB"}, {1073741824, "GiB"}, {1099511627776, "TiB"}}};
   return with_unit(value, units);
@@ -75,7 +75,7 @@ std::string count(std::uint64_t n) { return group_thousands(std::to_string(n)); 
 std::string number(double x) { return significant(x); }
 
 std::string percent(double fraction) {
-  if (!std::isfinite(fraction)) return "n/a";
+  if (!std::isfinite(fraction)) return "–";
   const double p = fraction * 100;
   if (p != 0 && std::abs(p) < 0.01) return p > 0 ? "< 0.01 %" : "> -0.01 %";
   // Below one percent two decimals are enough: a share of a share of a percent decides nothing.

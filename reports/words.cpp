@@ -78,6 +78,9 @@ std::string comparison(const ReportInput& input) {
 std::string first_token(const ReportInput& input) {
   const Ranking first = rank_runs(input, ttft_p99, Better::lower, p99_tolerance);
   if (first.alike) return fmt::format("p99 TTFT is alike: {}.", text::duration(first.best));
+  if (first.best_runs == first.worst_runs)  // the others served nobody
+    return fmt::format("p99 TTFT is {} under {}.", text::duration(first.best),
+                       text::list(names(input, first.best_runs)));
   return fmt::format("p99 TTFT is lowest under {} ({}) and highest under {} ({}).",
                      text::list(names(input, first.best_runs)), text::duration(first.best),
                      text::list(names(input, first.worst_runs)), text::duration(first.worst));
@@ -97,19 +100,25 @@ struct SloSentence {
   Verdict verdict;
   std::string text;
 };
-/// A verdict that says how many had no part in it: ", with 3 of 10 requests rejected".
-std::string with_rejections(const ReportInput& input, std::string sentence) {
-  std::uint64_t most = 0, submitted = 0;
-  bool same = true;
-  for (const RunResult& run : input.runs) {
-    same = same && run.rejected == input.runs.front().rejected;
-    if (run.rejected >= most) submitted = run.submitted;
-    most = std::max(most, run.rejected);
+/// "3 of 10 requests rejected", of the run with most; empty when all were served.
+std::string unserved(const ReportInput& input) {
+  const RunResult& most = *std::ranges::max_element(input.runs, {}, &RunResult::unserved);
+  if (most.unserved() == 0) return "";
+  const bool same = std::ranges::all_of(input.runs, [&](const auto& r) { return r.unserved() == most.unserved(); });
+  return fmt::format("{}{} of {} {}", same ? "" : "up to ", text::count(most.unserved()),
+                     text::plural(most.submitted, "request"), most.unfinished == 0 ? "rejected" : "not served");
+}
+
+/// The first sentence says how many had no part in it, and which managers served nobody.
+std::string with_unserved(const ReportInput& input, std::string sentence) {
+  std::vector<std::size_t> idle;
+  for (std::size_t i = 0; i < input.runs.size(); ++i)
+    if (input.runs[i].completed == 0) idle.push_back(i);
+  if (const std::string who = unserved(input); !who.empty()) {
+    sentence.pop_back();  // the full stop
+    sentence += ", with " + who + ".";
   }
-  if (most == 0) return sentence;
-  sentence.pop_back();  // the full stop
-  return fmt::format("{}, with {}{} of {} rejected.", sentence, same ? "" : "up to ", text::count(most),
-                     text::plural(submitted, "request"));
+  return idle.empty() ? sentence : sentence + " " + subject(input, idle, "serves no request.", "serve no request.");
 }
 
 SloSentence slo(const ReportInput& input) {
@@ -136,17 +145,15 @@ Headline headline(const ReportInput& input) {
   if (!input.slo.empty()) {
     const SloSentence s = slo(input);
     out.verdict = s.verdict;
-    out.sentence = with_rejections(input, s.text);
+    out.sentence = with_unserved(input, s.text);
   }
   if (none_completed) {
-    const RunResult& r = input.runs.front();
-    out.sentence = fmt::format("No request completed: {} submitted, {} rejected, {} unfinished.",
-                               text::count(r.submitted), text::count(r.rejected), text::count(r.unfinished));
+    out.sentence = "No request is served: " + why_none(input.runs.front()) + ".";
     return out;
   }
   const std::string compared = input.runs.size() == 1 ? single(input.runs[0]) : comparison(input);
   if (out.sentence.empty())
-    out.sentence = compared;
+    out.sentence = with_unserved(input, compared);
   else
     out.reasons.push_back(compared);
   if (input.runs.size() > 1) {
@@ -154,6 +161,20 @@ Headline headline(const ReportInput& input) {
     out.reasons.push_back(least_lost(input));
   }
   return out;
+}
+
+std::string why_none(const RunResult& run) {
+  if (run.first_rejected.empty())
+    return fmt::format("{} submitted, {} rejected, {} unfinished", text::count(run.submitted),
+                       text::count(run.rejected), text::count(run.unfinished));
+  const RejectedRequest& first = run.first_rejected.front();
+  const auto alike = [&](const RejectedRequest& r) { return r.reason == first.reason; };
+  const bool all = run.rejected == run.submitted && run.rejected == run.first_rejected.size() &&
+                   std::ranges::all_of(run.first_rejected, alike);
+  return fmt::format("{} submitted, {} rejected; {} of {} + {} tokens, is {}", text::count(run.submitted),
+                     text::count(run.rejected), all ? "each, as the first" : "the first",
+                     text::count(static_cast<std::uint64_t>(first.prompt_tokens)),
+                     text::count(static_cast<std::uint64_t>(first.output_tokens)), first.reason);
 }
 
 std::string memory_over_time(const RunResult& run) {

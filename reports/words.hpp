@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "reports/latency.hpp"
+#include "sim/latency.hpp"
 #include "reports/report_input.hpp"
 
 namespace stowage::words {
@@ -19,6 +19,8 @@ struct Headline {
 /// Managers whose numbers lie within 1 % of each other are called alike; of a p99, 5 %.
 [[nodiscard]] Headline headline(const ReportInput& input);
 
+/// Why a run that served no request did not, without a full stop: "4 submitted, 4 rejected; ...".
+[[nodiscard]] std::string why_none(const RunResult& run);
 [[nodiscard]] std::string memory_over_time(const RunResult& run);
 [[nodiscard]] std::string waste(const ReportInput& input);
 /// "Half of the requests within ...; 99 % within ...".

@@ -7,6 +7,7 @@ double per_second(std::uint64_t count, std::int64_t ns) {
 }
 }  // namespace
 
+double RunResult::makespan() const { return completed > 0 ? static_cast<double>(makespan_ns) : Summary::none; }
 double RunResult::requests_per_s() const { return per_second(completed, makespan_ns); }
 double RunResult::prompt_tokens_per_s() const { return per_second(prompt_tokens, makespan_ns); }
 double RunResult::output_tokens_per_s() const { return per_second(output_tokens, makespan_ns); }

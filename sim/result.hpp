@@ -27,10 +27,14 @@ struct SeriesPoint {
   double running = 0, waiting = 0;         // requests
 };
 
+/// Why a request is never served (S2.8 to S2.10).
+inline constexpr const char* reject_too_long = "longer than max_model_len";
+inline constexpr const char* reject_too_large = "larger than the KV pool";
+
 struct RejectedRequest {
   std::uint64_t id = 0;
   std::int32_t prompt_tokens = 0, output_tokens = 0;
-  std::string reason;  // "longer than max_model_len", "larger than the KV pool"
+  std::string reason;  // one of the two above
 };
 
 /// One replica of a fleet, in short. Times, means and fractions as in RunResult, over the fleet's whole run.
@@ -70,7 +74,7 @@ struct RunResult {
   /// As the client sees them, front end included; empty without one.
   LogHistogram client_ttft_ns, client_e2e_ns;
 
-  double batch_mean = 0;       // of a fleet: of one replica, weighted by busy time
+  double batch_mean = 0;       // NaN when nothing ran; of a fleet: of one replica, weighted by busy time
   std::int64_t batch_max = 0;  // of a fleet: of any one replica
   std::int64_t busy_ns = 0;    // with requests running; of a fleet: summed
 
@@ -94,6 +98,9 @@ struct RunResult {
   std::shared_ptr<const RunTrace> trace;  // samples for reports; null unless RunHooks::trace asked for them
   std::int64_t wall_ns = 0;  // real time of the simulation; the only field that differs between two runs
 
+  /// Neither rejected nor left unfinished are served: no objective is met for them.
+  [[nodiscard]] std::uint64_t unserved() const { return rejected + unfinished; }
+  [[nodiscard]] double makespan() const;  // ns; NaN when nothing completed
   [[nodiscard]] double requests_per_s() const;
   [[nodiscard]] double prompt_tokens_per_s() const;
   [[nodiscard]] double output_tokens_per_s() const;

@@ -34,10 +34,10 @@ ReplicaSummary summary(const RunResult& r, const std::string& group) {
   return s;
 }
 
-/// The mean of two means with their weights; 0 when neither weighs anything.
+/// The mean of two means with their weights; a mean of nothing, which has no weight, changes nothing.
 double mean(double a, double weight_a, double b, double weight_b) {
-  const double whole = weight_a + weight_b;
-  return whole > 0 ? (a * weight_a + b * weight_b) / whole : 0.0;
+  if (!(weight_b > 0)) return a;
+  return weight_a > 0 ? (a * weight_a + b * weight_b) / (weight_a + weight_b) : b;
 }
 
 void add_series(std::vector<SeriesPoint>& all, const std::vector<SeriesPoint>& more) {

@@ -54,7 +54,7 @@ void Metrics::write(RunResult& result, std::int64_t first_arrival_ns) const {
   result.queue_ns = queue_ns_;
   result.client_ttft_ns = client_ttft_ns_;
   result.client_e2e_ns = client_e2e_ns_;
-  result.batch_mean = busy_ns > 0 ? static_cast<double>(running_ns) / static_cast<double>(busy_ns) : 0.0;
+  result.batch_mean = busy_ns > 0 ? static_cast<double>(running_ns) / static_cast<double>(busy_ns) : Summary::none;
   result.batch_max = batch_max;
   result.busy_ns = busy_ns;
   result.vmm.stall_ns = stall_ns;

@@ -22,9 +22,10 @@ class Differ {
   void same(std::string_view field, const A& engine, const B& oracle) {
     if (!found_ && !(engine == oracle)) report(field, fmt::format("{}", engine), fmt::format("{}", oracle));
   }
-  /// |engine - oracle| <= relative x |oracle| + absolute.
+  /// |engine - oracle| <= relative x |oracle| + absolute. What neither has is the same.
   void near(std::string_view field, double engine, double oracle, double relative, double absolute = 0.0) {
-    if (found_ || std::abs(engine - oracle) <= relative * std::abs(oracle) + absolute) return;
+    if (found_ || (std::isnan(engine) && std::isnan(oracle))) return;
+    if (std::abs(engine - oracle) <= relative * std::abs(oracle) + absolute) return;
     report(field, fmt::format("{:.17g}", engine), fmt::format("{:.17g}", oracle));
   }
   [[nodiscard]] bool found() const { return found_.has_value(); }

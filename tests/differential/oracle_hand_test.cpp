@@ -115,6 +115,7 @@ TEST(OracleByHand, PreemptionRecomputesPromptAndOutputs) {
 TEST(OracleByHand, NothingToDo) {
   const auto none = run(tiny(16, paged(4)), {});
   EXPECT_EQ(none.makespan_ns, 0);
+  EXPECT_TRUE(std::isnan(none.batch_mean) && std::isnan(none.ttft_ns.mean) && std::isnan(none.tbt_ns.percentile(500)));
   EXPECT_DOUBLE_EQ(part(none, Part::free), 1.0);
   const auto all_rejected = run(tiny(16, paged(4)), {{7, 60, 5, 0}, {9, 30, 1, 1}});
   EXPECT_EQ(all_rejected.rejected, 2U);

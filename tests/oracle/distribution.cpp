@@ -5,7 +5,7 @@
 namespace stowage {
 
 double OracleDistribution::percentile(std::uint64_t permille) const {
-  if (values.empty()) return 0.0;
+  if (values.empty()) return none;
   const std::uint64_t rank = (permille * values.size() + 999) / 1000;
   return values[std::max<std::uint64_t>(rank, 1) - 1];
 }

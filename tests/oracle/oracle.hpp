@@ -3,6 +3,7 @@
 // iteration and keeps every interval of memory, so that nothing in it can drift; it is slow on purpose.
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -15,8 +16,9 @@ namespace stowage {
 /// Every value of one metric (ns), sorted, so that percentiles are true ones.
 struct OracleDistribution {
   std::vector<double> values;
-  double mean = 0, max = 0;
-  /// Nearest rank: the value at rank ceil(permille / 1000 x count); 0 when empty.
+  static constexpr double none = std::numeric_limits<double>::quiet_NaN();
+  double mean = none, max = none;  // S11.12
+  /// Nearest rank: the value at rank ceil(permille / 1000 x count).
   [[nodiscard]] double percentile(std::uint64_t permille) const;
   void take(const std::vector<std::int64_t>& list);  // and their mean
   void sort();                                       // and the maximum
@@ -39,7 +41,7 @@ struct OracleResult {
   std::int64_t first_arrival_ns = 0, makespan_ns = 0;
   std::uint64_t prompt_tokens = 0, output_tokens = 0;
   OracleDistribution ttft_ns, tbt_ns, tpot_ns, e2e_ns, queue_ns;
-  double batch_mean = 0;
+  double batch_mean = OracleDistribution::none;
   std::int64_t batch_max = 0;
   std::int64_t peak_committed_bytes = 0, peak_live_bytes = 0;
   std::array<__int128, part_count> byte_ns{};      // integral of each part over the run

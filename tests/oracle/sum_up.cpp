@@ -7,7 +7,8 @@ namespace stowage::oracle {
 void sum_up(OracleResult& out, std::int64_t pool_bytes, std::int64_t span_ns) {
   long double tpot = 0;
   for (const double v : out.tpot_ns.values) tpot += v;
-  if (tpot > 0) out.tpot_ns.mean = static_cast<double>(tpot / static_cast<long double>(out.tpot_ns.values.size()));
+  if (!out.tpot_ns.values.empty())
+    out.tpot_ns.mean = static_cast<double>(tpot / static_cast<long double>(out.tpot_ns.values.size()));
   for (auto* d : {&out.ttft_ns, &out.tbt_ns, &out.tpot_ns, &out.e2e_ns, &out.queue_ns}) d->sort();
 
   __int128 busy_ns = 0, request_ns = 0;

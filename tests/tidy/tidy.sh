@@ -28,7 +28,7 @@ allowed() {
     scenario) echo base models traces sim ;;
     planner) echo base models traces sim scenario ;;
     calibrate) echo base models traces sim scenario ;;
-    reports) echo base sim/result.hpp sim/kv/registry.hpp ;;
+    reports) echo base sim/result.hpp sim/latency.hpp sim/slo.hpp sim/kv/registry.hpp ;;
     gpu_probe) echo base ;;
     gpu_probe/replay) echo base models traces sim scenario gpu_probe reports/json.hpp ;;
     cli) echo base models traces sim scenario planner calibrate reports ;;

@@ -110,7 +110,7 @@ TEST(Words, NothingRanNothingCompleted) {
   ReportInput input = sample_input();
   input.runs = {RunResult{}};
   input.runs[0].submitted = input.runs[0].rejected = 3;
-  EXPECT_EQ(words::headline(input).sentence, "No request completed: 3 submitted, 3 rejected, 0 unfinished.");
+  EXPECT_EQ(words::headline(input).sentence, "No request is served: 3 submitted, 3 rejected, 0 unfinished.");
   EXPECT_EQ(words::headline(input).verdict, words::Verdict::fail);
   input.runs.clear();
   EXPECT_EQ(words::headline(input).sentence, "Nothing was run.");

@@ -24,7 +24,7 @@ TEST(Text, ThreeDigitsWithTheUnitThatFits) {
   EXPECT_EQ(number(4612.4), "4,612");
   EXPECT_EQ(number(0.05249), "0.0525");
   EXPECT_EQ(number(-1234567), "-1,234,567");
-  EXPECT_EQ(number(std::nan("")), "n/a");
+  EXPECT_EQ(number(std::nan("")), "–");
   EXPECT_EQ(count(227840), "227,840");
   EXPECT_EQ(count(999), "999");
   EXPECT_EQ(percent(0.0885), "8.85 %");

@@ -17,10 +17,10 @@ struct Latency {
 
   [[nodiscard]] const LogHistogram& of(const RunResult& run) const { return run.*histogram; }
   [[nodiscard]] double ns(double value) const { return value * (1e9 / units_per_s); }
-  /// 0 when nothing was measured, as in the JSON.
+  /// NaN when nothing was measured.
   [[nodiscard]] double quantile_ns(const RunResult& run, double q) const { return ns(of(run).quantile(q)); }
   [[nodiscard]] double mean_ns(const RunResult& run) const { return ns(of(run).mean()); }
-  [[nodiscard]] double max_ns(const RunResult& run) const { return ns(static_cast<double>(of(run).max())); }
+  [[nodiscard]] double max_ns(const RunResult& run) const { return quantile_ns(run, 1); }
 };
 
 inline constexpr Latency ttft{"ttft", "TTFT", "time to first token", "requests", &RunResult::ttft_ns, 1e9};

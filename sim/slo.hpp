@@ -1,6 +1,6 @@
 #pragma once
-// Service-level objectives: what was asked, what each run achieved. `stowage run --assert-slo` and every report
-// ask here, so that they cannot disagree.
+// Service-level objectives: what was asked, what each run achieved. `stowage run --assert-slo`, sweeps and every
+// report ask here, so that they cannot disagree; a plan's targets (planner/slo.hpp) rest on the same rule.
 #include <optional>
 #include <span>
 #include <string>
@@ -25,19 +25,19 @@ struct LatencyLimit {
 
 struct SloCheck {
   LatencyLimit target;
-  /// nullopt when there was nothing to measure: fails when no request completed, is met when requests of one token
-  /// had no gap to measure. Also when rejections decide: then it is not met.
+  /// nullopt when there was nothing to measure: fails when no request was served, is met when requests of one token
+  /// had no gap to measure. Also when unserved requests decide: then it is not met.
   std::optional<double> achieved_ns;
-  bool rejections = false;  // too many requests were rejected, however fast the others were
+  bool unserved = false;  // the statistic is that of a request that was not served, however fast the others were
   bool met = false;
   double margin = 0;  // (limit - achieved) / limit: 0.2 = a fifth to spare, -1 = twice the limit
 };
 
-/// One row per target, in order. A rejected request has not met its target: a percentile is one of all requests, with
-/// the rejected behind all others, so that p99 stands at most 1 % of them, and a mean or a maximum none. Gaps between
-/// tokens are of completed requests only; their p99 too stands at most 1 % of requests rejected.
+/// One row per target, in order, by S11.13 to S11.20: a request that was not served takes longer than any limit. So
+/// p99 stands at most 1 % of them, a mean or a maximum none; the p99 of the gaps between tokens, which are of served
+/// requests only, asks for the same 99 % of requests.
 /// Throws nothing; a key that is not one (`is_slo_key`) is a programmer's error.
 [[nodiscard]] std::vector<SloCheck> check_slo(std::span<const LatencyLimit> targets, const RunResult& run);
-/// Every target met and no request left unfinished (a run cut off has not shown its worst). True without targets.
+/// Every target met. True without targets.
 [[nodiscard]] bool slo_met(std::span<const LatencyLimit> targets, const RunResult& run);
 }  // namespace stowage
