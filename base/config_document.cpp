@@ -11,6 +11,7 @@
 #include "base/config.hpp"
 #include "base/config_data.hpp"
 #include "base/read_file.hpp"
+#include "base/read_log.hpp"
 
 namespace stowage {
 namespace {
@@ -219,7 +220,10 @@ ConfigDocument ConfigDocument::parse(std::string_view text, std::string file) {
   return doc;
 }
 
-ConfigDocument ConfigDocument::load(const std::string& path) { return parse(read_file(path, config_bytes_max), path); }
+ConfigDocument ConfigDocument::load(const std::string& path) {
+  ReadLog::note(path);
+  return parse(read_file(path, config_bytes_max), path);
+}
 
 ConfigNode ConfigDocument::root() const { return ConfigNode(root_); }
 const std::string& ConfigDocument::file() const { return file_; }

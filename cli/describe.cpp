@@ -67,7 +67,7 @@ Card workload_card(const Scenario& scenario) {
                              {"Requests", text::count(info.requests)},
                              {"Duration", text::duration(info.duration_s * 1e9)},
                              {"Rate", text::number(info.rate_per_s) + " requests/s"},
-                             {"Gaps between arrivals", fmt::format("cv {:.2f} (Poisson: 1)", info.cv)},
+                             {"Gaps between arrivals", fmt::format("cv {} (Poisson: 1)", text::number(info.cv))},
                              {"Prompt tokens", lengths(info.prompt)},
                              {"Output tokens", lengths(info.output)}};
   return {"Workload", std::move(facts)};
@@ -210,5 +210,10 @@ ReportInput describe(const Scenario& scenario, const Options& options, std::vect
   input.evidence = evidence(scenario);
   input.notes = scenario.notes;
   return input;
+}
+
+void warn(const std::vector<std::string>& warnings, const std::string& file, Outcome& outcome) {
+  for (const auto& warning : warnings)
+    outcome.complaints.push_back(fmt::format("{}: warning: {}", text::printable(file), warning));
 }
 }  // namespace stowage::cli

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/options.hpp"
+#include "cli/commands.hpp"
 #include "reports/report_input.hpp"
 #include "scenario/scenario.hpp"
 
@@ -14,4 +14,6 @@ namespace stowage::cli {
                                    bool with_cards);
 /// "azure.csv at 4 times its rate", "synthetic: poisson 5/s, 10,000 requests", "4 requests of the scenario".
 [[nodiscard]] std::string workload_name(const Scenario& scenario);
+/// Says each on stderr, after the result: "FILE: warning: ...".
+void warn(const std::vector<std::string>& warnings, const std::string& file, Outcome& outcome);
 }  // namespace stowage::cli

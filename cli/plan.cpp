@@ -50,6 +50,7 @@ Outcome plan_command(const Options& options) {
                  : options.format == "csv"      ? plan_csv(plan)
                  : options.format == "markdown" ? plan_markdown(plan, options.commands)
                                                 : plan_text(plan, options.commands);
+  warn(plan.bench.warnings, options.inputs.front(), outcome);
   const Decision& d = plan.decision;
   if (!d.feasible) {
     outcome.code = infeasible;

@@ -151,6 +151,7 @@ Outcome run_scenario(const Options& options) {
                  : options.format == "csv"      ? to_csv(input)
                  : options.format == "markdown" ? to_markdown(input)
                                                 : to_terminal(input, {.colour = colour_wanted()});
+  warn(scenario.warnings, scenario.file, outcome);
   complain_if_nobody_served(scenario, input.runs, outcome);
   for (const RunResult& run : input.runs)
     if (options.assert_slo) complain_if_slo_missed(input, run, outcome);

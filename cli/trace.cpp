@@ -1,4 +1,5 @@
 // stowage trace info|convert|synth
+#include <cmath>
 #include <memory>
 #include <ostream>
 #include <utility>
@@ -9,6 +10,7 @@
 #include "base/config.hpp"
 #include "base/error.hpp"
 #include "cli/commands.hpp"
+#include "cli/describe.hpp"
 #include "cli/table.hpp"
 #include "reports/output_file.hpp"
 #include "reports/text.hpp"
@@ -46,11 +48,12 @@ nlohmann::ordered_json as_json(const TraceInfo& info, const TraceLedger& ledger)
                           {"60s", or_null(info.dispersion_60s)}}},
           {"prompt", as_json(info.prompt)},
           {"output", as_json(info.output)},
-          {"prefix_hit", info.prefix_hit}};
+          {"prefix_hit", info.prefix_hit},
+          {"warnings", implausible(ledger)}};
 }
 
 std::string as_text(const TraceInfo& info, const TraceLedger& ledger) {
-  const auto dispersion = [](const std::optional<double>& x) { return x ? text::number(*x) : std::string("-"); };
+  const auto dispersion = [](const std::optional<double>& x) { return x ? text::number(*x) : std::string("–"); };
   const auto lengths = [](const std::string& what, const LengthStats& s) -> std::vector<std::string> {
     const auto whole = [](std::int64_t n) { return text::count(static_cast<std::uint64_t>(n)); };
     return {what, fmt::format("{:.1f}", s.mean), whole(s.p50), whole(s.p90), whole(s.p99), whole(s.max)};
@@ -59,9 +62,10 @@ std::string as_text(const TraceInfo& info, const TraceLedger& ledger) {
          facts({{"requests", text::count(info.requests)},
                 {"duration", text::duration(info.duration_s * 1e9)},
                 {"rate", fmt::format("{} requests/s", text::number(info.rate_per_s))},
-                {"burstiness", fmt::format("gaps cv {:.3f}; dispersion {} in 1 s, {} in 10 s, {} in 60 s windows "
+                {"burstiness", fmt::format("gaps cv {}; dispersion {} in 1 s, {} in 10 s, {} in 60 s windows "
                                            "(Poisson: 1)",
-                                           info.cv, dispersion(info.dispersion_1s), dispersion(info.dispersion_10s),
+                                           std::isnan(info.cv) ? "–" : fmt::format("{:.3f}", info.cv),
+                                           dispersion(info.dispersion_1s), dispersion(info.dispersion_10s),
                                            dispersion(info.dispersion_60s))},
                 {"prefix hit", text::percent(info.prefix_hit)}}) +
          table({{"tokens", "mean", "p50", "p90", "p99", "max"}, lengths("prompt", info.prompt),
@@ -88,14 +92,21 @@ Outcome trace_info_command(const Options& options) {
   TraceLedger ledger;
   const auto workload = open_input(options, ledger);
   const TraceInfo info = trace_info(*workload, &ledger);
-  return {options.json ? as_json(info, ledger).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"
-                       : as_text(info, ledger)};
+  Outcome outcome;
+  outcome.text = options.json
+                     ? as_json(info, ledger).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"
+                     : as_text(info, ledger);
+  warn(implausible(ledger), ledger.file, outcome);
+  return outcome;
 }
 
 Outcome trace_convert(const Options& options) {
   const auto file = open_output(options.output, options.force);
   TraceLedger ledger;
-  return write_workload(file, open_input(options, ledger));
+  auto workload = open_input(options, ledger);
+  Outcome outcome = write_workload(file, std::move(workload));
+  warn(implausible(ledger), ledger.file, outcome);
+  return outcome;
 }
 
 Outcome trace_synth(const Options& options) {

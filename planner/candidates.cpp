@@ -242,12 +242,14 @@ Workbench set_up(Study study, int jobs, const std::function<void()>& between) {
     }
     // One demand for all: the requests must not be part of the space.
     const auto& own = points[p].scenario->runs.front().workload;
-    if (!workload)
+    if (!workload) {
       workload = own;
-    else if (workload != own)
+      bench.notes = bench.warnings = points[p].scenario->warnings;
+    } else if (workload != own) {
       throw InputError({bench.study.file, 0, 0},
                        "a plan compares configurations under one workload; vary it with "
                        "'stowage sweep', or write a study for each");
+    }
   }
   const auto refused = [](const ResolvedPoint& p) { return !p.problems.empty(); };
   if (std::all_of(points.begin(), points.end(), refused)) throw InputError(points.front().problems);

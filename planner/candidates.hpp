@@ -60,6 +60,7 @@ struct Workbench {
   double demand_per_s = 0;  // growth included
   std::string demand_text;  // where it comes from
   std::vector<std::string> notes;
+  std::vector<std::string> warnings;  // of the workload, as Scenario::warnings; `notes` begin with them
   bool priced = false;
 };
 

@@ -48,7 +48,9 @@ WorkloadPtr read_trace(const ConfigNode& node, Context& context, Scenario& scena
   auto workload = collect(context.problems, node.at(), fmt::format("'{}': ", node.path()), [&] {
     return context.cache.many_points ? shared_trace(options, ledger, context.cache) : open_trace(options, ledger);
   });
-  if (workload) scenario.ledger = std::move(ledger);
+  if (!workload) return workload;
+  scenario.warnings = implausible(ledger);
+  scenario.ledger = std::move(ledger);
   return workload;
 }
 
@@ -173,7 +175,9 @@ std::shared_ptr<const Workload> read_workload(const ConfigNode& node, Context& c
     return nullptr;
   }
   if (trace) return read_trace(in.node("trace"), context, scenario);
-  if (requests) return read_requests(in.node("requests"), context, scenario);
-  return read_synthetic(in.node("synthetic"), context, scenario);
+  auto workload = requests ? read_requests(in.node("requests"), context, scenario)
+                           : read_synthetic(in.node("synthetic"), context, scenario);
+  if (workload) scenario.warnings = implausible(*workload);
+  return workload;
 }
 }  // namespace stowage::detail

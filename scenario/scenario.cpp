@@ -41,11 +41,13 @@ std::shared_ptr<const Workload> shared_workload(const ConfigNode& node, Context&
     const bool good = workload && unseen.empty();
     if (!good) return ScenarioCache::Requests{};
     const bool in_memory = read.ledger && read.ledger->kept <= trace_rows_held;
-    return ScenarioCache::Requests{in_memory ? workload : held(std::move(workload)), read.workload, read.ledger};
+    return ScenarioCache::Requests{in_memory ? workload : held(std::move(workload)), read.workload, read.ledger,
+                                   read.warnings};
   });
   if (!shared->workload) return detail::read_workload(node, context, s);  // again, to say what is wrong
   s.workload = shared->spec;
   s.ledger = shared->ledger;
+  s.warnings = shared->warnings;
   return shared->workload;
 }
 
@@ -117,6 +119,7 @@ Scenario resolve(ConfigDocument document, std::span<const std::string> sets, std
 Scenario resolve_scenario(const ConfigDocument& document, std::optional<std::uint64_t> seed, ScenarioCache& cache) {
   Scenario s = read_and_derive(document, seed, cache, true);
   detail::note_engine(s);
+  s.notes.insert(s.notes.begin(), s.warnings.begin(), s.warnings.end());
   return s;
 }
 

@@ -125,6 +125,7 @@ struct Scenario {
   CostSource cost_used = CostSource::roofline;  // what prices the steps: `profile` may have had to fall back
   std::shared_ptr<const Profile> profile;       // when cost_used is profile
   std::vector<std::string> profile_gaps;        // what of it is scaled from other shapes
+  std::vector<std::string> warnings;            // what looks like a number in a wrong unit; `notes` begin with them
   std::vector<std::string> notes;               // one line each, to be shown with every result
   std::vector<RunConfig> runs;                  // one a manager, in the order of the file
 };

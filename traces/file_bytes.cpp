@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "base/read_log.hpp"
 
 namespace stowage {
 namespace {
@@ -49,6 +50,7 @@ std::string unpack(std::string_view packed, const std::string& path) {
 
 FileBytes::FileBytes(const std::string& path)
     : path_(path), fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+  ReadLog::note(path);
   if (fd_ < 0) {
     if (errno == ENOENT) throw InputError({path}, "there is no such trace file; check the path");
     throw InputError({path}, fmt::format("cannot open the trace: {}", std::strerror(errno)));

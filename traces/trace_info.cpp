@@ -123,8 +123,10 @@ TraceInfo trace_info(const Workload& workload, const TraceLedger* ledger) {
   info.kept = ledger != nullptr ? ledger->kept : info.requests;
   if (ledger != nullptr) info.dropped = ledger->dropped;
   info.duration_s = static_cast<double>(last_ns - first_ns) * 1e-9;
-  info.rate_per_s = info.duration_s > 0 ? static_cast<double>(info.requests) / info.duration_s : 0;
-  info.cv = gaps.cv();
+  if (info.duration_s > 0) {
+    info.rate_per_s = static_cast<double>(info.requests) / info.duration_s;
+    info.cv = gaps.cv();
+  }
   info.dispersion_1s = windows[0].dispersion();
   info.dispersion_10s = windows[1].dispersion();
   info.dispersion_60s = windows[2].dispersion();

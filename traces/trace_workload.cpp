@@ -245,6 +245,10 @@ void first_pass(Trace& trace, TraceLedger& ledger) {
       ledger.out_of_order += row.time_ns < latest_ns ? 1 : 0;
       latest_ns = std::max(latest_ns, row.time_ns);
       ledger.first_ns = std::min(ledger.first_ns, row.time_ns);
+      ledger.prompt_sum += static_cast<std::uint64_t>(row.prompt_tokens);
+      ledger.output_sum += static_cast<std::uint64_t>(row.output_tokens);
+      ledger.prompt_max = std::max(ledger.prompt_max, row.prompt_tokens);
+      ledger.output_max = std::max(ledger.output_max, row.output_tokens);
     }
     ledger.kept += n;
     if (trace.held && ledger.kept > trace_rows_held) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <iosfwd>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -42,6 +43,8 @@ struct TraceLedger {
   std::map<std::string, std::uint64_t> dropped;  // reason -> rows: "zero input", "zero output"
   std::uint64_t out_of_order = 0;                // kept rows earlier than a kept row above them; sorted, stably
   std::int64_t first_ns = 0, last_ns = 0;        // earliest and latest kept arrival, on the file's own clock
+  std::uint64_t prompt_sum = 0, output_sum = 0;  // tokens of the kept rows
+  std::int32_t prompt_max = 0, output_max = 0;
   bool stopped_at_limit = false;                 // rows below the limit were not looked at
   /// "azure.csv (azure): 19,366 rows = 19,364 kept + 2 zero output; out of order: 3, sorted"
   [[nodiscard]] std::string line() const;
@@ -113,6 +116,21 @@ struct SyntheticPreset {
 /// nullptr when there is none of that name.
 [[nodiscard]] const SyntheticPreset* find_synthetic_preset(std::string_view name);
 
+// --- What no service has seen --------------------------------------------------------------------------------------
+
+/// A bound that a workload of right units keeps. The table is in traces/plausible.cpp, and in docs/cli.md.
+struct PlausibleBound {
+  std::string_view what, limit, reason, likely;
+};
+[[nodiscard]] std::span<const PlausibleBound> plausible_bounds();
+
+/// One sentence for each bound of that table that is broken, with the unit that the numbers are likely in; empty when
+/// the requests could be a service's. Of a trace all kept rows count, at the file's own rate.
+[[nodiscard]] std::vector<std::string> implausible(const TraceLedger& ledger);
+/// Of requests that are written out or drawn the first 10,000 count. Their units are stated, so that only lengths are
+/// judged, and a rate that all services together do not see.
+[[nodiscard]] std::vector<std::string> implausible(const Workload& workload);
+
 // --- What is in a workload -----------------------------------------------------------------------------------------
 
 struct LengthStats {
@@ -121,12 +139,13 @@ struct LengthStats {
 };
 
 struct TraceInfo {
+  static constexpr double nothing = std::numeric_limits<double>::quiet_NaN();
   std::uint64_t rows = 0, kept = 0;  // of the file; both the number of requests without a ledger
   std::map<std::string, std::uint64_t> dropped;
   std::uint64_t requests = 0;  // of the workload: kept x repeat
   double duration_s = 0;       // last - first arrival
-  double rate_per_s = 0;       // requests / duration; 0 when the duration is
-  double cv = 0;               // standard deviation of the gaps / mean gap; 0 when the duration is
+  double rate_per_s = nothing;  // requests / duration; NaN when the duration is 0
+  double cv = nothing;          // standard deviation of the gaps / mean gap; NaN when the duration is 0
   /// Index of dispersion: variance / mean of arrivals in whole windows of 1, 10 and 60 s from the first arrival (the
   /// part window at the end is left out); Poisson gives 1. None with fewer than two windows.
   std::optional<double> dispersion_1s, dispersion_10s, dispersion_60s;
