@@ -42,7 +42,7 @@ Kind kind_of(const std::string& file) {
 
 std::string as_path(const std::string& file) { return file.find('/') == std::string::npos ? "./" + file : file; }
 
-std::string checked(const std::string& file, const Options& options) {
+std::string checked(const std::string& file, const Options& options, Outcome& outcome) {
   switch (kind_of(file)) {
     case Kind::model: {
       const ModelSpec model = load_model(as_path(file));
@@ -58,7 +58,7 @@ std::string checked(const std::string& file, const Options& options) {
     case Kind::study: {
       const Study study = load_study(file, options.set, {}, {});
       const Space space(study.axes);
-      (void)Sweep(study, "");  // resolves the first point
+      warn(Sweep(study, "").warnings(), file, outcome);  // resolves points
       return fmt::format("{}: ok: study of {}", file, text::plural(space.size(), "point"));
     }
     case Kind::profile: {
@@ -68,6 +68,7 @@ std::string checked(const std::string& file, const Options& options) {
     case Kind::scenario: break;
   }
   const Scenario scenario = load_scenario(file, options.set);
+  warn(scenario.warnings, file, outcome);
   return fmt::format("{}: ok: {}, {}; {}", file, text::plural(scenario.runs.size(), "manager"),
                      workload_name(scenario), vllm_line(scenario.pool_tokens, scenario.scheduler.max_model_len));
 }
@@ -79,7 +80,7 @@ Outcome check_files(const Options& options) {
   std::vector<Problem> problems;
   for (const std::string& file : options.inputs) {
     try {
-      outcome.text += visible(checked(file, options)) + "\n";
+      outcome.text += visible(checked(file, options, outcome)) + "\n";
     } catch (const InputError& error) {
       problems.insert(problems.end(), error.problems().begin(), error.problems().end());
       outcome.code = bad_input;

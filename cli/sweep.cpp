@@ -178,6 +178,7 @@ Outcome sweep_here(const Sweep& sweep, const Options& options) {
   };
   if (journal) when_interrupted_say("interrupted; what is done is kept, and the same command goes on from there");
   run_points(sweep, shard, done, options.jobs, keep);
+  sweep.check_inputs();
   if (!journal) {
     Outcome outcome{.text = shown(sweep, records, options)};
     complain_if_nobody_served(records, outcome);
@@ -219,9 +220,14 @@ Outcome sweep_command(const Options& options) {
   if (!options.output.empty()) refuse_other_results(options.output);
   const auto seed = options.seed ? std::optional(static_cast<std::uint64_t>(*options.seed)) : std::nullopt;
   const Sweep sweep(load_study(file, options.set, options.vary, seed), version());
-  if (options.merge) return merge(sweep, options);
-  if (options.engine == "local") return sweep_here(sweep, options);
-  run_engine(sweep, options);
-  return merge(sweep, options);
+  Outcome outcome;
+  if (!options.merge && options.engine == "local") {
+    outcome = sweep_here(sweep, options);
+  } else {
+    if (!options.merge) run_engine(sweep, options);
+    outcome = merge(sweep, options);
+  }
+  warn(sweep.warnings(), file, outcome);
+  return outcome;
 }
 }  // namespace stowage::cli

@@ -10,7 +10,6 @@
 #include <boost/crc.hpp>
 #include <cerrno>
 #include <filesystem>
-#include <limits>
 #include <nlohmann/json.hpp>
 #include <system_error>
 
@@ -20,9 +19,8 @@
 namespace stowage {
 namespace {
 namespace fs = std::filesystem;
-constexpr std::string_view schema = "stowage.journal/1";
+constexpr std::string_view schema = "stowage.journal/2";
 constexpr std::size_t checksum_digits = 8;
-constexpr std::uint64_t header_max = 4096;
 constexpr std::uint64_t sync_every = 256;  // points: a power cut loses at most these
 
 [[noreturn]] void fail(std::string_view what, const std::string& path) {
@@ -38,12 +36,24 @@ std::string checksum(std::string_view payload) {
 
 std::string file_name(Shard shard) { return fmt::format("journal-{}-of-{}", shard.index, shard.count); }
 
+using Json = nlohmann::ordered_json;
+
+/// The scenario first, where the study names a file.
+std::vector<InputFile> files_of(const Sweep& sweep) {
+  std::vector<InputFile> out = sweep.inputs();
+  if (sweep.scenario_file()) out.insert(out.begin(), *sweep.scenario_file());
+  return out;
+}
+
 std::string header_of(const Sweep& sweep, Shard shard) {
-  return nlohmann::ordered_json{{"schema", schema},
-                                {"sweep", sweep.digest()},
-                                {"points", sweep.space().size()},
-                                {"shard", fmt::format("{}/{}", shard.index, shard.count)}}
-      .dump();
+  Json files = Json::array();
+  for (const auto& file : files_of(sweep)) files.push_back({{"path", file.path}, {"digest", file.digest}});
+  return Json{{"schema", schema},
+              {"sweep", sweep.digest()},
+              {"points", sweep.space().size()},
+              {"shard", fmt::format("{}/{}", shard.index, shard.count)},
+              {"files", std::move(files)}}
+      .dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 std::string field(const std::string& header, const char* key) {
@@ -51,15 +61,34 @@ std::string field(const std::string& header, const char* key) {
   return json.is_object() && json.contains(key) && json[key].is_string() ? json[key].get<std::string>() : "";
 }
 
+/// The files whose bytes are not those of the journal. By name and place: the same sweep may go on from another folder.
+std::vector<std::string> changed_files(const std::string& header, const Sweep& sweep) {
+  std::vector<std::string> out;
+  const Json files = Json::parse(header, nullptr, false).value("files", Json::array());
+  const auto now = files_of(sweep);
+  for (std::size_t i = 0; i < std::min(now.size(), files.size()); ++i) {
+    const auto name = [](const std::string& path) { return fs::path(path).filename(); };
+    if (!files[i].is_object() || name(files[i].value("path", "")) != name(now[i].path)) break;
+    if (files[i].value("digest", "") != now[i].digest) out.push_back(now[i].path);
+  }
+  return out;
+}
+
 void check_same_sweep(const std::string& header, const std::string& path, const Sweep& sweep) {
   if (header.empty()) return;
   if (field(header, "schema") != schema)
     throw InputError({path, 1, 1}, "not a journal of this version; use another folder");
-  if (field(header, "sweep") != sweep.digest())
-    throw InputError({path, 1, 1},
-                     fmt::format("this folder holds another sweep ({}; this one is {}): its scenario, space, requests, "
-                                 "seed or program differ; use another folder",
-                                 field(header, "sweep"), sweep.digest()));
+  if (field(header, "sweep") == sweep.digest()) return;
+  Problems problems;
+  for (const auto& file : changed_files(header, sweep))
+    problems.add({file}, fmt::format("changed since the sweep in '{}' began: its points are of the bytes it had then; "
+                                     "put those back, or sweep into a new folder",
+                                     fs::path(path).parent_path().string()));
+  problems.throw_if_any();
+  throw InputError({path, 1, 1},
+                   fmt::format("this folder holds another sweep ({}; this one is {}): its scenario, space, seed, files "
+                               "or program differ; use another folder",
+                               field(header, "sweep"), sweep.digest()));
 }
 
 std::vector<fs::path> journals_in(const std::string& folder) {
@@ -90,8 +119,8 @@ std::vector<std::uint64_t> points_of(const JournalContent& content, const std::s
   return out;
 }
 
-/// The first `most` bytes of a file; "" when it is not there.
-std::string read_start(const std::string& path, std::uint64_t most) {
+/// A file, or so much of it that its first line is whole; "" when it is not there.
+std::string read_whole(const std::string& path, bool first_line = false) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0 && errno == ENOENT) return {};
   if (fd < 0) fail("read", path);
@@ -111,14 +140,14 @@ std::string read_start(const std::string& path, std::uint64_t most) {
     }
     if (n == 0) break;
     out.append(block.data(), static_cast<std::size_t>(n));
-    if (out.size() >= most) break;
+    if (first_line && out.find('\n', out.size() - static_cast<std::size_t>(n)) != std::string::npos) break;
     if (out.size() > table_bytes_max) {
       ::close(fd);
       throw InputError({path, 0, 0}, "holds more than 4 GiB, the most that is read of a journal");
     }
   }
   ::close(fd);
-  return out.substr(0, most);
+  return first_line ? out.substr(0, out.find('\n') + 1) : out;  // nothing where there is no whole line
 }
 
 JournalContent parse_lines(const std::string& text) {
@@ -147,7 +176,7 @@ JournalContent parse_lines(const std::string& text) {
 std::string journal_line(std::string_view payload) { return fmt::format("{} {}\n", checksum(payload), payload); }
 
 JournalContent read_journal(const std::string& path) {
-  return parse_lines(read_start(path, std::numeric_limits<std::uint64_t>::max()));
+  return parse_lines(read_whole(path));
 }
 
 std::optional<std::string> journal_in_order(const std::string& path) {
@@ -171,7 +200,7 @@ Journal::Journal(const std::string& folder, const Sweep& sweep, Shard shard) {
   if (error) throw EnvironmentError(fmt::format("cannot make the folder '{}': {}", folder, error.message()));
   // Another sweep in the folder is refused whatever its shard; a merge would have to tell them apart.
   for (const auto& other : journals_in(folder))
-    check_same_sweep(parse_lines(read_start(other.string(), header_max)).header, other.string(), sweep);
+    check_same_sweep(parse_lines(read_whole(other.string(), true)).header, other.string(), sweep);
 
   path_ = (fs::path(folder) / file_name(shard)).string();
   fd_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);

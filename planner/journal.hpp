@@ -2,7 +2,7 @@
 // What a sweep has done so far, on disk: one file a shard, a line a point, each with its own checksum, appended as the
 // points end. A process killed at any byte leaves at most a torn last line, which the next one cuts off.
 //
-//   5f1c2a90 {"schema":"stowage.journal/1","sweep":"<digest>","points":1200,"shard":"3/20"}
+//   5f1c2a90 {"schema":"stowage.journal/2","sweep":"<digest>","points":1200,"shard":"3/20","files":[{"path","digest"}]}
 //   0b77e1d4 {"point":2,"rows":[...]}
 #include <cstdint>
 #include <map>
@@ -38,7 +38,8 @@ struct JournalContent {
 class Journal {
  public:
   /// Makes the folder and the file, or takes up what an earlier process left. Throws InputError when the folder holds
-  /// another sweep (or another cut of this one), or another process writes this shard; EnvironmentError on I/O.
+  /// another sweep, or this one with other bytes of a file (which it names), or another process writes this shard;
+  /// EnvironmentError on I/O.
   Journal(const std::string& folder, const Sweep& sweep, Shard shard);
   ~Journal();
   Journal(const Journal&) = delete;

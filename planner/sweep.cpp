@@ -3,12 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/crc.hpp>
 #include <limits>
 #include <nlohmann/json.hpp>
 
 #include "base/json_reader.hpp"
+#include "base/read_log.hpp"
 #include "planner/axis_check.hpp"
+#include "planner/digest.hpp"
 #include "sim/serve/simulate.hpp"
 #include "sim/slo.hpp"
 
@@ -102,24 +103,6 @@ std::string cell(const Json& value) {
   return out + '"';
 }
 
-/// CRC-64/XZ of everything put in, each piece ended so that "ab","c" is not "a","bc".
-class Digest {
- public:
-  void add(std::string_view piece) {
-    crc_.process_bytes(piece.data(), piece.size());
-    crc_.process_byte('\n');
-  }
-  void add(const Workload& workload) {
-    std::vector<Request> batch(4096);
-    const auto stream = workload.open();
-    while (const std::size_t n = stream->read(batch)) crc_.process_bytes(batch.data(), n * sizeof(Request));
-  }
-  [[nodiscard]] std::string text() const { return fmt::format("{:016x}", crc_.checksum()); }
-
- private:
-  boost::crc_optimal<64, 0x42F0E1EBA9EA3693ULL, ~0ULL, ~0ULL, true, true> crc_;
-};
-
 Json parsed(std::string_view record) {
   Json json = Json::parse(record, nullptr, false);
   if (!json.is_object() || !json.contains("point") || !json["point"].is_number_unsigned() || !json.contains("rows") ||
@@ -139,9 +122,36 @@ Shard parse_shard(std::string_view text) {
   return {static_cast<std::uint64_t>(*index), static_cast<std::uint64_t>(*count)};
 }
 
+std::vector<InputFile> Sweep::read_inputs() {
+  const ReadLog log;
+  check_axes(study_.base, space_, cache_);  // reads each value of each axis, and so every file that a point reads
+  std::vector<InputFile> out;
+  for (const auto& path : log.paths()) out.push_back(input_file(path));
+  return out;
+}
+
+void Sweep::find_warnings() {
+  // The workload of the first point, and of each other value of the axes that change it.
+  std::vector<std::uint64_t> points = {0};
+  std::uint64_t stride = 1;
+  for (auto axis = space_.axes().rbegin(); axis != space_.axes().rend(); stride *= axis->values.size(), ++axis)
+    for (std::size_t v = 1; axis->path.starts_with("workload") && v < axis->values.size(); ++v)
+      points.push_back(v * stride);
+  for (const std::uint64_t point : points) {
+    try {
+      const Scenario s = resolve_scenario(space_.document(study_.base, point), {}, cache_);
+      for (const auto& warning : s.warnings)
+        if (std::find(warnings_.begin(), warnings_.end(), warning) == warnings_.end()) warnings_.push_back(warning);
+    } catch (const InfeasibleError&) {
+      // This point does not fit its GPUs; others may.
+    } catch (const InputError&) {
+      // Values that do not go together; each of them goes with others.
+    }
+  }
+}
+
 Sweep::Sweep(Study study, std::string engine) : study_(std::move(study)), space_(study_.axes) {
   cache_.many_points = true;
-  check_axes(study_.base, space_, cache_);
   Digest digest;
   digest.add(engine);
   digest.add(flow_text(study_.base.root()));
@@ -149,15 +159,22 @@ Sweep::Sweep(Study study, std::string engine) : study_(std::move(study)), space_
     digest.add(axis.path);
     for (const auto& value : axis.values) digest.add(value.text);
   }
-  try {
-    const Scenario first = resolve_scenario(space_.document(study_.base, 0), {}, cache_);
-    if (!first.runs.empty()) digest.add(*first.runs.front().workload);
-  } catch (const InfeasibleError&) {
-    // This point does not fit its GPUs; others may.
-  } catch (const InputError&) {
-    // Values that do not go together; each of them goes with others.
-  }
+  inputs_ = read_inputs();
+  // By their place, not their path: the same sweep may go on from another folder.
+  for (const auto& file : inputs_) digest.add(file.digest);
   digest_ = digest.text();
+  // The scenario's values count, its comments do not; a journal names the file all the same.
+  if (study_.base.file() != study_.file) scenario_ = input_file(study_.base.file());
+  find_warnings();
+}
+
+void Sweep::check_inputs() const {
+  Problems problems;
+  for (const auto& file : inputs_)
+    if (!unchanged(file))
+      problems.add({file.path}, "changed while the sweep ran: what is done may be of either version; sweep again into "
+                                "a new folder");
+  problems.throw_if_any();
 }
 
 std::string Sweep::record(std::uint64_t point, const std::function<void()>& between) const {
@@ -193,8 +210,9 @@ void Sweep::check_record(std::string_view record, const std::string& journal, in
     if (row.raw().size() != row_size) row.problem(fmt::format("must be a list of {} values", row_size));
     (void)row[0].text();
     (void)row[1].text();
-    for (std::size_t i = 2; i + 1 < row_size && problems.empty(); ++i)
+    for (std::size_t i = 2; i + 2 < row_size && problems.empty(); ++i)
       if (!row[i].raw().is_null()) (void)row[i].number(0, std::numeric_limits<double>::max());
+    if (!row[row_size - 2].raw().is_null()) (void)row[row_size - 2].flag();
     (void)row[row_size - 1].text();
   }
   problems.throw_if_any();

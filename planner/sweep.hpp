@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "planner/inputs.hpp"
 #include "planner/study.hpp"
 #include "scenario/cache.hpp"
 #include "sim/result.hpp"
@@ -25,14 +26,22 @@ struct Shard {
 
 class Sweep {
  public:
-  /// Reads every value of every axis, so that what is wrong is said at once. Throws InputError.
-  /// `engine` names the build, which a journal must not mix.
+  /// Reads every value of every axis, so that what is wrong is said at once, and every file that a point reads. Throws
+  /// InputError. `engine` names the build, which a journal must not mix.
   Sweep(Study study, std::string engine);
 
   [[nodiscard]] const Study& study() const { return study_; }
   [[nodiscard]] const Space& space() const { return space_; }
-  /// What the records depend on: scenario, space, requests of the first point, version.
+  /// What the records depend on: scenario, space, version, and the bytes of `inputs`.
   [[nodiscard]] const std::string& digest() const { return digest_; }
+  /// What any point reads, in the order of reading.
+  [[nodiscard]] const std::vector<InputFile>& inputs() const { return inputs_; }
+  /// The scenario, where the study names a file.
+  [[nodiscard]] const std::optional<InputFile>& scenario_file() const { return scenario_; }
+  /// Scenario::warnings of the points that were looked at, each once.
+  [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
+  /// Throws InputError, naming each input that is no longer what it was when the sweep was made.
+  void check_inputs() const;
 
   /// {"point":17,"rows":[["paged-16","ok",1000,...]]}: a row a manager, null where nothing was measured; a point that
   /// cannot be is one row with its reason. `between` is called now and then and may throw to stop. Safe from any
@@ -48,8 +57,14 @@ class Sweep {
   [[nodiscard]] std::string csv_rows(std::string_view record) const;
 
  private:
+  [[nodiscard]] std::vector<InputFile> read_inputs();
+  void find_warnings();
+
   Study study_;
   Space space_;
+  std::vector<InputFile> inputs_;
+  std::optional<InputFile> scenario_;
+  std::vector<std::string> warnings_;
   std::string digest_;
   mutable ScenarioCache cache_;
 };
