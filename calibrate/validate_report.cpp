@@ -11,11 +11,14 @@ namespace stowage {
 namespace {
 using Json = nlohmann::ordered_json;
 
+/// A figure of `count` values; of none there is none.
+Json figure(std::uint64_t count, double x) { return count > 0 ? Json(x) : Json(nullptr); }
+
 Json error_json(const IterationError& e) {
   Json out = {{"count", e.count},
-              {"mape", e.mape},
-              {"bias", e.bias},
-              {"p95", e.p95},
+              {"mape", figure(e.count, e.mape)},
+              {"bias", figure(e.count, e.bias)},
+              {"p95", figure(e.count, e.p95)},
               {"measured_s", e.measured_s},
               {"predicted_s", e.predicted_s}};
   if (e.coverage_90) out["coverage_90"] = *e.coverage_90;
@@ -49,11 +52,13 @@ Json manager_json(const ManagerValidation& m, bool offline) {
   out["numbers"] = std::move(numbers);
   const auto latencies = [](const std::vector<PairedLatency>& list, const char* other) {
     Json rows = Json::object();
-    for (const PairedLatency& l : list)
+    for (const PairedLatency& l : list) {
+      const auto of = [&](double x) { return figure(l.count, x); };
       rows[l.name + "_s"] = {{"count", l.count},
-                             {"measured", {{"mean", l.measured_mean_s}, {"p95", l.measured_p95_s}}},
-                             {other, {{"mean", l.predicted_mean_s}, {"p95", l.predicted_p95_s}}},
-                             {"paired", {{"mape", l.paired_mape}, {"p95", l.paired_p95}}}};
+                             {"measured", {{"mean", of(l.measured_mean_s)}, {"p95", of(l.measured_p95_s)}}},
+                             {other, {{"mean", of(l.predicted_mean_s)}, {"p95", of(l.predicted_p95_s)}}},
+                             {"paired", {{"mape", of(l.paired_mape)}, {"p95", of(l.paired_p95)}}}};
+    }
     return rows;
   };
   out["latencies"] = latencies(m.latencies, "predicted");
@@ -156,7 +161,11 @@ std::string validation_json(const Validation& v) {
               {"date", v.date},
               {"cost", v.cost},
               {"offline", v.offline},
-              {"iterations", {{"count", v.all.count}, {"mape", v.all.mape}, {"bias", v.all.bias}, {"p95", v.all.p95}}},
+              {"iterations",
+               {{"count", v.all.count},
+                {"mape", figure(v.all.count, v.all.mape)},
+                {"bias", figure(v.all.count, v.all.bias)},
+                {"p95", figure(v.all.count, v.all.p95)}}},
               {"makespan_error", v.makespan_error},
               {"throughput_error", v.throughput_error},
               {"counters_equal", v.counters_equal},

@@ -59,8 +59,8 @@ void note_engine(Scenario& s);
 [[nodiscard]] Scenario as_group(const Scenario& s, const GroupSpec& group);
 [[nodiscard]] std::vector<SloTarget> read_slo(const ConfigNode& node, Problems& problems);
 
-/// Reads `workload:` into scenario.workload and opens it (seeded, scaled); sets the ledger of a trace, and the warnings.
-/// nullptr when something is wrong.
+/// Reads `workload:` into scenario.workload and opens it (seeded, scaled); sets the ledger of a trace, and the
+/// warnings. nullptr when something is wrong.
 [[nodiscard]] std::shared_ptr<const Workload> read_workload(const ConfigNode& node, Context& context,
                                                             Scenario& scenario);
 

@@ -74,7 +74,7 @@ std::string likely_unit(double rate) {
 
 void check_times(const Facts& f, std::vector<std::string>& out) {
   if (f.requests < 2 || !(f.span_s > 0)) return;
-  const double rate = (f.requests - 1) / f.span_s;
+  const double rate = f.requests / f.span_s;  // as TraceInfo has it
   if (rate > trace_rate_max)
     out.push_back(fmt::format("the times of the trace give {} requests/s, above {}: {}{}", number(rate),
                               bounds[0].limit, bounds[0].reason, likely_unit(rate)));
@@ -141,7 +141,7 @@ std::vector<std::string> implausible(const Workload& workload) {
   f.prompt_mean /= f.requests;
   f.output_mean /= f.requests;
   f.span_s = static_cast<double>(last_ns - first_ns) * 1e-9;
-  const double rate = f.span_s > 0 ? (f.requests - 1) / f.span_s : 0;
+  const double rate = f.span_s > 0 ? f.requests / f.span_s : 0;
   if (f.requests >= static_cast<double>(enough_for_a_mean) && rate > stated_rate_max)
     out.push_back(fmt::format("the workload has {} requests/s, above {}: {}; is it a rate of {}?", number(rate),
                               bounds[2].limit, bounds[2].reason, bounds[2].likely));

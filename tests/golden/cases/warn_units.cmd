@@ -10,5 +10,5 @@ grep -A2 '"notes"' out/summary.json
 grep -c 'are they milliseconds' out/report.html
 stowage check inputs/four.yaml --set "$trace"
 stowage sweep inputs/four.yaml --set "$trace" --set 'managers=[{kind: paged}]' --vary scheduler.max_batch=1,2 --format csv | wc -l
-stowage plan inputs/study.yaml --set "scenario.$trace" --set demand=5/s --quiet 2>&1 | grep -E "milliseconds|warning"
+stowage plan inputs/study.yaml --set "$trace" --set demand=5/s --quiet 2>&1 | grep -E "milliseconds|warning"
 stowage run inputs/four.yaml --set 'workload={synthetic: {rate: 900000/s, count: 200, prompt: 100, output: 2}}' --set 'managers=[{kind: paged}]' --format csv | wc -l

@@ -12,10 +12,10 @@
 #include "reports/figures.hpp"
 #include "reports/fleet.hpp"
 #include "reports/json.hpp"
-#include "reports/latency.hpp"
+#include "sim/latency.hpp"
 #include "reports/metrics.hpp"
 #include "reports/run_page.hpp"
-#include "reports/slo.hpp"
+#include "sim/slo.hpp"
 #include "sample.hpp"
 
 namespace stowage {

@@ -10,7 +10,7 @@
 
 namespace stowage {
 namespace {
-/// 100 s of 5 requests a second, 500 in all, with times so many to the second.
+/// 501 requests in 100 s, 5.01/s, with times so many to the second.
 TraceLedger of_unit(std::int64_t a_second) {
   TraceLedger ledger;
   ledger.kept = ledger.rows = 501;
@@ -28,14 +28,14 @@ void expect_said(const std::string& warning, std::string_view part) {
   EXPECT_NE(warning.find(part), std::string::npos) << warning;
 }
 
-// 500 gaps in 100 s are 5/s; read as nanoseconds, microseconds make 5,000/s, milliseconds 5,000,000/s, seconds
-// 5,000,000,000/s.
+// 501 in 100 s are 5.01/s; read as nanoseconds, microseconds make 5,010/s, milliseconds 5,010,000/s, seconds
+// 5,010,000,000/s.
 TEST(Plausible, TheUnitOfTimesIsNamed) {
   EXPECT_TRUE(implausible(of_unit(1'000'000'000)).empty());
-  expect_said(only(implausible(of_unit(1'000'000))), "give 5,000 requests/s");
-  expect_said(only(implausible(of_unit(1'000'000))), "are they microseconds, not nanoseconds? Then it is 5/s");
-  expect_said(only(implausible(of_unit(1'000))), "are they milliseconds, not nanoseconds? Then it is 5/s");
-  expect_said(only(implausible(of_unit(1))), "are they seconds, not nanoseconds? Then it is 5/s");
+  expect_said(only(implausible(of_unit(1'000'000))), "give 5,010 requests/s");
+  expect_said(only(implausible(of_unit(1'000'000))), "are they microseconds, not nanoseconds? Then it is 5.01/s");
+  expect_said(only(implausible(of_unit(1'000))), "are they milliseconds, not nanoseconds? Then it is 5.01/s");
+  expect_said(only(implausible(of_unit(1))), "are they seconds, not nanoseconds? Then it is 5.01/s");
   TraceLedger slow = of_unit(1'000'000'000);  // 200 ms become 200,000 s: one request in 2.31 days
   slow.last_ns = slow.first_ns + 100'000'000'000'000'000;
   expect_said(only(implausible(slow)), "one request in 2.31 days");

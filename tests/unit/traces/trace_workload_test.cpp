@@ -18,7 +18,7 @@ TEST(Ledger, CountsWhatIsDropped) {
   TraceLedger ledger = got.ledger;
   ledger.file = "a.csv";
   EXPECT_EQ(ledger.line(), "a.csv (canonical): 6 rows = 2 kept + 2 zero input + 2 zero output");
-  ledger = {"a.csv", "azure", 1'234'567, 1'234'467, {{"zero input", 100}}, 1'000, 0, 0, true};
+  ledger = {"a.csv", "azure", 1'234'567, 1'234'467, {{"zero input", 100}}, 1'000, 0, 0, 0, 0, 0, 0, true};
   EXPECT_EQ(ledger.line(),
             "a.csv (azure): 1,234,567 rows = 1,234,467 kept + 100 zero input, stopped at the limit; "
             "out of order: 1,000, sorted");
