@@ -63,9 +63,6 @@ double median(std::vector<double> v) {
   return v.size() % 2 == 1 ? high : (high + *std::max_element(v.begin(), middle)) / 2;
 }
 
-/// JSON has no NaN: null stands for it.
-double real(const Json& value) { return value.is_null() ? NAN : value.get<double>(); }
-
 class SweepTable {
  public:
   SweepTable(const Sweep& sweep, const std::vector<std::string>& records) : sweep_(sweep), space_(sweep.space()) {
