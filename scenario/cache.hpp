@@ -40,7 +40,7 @@ struct ScenarioCache {
     std::shared_ptr<const Workload> workload;  // held in memory up to `held_requests_max`
     WorkloadSpec spec;
     std::optional<TraceLedger> ledger;
-    std::vector<std::string> warnings;
+    std::vector<std::string> warnings = {};
   };
   static constexpr std::size_t held_requests_max = std::size_t{1} << 21;  // 48 MiB
   /// Of one point, requests are streamed and price tables end at its limits; of many, requests are held and tables
