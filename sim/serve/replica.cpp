@@ -52,8 +52,8 @@ void Replica::start(std::int64_t first_arrival_ns) {
 
 inline const char* Replica::refusal(const Request& r) const {
   if (r.prompt_tokens + static_cast<std::int64_t>(r.output_tokens) > config_.scheduler.max_model_len)
-    return "longer than max_model_len";
-  return kv_->never_fits(r.prompt_tokens, r.output_tokens) ? "larger than the KV pool" : nullptr;
+    return reject_too_long;
+  return kv_->never_fits(r.prompt_tokens, r.output_tokens) ? reject_too_large : nullptr;
 }
 
 inline void Replica::complete() {
