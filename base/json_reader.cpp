@@ -243,7 +243,14 @@ std::vector<double> JsonReader::numbers(double min, double max) const {
 
 bool JsonReader::is_text() const { return value_ != nullptr && value_->is_string(); }
 bool JsonReader::is_number() const { return value_ != nullptr && value_->is_number(); }
-bool JsonReader::is_whole() const { return value_ != nullptr && value_->is_number_integer(); }
+bool JsonReader::is_whole() const {
+  if (value_ == nullptr) return false;
+  if (value_->is_number_integer()) return true;
+  // Tables with gaps write whole numbers as 100.0.
+  if (!value_->is_number_float()) return false;
+  const double x = value_->get<double>();
+  return std::floor(x) == x && std::abs(x) < 0x1p53;
+}
 bool JsonReader::is_flag() const { return value_ != nullptr && value_->is_boolean(); }
 bool JsonReader::is_list() const { return value_ != nullptr && value_->is_array(); }
 bool JsonReader::is_object() const { return value_ != nullptr && value_->is_object(); }

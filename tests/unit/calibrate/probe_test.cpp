@@ -41,7 +41,8 @@ TEST(Probe, RefusesTornFilesWithThePlace) {
   const std::string figure = R"({"name": "map", "keys": {}, "unit": "us", "n": 1, "median": 2, "p5": 2, "p95": 2})";
   const std::string whole = with(figure);
   EXPECT_EQ(refused(whole.substr(0, whole.size() - 3)).substr(0, 9), "p.json:2:");
-  EXPECT_NE(refused(whole.substr(0, whole.size() - 3)).find("torn"), std::string::npos);
+  EXPECT_NE(refused(whole.substr(0, whole.size() - 3)).find("ends in the middle"), std::string::npos)
+      << refused(whole.substr(0, whole.size() - 3));
   EXPECT_NE(refused("schema: 1").find("p.json:1:1: error: not JSON"), std::string::npos);
 }
 
@@ -57,10 +58,10 @@ TEST(Probe, RefusesWhatCannotHaveBeenMeasured) {
                 std::string(median) + R"(, "p5": )" + std::string(p5) + R"(, "p95": 9})");
   };
   EXPECT_EQ(refused(figure("1", "2", "3")), "accepted");
-  EXPECT_NE(refused(figure("1", "-2", "3")).find("less than nothing"), std::string::npos);
-  EXPECT_NE(refused(figure("1", "4", "3")).find("out of order"), std::string::npos);
-  EXPECT_NE(refused(figure("0", "2", "3")).find("no samples"), std::string::npos);
-  EXPECT_NE(refused(figure("1", "2", "\"3\"")).find("'median' is not a finite number"), std::string::npos);
+  const std::string at = "/parts/vmm/figures/0";
+  for (const auto& [text, place] : {std::pair{figure("1", "-2", "3"), at + "/p5"}, {figure("1", "4", "3"), at},
+                                    {figure("0", "2", "3"), at + "/n"}, {figure("1", "2", "\"3\""), at + "/median"}})
+    EXPECT_NE(refused(text).find(place), std::string::npos) << refused(text);
   const std::string one = R"({"name": "a", "keys": {}, "unit": "us", "n": 1, "median": 2, "p5": 2, "p95": 2})";
   EXPECT_NE(refused(with(one + "," + one)).find("there twice"), std::string::npos);
 }
@@ -119,8 +120,9 @@ TEST(EngineLog, SaysWhichLineIsWrong) {
     (void)fit_engine_log("{}\n[1]\n", "log.jsonl");
     FAIL();
   } catch (const InputError& e) {
-    EXPECT_EQ(e.problems().front().str(), "log.jsonl:1:1: error: no 'input_toks'");
-    EXPECT_NE(e.problems().back().str().find("log.jsonl:2:1: error: not a JSON object"), std::string::npos);
+    EXPECT_EQ(e.problems().front().str(), "log.jsonl:1: error: no 'input_toks'");
+    EXPECT_EQ(e.problems().back().str().substr(0, 11), "log.jsonl:2") << e.problems().back().str();
+    EXPECT_NE(e.problems().back().str().find("object"), std::string::npos) << e.problems().back().str();
   }
 }
 }  // namespace

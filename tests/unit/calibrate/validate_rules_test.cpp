@@ -94,7 +94,7 @@ TEST(Measured, EachColumnIsReadAsItself) {
   std::ofstream(folder / "i.csv")
       << "manager,pass,index,start_ns,stall_ns,step_ns,prefill_tokens,decode_seqs,decode_kv_tokens,running,waiting,"
          "live_bytes,held_bytes,cached_bytes,external_bytes,free_bytes,chunks,host_ns,gpu_ns\n"
-         "m,0,0,101,102,103,7,3,106,107,108,109,110,111,112,113,7@5,114,115\n";
+         "m,0,0,101,102,2497,7,3,106,107,108,109,110,111,112,113,7@5,114,115\n";
   std::ofstream(folder / "r.csv")
       << "manager,pass,id,arrival_ns,prompt_tokens,output_tokens,preemptions,queue_ns,ttft_ns,tpot_ns,e2e_ns\n"
          "m,0,4,1000,11,12,13,14,150,16,1700\n";
@@ -102,7 +102,7 @@ TEST(Measured, EachColumnIsReadAsItself) {
       << R"({"schema": "stowage.measured/1", "date": "d", "status": "complete", "model": "m", "layers": 1,
  "device": {"name": "g", "driver": "1"}, "model_layers": 1, "notes": [], "scenario": "s",
  "files": {"iterations": "i.csv", "requests": "r.csv"}, "runs": [{"name": "m", "passes": [{"state": "warm",
- "status": "complete", "driver": {"map_calls": 21, "unmap_calls": 22}}]}]})";
+ "status": "complete", "result": {"makespan_s": 1.7e-6}, "driver": {"map_calls": 21, "unmap_calls": 22}}]}]})";
   const MeasuredFile file = load_measured(folder.string());
   fs::remove_all(folder);
   const MeasuredPass& p = file.managers.at(0).passes.at(0);
@@ -113,7 +113,7 @@ TEST(Measured, EachColumnIsReadAsItself) {
   EXPECT_EQ((std::vector<std::int64_t>{r.start_ns, r.stall_ns, r.step_ns, r.prefill_tokens, r.decode_seqs,
                                        r.decode_kv_tokens, r.running, r.waiting, r.live_bytes, r.held_bytes,
                                        r.cached_bytes, r.external_bytes, r.free_bytes, i.host_ns, i.gpu_ns}),
-            (std::vector<std::int64_t>{101, 102, 103, 7, 3, 106, 107, 108, 109, 110, 111, 112, 113, 114, 115}));
+            (std::vector<std::int64_t>{101, 102, 2497, 7, 3, 106, 107, 108, 109, 110, 111, 112, 113, 114, 115}));
   EXPECT_EQ(i.chunks.at(0).count, 7);
   EXPECT_EQ(i.chunks.at(0).stored, 5);
   const RequestRecord& q = p.requests.at(0);
