@@ -80,6 +80,8 @@ void check_run(const JsonReader& run) {
   (void)run["requests"].entries();
   if (const JsonReader slo = run.find("slo")) (void)slo.find("met").flag();
   for (const Metric& m : metrics) {
+    const Json::json_pointer pointer{std::string(m.path)};
+    if (!run.raw().contains(pointer)) run.problem(fmt::format("no '{}'", m.path.substr(1)));  // null: nothing to measure
     JsonReader value = run;
     for (std::string_view rest = m.path.substr(1); !rest.empty();) {
       const auto slash = std::min(rest.find('/'), rest.size());
@@ -87,6 +89,21 @@ void check_run(const JsonReader& run) {
       rest.remove_prefix(std::min(slash + 1, rest.size()));
     }
     if (value) (void)value.number(0, m.unit == Metric::share ? 1 + 1e-9 : 1e18);
+  }
+}
+
+/// requests.csv has a row for every request that the summary says was served.
+void check_rows(const Result& result, const fs::path& folder) {
+  if (result.requests.empty()) return;
+  for (const Json& run : result.json["runs"]) {
+    const std::string name = run.value("name", "");
+    const auto rows = result.requests.find(name);
+    const std::int64_t held = rows == result.requests.end() ? 0 : rows->second.rows;
+    const double served = run.value(Json::json_pointer("/requests/completed"), 0.0);
+    if (served != static_cast<double>(held))
+      throw InputError({(folder / "requests.csv").string()},
+                       fmt::format("it holds {} of '{}', but summary.json says that {:.0f} were served; run it again",
+                                   text::plural(static_cast<std::uint64_t>(held), "request"), shown(name), served));
   }
 }
 
@@ -117,6 +134,7 @@ Result load_once(const std::string& given, bool with_page) {
   (void)in["scenario"].entries();
   for (const JsonReader& run : in["runs"].items()) check_run(run);
   problems.throw_if_any();
+  check_rows(out, named.parent_path());
   return out;
 }
 
@@ -229,7 +247,8 @@ Outcome compare_command(const Options& options) {
       values["metrics"][std::string(path)] = {x, y};
       Json row = {{"label", m.label}, {"metric", path}, {"unit", unit_names[m.unit]}, {"better", m.better},
                   {"a", x},           {"b", y}};
-      const auto interval = basis.empty() ? std::nullopt : metric_difference(*served_a, *served_b, path);
+      const bool both = !std::isnan(x) && !std::isnan(y);
+      const auto interval = basis.empty() || !both ? std::nullopt : metric_difference(*served_a, *served_b, path);
       if (interval) row["difference"] = interval->value, row["low"] = interval->low, row["high"] = interval->high;
       values["table"].push_back(std::move(row));
     }

@@ -54,14 +54,15 @@ std::map<std::string, RequestValues> read_requests(const std::filesystem::path& 
     }
     if (seconds[1] < seconds[0]) rows.fail("ttft_ns", "the first token comes before the request was scheduled");
     if (seconds[3] < seconds[1]) rows.fail("e2e_ns", "the request ends before its first token");
+    const std::string manager(rows.text("manager"));
+    RequestValues& r = out[manager];
+    ++r.rows;
     // Requests end nearly in the order they came: what lies twice as far behind cannot be among the first.
     if (id >= static_cast<std::int64_t>(2 * compared_requests_max)) continue;
-    const std::string manager(rows.text("manager"));
     std::vector<bool>& known = seen[manager];
     if (known.size() <= static_cast<std::size_t>(id)) known.resize(static_cast<std::size_t>(id) + 1);
     if (known[static_cast<std::size_t>(id)]) rows.fail("id", fmt::format("request {} is there twice", id));
     known[static_cast<std::size_t>(id)] = true;
-    RequestValues& r = out[manager];
     r.ids.push_back(id);
     r.prompts.push_back(prompt);
     r.outputs.push_back(output);

@@ -13,6 +13,7 @@ namespace stowage::cli {
 struct RequestValues {
   std::vector<std::int64_t> ids, prompts, outputs;           // by id, i.e. in order of arrival
   std::map<std::string, std::vector<double>> seconds = {};  // "queue", "ttft", "tpot", "e2e"
+  std::int64_t rows = 0;                                     // in the file: all that were served
 };
 inline constexpr std::size_t compared_requests_max = 20'000;  // the first of each run: enough for a p99
 
