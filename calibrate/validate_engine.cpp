@@ -171,10 +171,15 @@ EngineLog read_engine_log(const std::vector<std::string>& paths) {
 }
 
 Validation validate_engine(const EngineLog& log, const std::string& path, const ValidateOptions& options) {
+  const std::string stand_in = "workload={requests: [{prompt: 1, output: 1}]}";
+  // The requests of the log replace the workload; what `run` refuses of it is refused here too.
+  std::vector<std::string> own = options.sets;
+  if (!ConfigDocument::load(path).root().get("workload")) own.push_back(stand_in);
+  const Scenario as_written = load_scenario(path, own);
   std::vector<std::string> sets;
   if (!options.profile.empty()) sets.push_back("cost={source: profile, profile: '" + options.profile + "'}");
   if (log.kv_tokens) sets.push_back(fmt::format("memory={{kv_tokens: {}}}", *log.kv_tokens));
-  sets.push_back("workload={requests: [{prompt: 1, output: 1}]}");
+  sets.push_back(stand_in);
   sets.insert(sets.end(), options.sets.begin(), options.sets.end());
   Scenario s = load_scenario(path, sets);
   Validation out;
@@ -190,14 +195,11 @@ Validation validate_engine(const EngineLog& log, const std::string& path, const 
           : fmt::format("{} of {}", cost_source_names.at(static_cast<std::size_t>(s.cost_used)), s.hardware.name);
   out.notes = s.notes;
   if (log.failed > 0) out.notes.push_back(fmt::format("failed requests of the log, left out: {}", log.failed));
-  if (log.kv_tokens) {
-    std::vector<std::string> own = options.sets;
-    const Scenario budget = load_scenario(path, own);
-    out.notes.push_back(
-        fmt::format("the engine's KV cache: {} tokens; the scenario's own memory gives {} ({:+.2f} %)", *log.kv_tokens,
-                    budget.pool_tokens,
-                    100.0 * (static_cast<double>(budget.pool_tokens) / static_cast<double>(*log.kv_tokens) - 1)));
-  }
+  if (log.kv_tokens)
+    out.notes.push_back(fmt::format(
+        "the engine's KV cache: {} tokens; the scenario's own memory gives {} ({:+.2f} %)", *log.kv_tokens,
+        as_written.pool_tokens,
+        100.0 * (static_cast<double>(as_written.pool_tokens) / static_cast<double>(*log.kv_tokens) - 1)));
   const auto workload = std::make_shared<Requests>(log.requests);
   const auto last =
       std::max_element(log.requests.begin(), log.requests.end(),
