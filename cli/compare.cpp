@@ -81,7 +81,8 @@ void check_run(const JsonReader& run) {
   if (const JsonReader slo = run.find("slo")) (void)slo.find("met").flag();
   for (const Metric& m : metrics) {
     const Json::json_pointer pointer{std::string(m.path)};
-    if (!run.raw().contains(pointer)) run.problem(fmt::format("no '{}'", m.path.substr(1)));  // null: nothing to measure
+    // A figure that was not measured is null; one that is not there belongs to no result of ours.
+    if (!run.raw().contains(pointer)) run.problem(fmt::format("no '{}'", m.path.substr(1)));
     JsonReader value = run;
     for (std::string_view rest = m.path.substr(1); !rest.empty();) {
       const auto slash = std::min(rest.find('/'), rest.size());

@@ -53,7 +53,8 @@ std::string compare_text(const Json& comparison) {
   const page::Verdict verdict = compare_verdict(comparison);
   std::string out = wrapped(verdict.sentence);
   for (const auto& reason : verdict.reasons) out += wrapped(reason);
-  out += fmt::format("\nA: {}\nB: {}\n\n", word(comparison, "a"), word(comparison, "b"));
+  out += fmt::format("\nA: {}\nB: {}\n\n", text::printable(word(comparison, "a")),
+                     text::printable(word(comparison, "b")));
   const Rows asked = asked_rows(comparison);
   out += asked.empty() ? "The two were asked the same.\n" : table(asked);
   for (const Json& run : comparison.at("runs")) {
@@ -71,7 +72,7 @@ std::string compare_csv(const Json& comparison) {
   for (const Json& run : comparison.at("runs")) {
     std::string lead;
     for (const auto& name : {word(comparison, "a"), word(comparison, "b"), word(run, "a"), word(run, "b")})
-      lead += text::csv_field(name) + ",";
+      lead += text::csv_field(text::printable(name)) + ",";
     const auto met = [](const std::string& pass) { return pass == "-" ? "" : pass == "PASS" ? "1" : "0"; };
     out += fmt::format("{}slo_met,flag,{},{},,,,\n", lead, met(word(run, "slo_a")), met(word(run, "slo_b")));
     for (const Json& m : run.at("table")) {
@@ -91,7 +92,8 @@ std::string compare_markdown(const Json& comparison) {
   std::string out = "**" + text::markdown(verdict.sentence) + "**\n";
   for (const auto& reason : verdict.reasons) out += text::markdown(reason) + "\n";
   out +=
-      fmt::format("\nA: {}, B: {}\n\n", text::markdown(word(comparison, "a")), text::markdown(word(comparison, "b")));
+      fmt::format("\nA: {}, B: {}\n\n", text::markdown(text::printable(word(comparison, "a"))),
+                  text::markdown(text::printable(word(comparison, "b"))));
   const Rows asked = asked_rows(comparison);
   out += asked.empty() ? "The two were asked the same.\n" : markdown_table(asked);
   for (const Json& run : comparison.at("runs")) {

@@ -301,6 +301,14 @@ class Parser {
     return did_you_mean(wrong, views);
   }
 
+  /// An empty name is most often a variable that is not set: without a word the result would be lost.
+  void check_output() const {
+    const std::string& name = options_.output;
+    if (name.empty()) throw InputError({}, "-o: the name is empty; write -o DIR, or leave -o out");
+    if (std::ranges::any_of(name, [](unsigned char c) { return c < 0x20 || c == 0x7f; }))
+      throw InputError({}, fmt::format("-o: '{}' holds a control character; choose another name", shown(name)));
+  }
+
   /// Checks what CLI11 was not asked to check, and turns texts into numbers.
   void finish() {
     if (version_ || licenses_) {
@@ -320,6 +328,8 @@ class Parser {
                                          options_.inputs[at_most]));
       }
     }
+    if (const auto* output = command->get_option_no_throw("--output"); output != nullptr && output->count() > 0)
+      check_output();
     constexpr auto int_max = std::numeric_limits<std::int64_t>::max();
     const bool with_tables = std::ranges::find(tabled_, command) != tabled_.end();
     if (with_tables && (format_ == "csv" || format_ == "markdown")) options_.format = format_;
