@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 
 #include "models/cost/host.hpp"
@@ -51,6 +52,16 @@ StepCost profile_steps(const Scenario& s, const KvLayout& kv, const Profile& pro
                                   s.scheduler.max_model_len, sheet),
                    s.host.value_or(HostCost{}), s.model.layers);
 }
+/// Is this a file that bears the name of a GPU of the zoo and says other speeds?
+bool other_gpu_of_that_name(const Scenario& s) {
+  const std::vector<std::string> zoo = hardware_names();
+  if (!keys::is_path(s.hardware_ref) || std::ranges::find(zoo, s.hardware.name) == zoo.end()) return false;
+  const auto speeds = [](const HardwareSpec& h) {
+    return std::array{h.memory_bytes_per_s, h.bf16_flop_per_s,  h.fp8_flop_per_s,
+                      h.nvlink_bytes_per_s, h.pcie_bytes_per_s, h.network_bytes_per_s};
+  };
+  return speeds(s.hardware) != speeds(load_hardware(s.hardware.name));
+}
 }  // namespace
 
 void read_profile(const ConfigNode& node, Scenario& s, Context& context) {
@@ -94,6 +105,11 @@ Prices::Prices(Scenario& s, ScenarioCache& cache) : s_(s), cache_(cache) {
     if (s.profile->name != s.hardware.name)
       s.notes.push_back(
           fmt::format("steps are priced by the profile of {}, not of {}", s.profile->name, s.hardware.name));
+    else if (s.cost.profile.empty() && other_gpu_of_that_name(s))
+      s.notes.push_back(
+          fmt::format("'{}' has other speeds than {} of the zoo, and steps are priced by the profile measured on that "
+                      "one; give it another 'name' for prices of its own speeds",
+                      s.hardware_ref, s.hardware.name));
     for (const auto& gap : s.profile_gaps) s.notes.push_back(fmt::format("profile {}: {}", s.profile->name, gap));
     return;
   }

@@ -271,6 +271,30 @@ class ScenarioFiles : public testing::Test {
   fs::path folder_;
 };
 
+TEST_F(ScenarioFiles, a_gpu_that_bears_anothers_name_and_other_speeds_is_said_to_be_priced_as_that_one) {
+  std::ifstream zoo(source_dir() + "/models/hardware/zoo/h100-sxm-80gb.yaml");
+  const std::string same{std::istreambuf_iterator<char>(zoo), {}};
+  const auto notes = [&](std::string_view from, std::string_view to) {
+    std::string text = same;
+    text.replace(text.find(from), from.size(), to);
+    std::ofstream(folder_ / "gpu.yaml") << text;
+    const std::vector<std::string> sets = {"hardware=" + (folder_ / "gpu.yaml").string()};
+    return load_scenario((folder_ / "s.yaml").string(), sets).notes;
+  };
+  EXPECT_TRUE(notes("", "").empty());
+  EXPECT_TRUE(notes("sms: 132", "sms: 131").empty());  // no speed
+  for (const auto& [from, to] : {std::pair{"3.35TB/s", "1.35TB/s"}, {"989.4TFLOP/s", "500TFLOP/s"},
+                                 {"1978.9TFLOP/s", "1000TFLOP/s"}, {"900GB/s", "600GB/s"},
+                                 {": 64GB/s", ": 32GB/s"}, {": 50GB/s", ": 25GB/s"}}) {
+    const auto said = notes(from, to);
+    ASSERT_EQ(said.size(), 1U) << from;
+    EXPECT_NE(said[0].find("has other speeds than h100-sxm-80gb of the zoo"), std::string::npos) << said[0];
+  }
+  const auto renamed = notes("name: h100-sxm-80gb", "name: mine");
+  ASSERT_EQ(renamed.size(), 1U);
+  EXPECT_NE(renamed[0].find("mine has no calibrated profile"), std::string::npos) << renamed[0];
+}
+
 TEST_F(ScenarioFiles, paths_start_at_the_scenario_and_in_set_at_the_working_directory) {
   std::ofstream(folder_ / "t.yaml")
       << "model: llama-3-8b\nhardware: h100-sxm-80gb\nworkload: {trace: traces/t.csv, limit: 1}\n"
