@@ -61,7 +61,11 @@ void add_bench(const JsonReader& run, Problems& problems, EngineLog& log) {
   std::vector<bool> failed(n);
   for (std::size_t i = 0; errors && i < std::min(n, errors.items().size()); ++i)
     failed[i] = errors[i].is_text() && !errors[i].text().empty();
-  log.duration_s += run.find("duration").number(0, time_s_max);
+  const double duration = run.find("duration").number(0, time_s_max);
+  log.duration_s += duration;
+  if (const JsonReader completed = run.find("completed"))
+    if (static_cast<std::size_t>(completed.integer(0, count_max)) > n)
+      completed.problem(fmt::format("is more than the {} requests of /input_lens", n));
   log.model = run.find("model_id").text(log.model);
   problems.throw_if_any();
 
@@ -74,10 +78,15 @@ void add_bench(const JsonReader& run, Problems& problems, EngineLog& log) {
       ++log.failed;
       continue;
     }
+    const double took = ttfts[i] + std::accumulate(itls[i].begin(), itls[i].end(), 0.0);
+    const double end = starts[i] - first + took;
     if (starts[i] - first > time_s_max)
       begun[i].problem("is more than 31 years after the first; are the times in seconds?");
-    if (ttfts[i] + std::accumulate(itls[i].begin(), itls[i].end(), 0.0) > time_s_max)
+    else if (took > time_s_max)
       all_gaps[i].problem("with the time to the first token more than 31 years; are the times in seconds?");
+    else if (duration > 0 && end > 1.01 * duration + 1)  // the clocks of a client and of its summary may part a little
+      first_tokens[i].problem(fmt::format("its request ends {:.3g} s after the first began, and /duration is {:.3g} s",
+                                          end, duration));
     problems.throw_if_any();
     RequestRecord r;
     r.id = log.requests.size();

@@ -179,6 +179,21 @@ TEST(EngineLog, ReadsWhatVllmBenchServeWritesAndLeavesOutWhatFailed) {
   std::ofstream(server) << "INFO kv_cache_utils.py:829] GPU KV cache size: 227,840 tokens\n";
   EXPECT_EQ(read_engine_log({path.string(), server.string()}).kv_tokens, 227'840);
   EXPECT_THROW(static_cast<void>(read_engine_log({server.string()})), InputError);
+  // Three requests, the last of which ends 1 + 0.04 + 0.01 s after the first began.
+  const auto refused = [&](std::string_view changes) {
+    std::ofstream(path) << "{" << changes << R"(, "input_lens": [9, 9, 9], "output_lens": [2, 2, 2],
+ "ttfts": [0.04, 0.04, 0.04], "itls": [[0.01], [0.01], [0.01]], "start_times": [7, 7.5, 8]})";
+    try {
+      (void)read_engine_log({path.string()});
+      return std::string("taken");
+    } catch (const InputError& e) {
+      return e.problems().front().str();
+    }
+  };
+  EXPECT_EQ(refused(R"("duration": 1.05, "completed": 3)"), "taken");
+  EXPECT_EQ(refused(R"("completed": 2)"), "taken");  // no duration: nothing to hold against
+  EXPECT_NE(refused(R"("duration": 1.05, "completed": 4)").find("/completed"), std::string::npos);
+  EXPECT_NE(refused(R"("duration": 0.01)").find("/ttfts/2"), std::string::npos);
   std::ofstream(path) << R"({"duration": 3, "mean_ttft_ms": 1})";
   EXPECT_THROW(static_cast<void>(read_engine_log({path.string()})), InputError);
   fs::remove(path);
