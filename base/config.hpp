@@ -60,6 +60,8 @@ class ConfigNode {
 
 /// The value in one line of YAML, as --set takes it back: "16", "{kind: paged, block_size: 16}", "\"a: b\"".
 [[nodiscard]] std::string flow_text(const ConfigNode& node);
+/// Any text as a YAML scalar in double quotes.
+[[nodiscard]] std::string yaml_quoted(std::string_view text);
 
 class ConfigDocument {
  public:

@@ -16,7 +16,11 @@ std::string scalar(std::string_view text) {
   constexpr std::array<std::string_view, 7> words_of_yaml = {"null", "Null", "NULL", "~", "-", "---", "..."};
   const bool bare = !text.empty() && text.find_first_not_of(plain) == std::string_view::npos && text[0] != '%' &&
                     std::find(words_of_yaml.begin(), words_of_yaml.end(), text) == words_of_yaml.end();
-  if (bare) return std::string(text);
+  return bare ? std::string(text) : yaml_quoted(text);
+}
+}  // namespace
+
+std::string yaml_quoted(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
@@ -29,7 +33,6 @@ std::string scalar(std::string_view text) {
   }
   return out + "\"";
 }
-}  // namespace
 
 std::string flow_text(const ConfigNode& node) {
   std::vector<std::string> parts;

@@ -24,18 +24,7 @@ std::string yaml_text(std::string_view text) {
   const bool bare = !text.empty() && (letter(text[0]) || text[0] == '/' || text[0] == '.') &&
                     std::all_of(text.begin(), text.end(), bare_char) &&
                     std::find(words_of_yaml.begin(), words_of_yaml.end(), text) == words_of_yaml.end();
-  if (bare) return std::string(text);
-  std::string out = "\"";
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\')
-      out += fmt::format("\\{}", c);
-    else if (byte < 0x20 || byte == 0x7f)
-      out += fmt::format("\\x{:02x}", byte);
-    else
-      out += c;
-  }
-  return out + "\"";
+  return bare ? std::string(text) : yaml_quoted(text);
 }
 
 /// `path` as a file kept in `folder` would name it; absolute paths stay as they are.
