@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "tests/oracle/random_scenario.hpp"
+#include "tests/differential/random_scenario.hpp"
 
 namespace stowage {
 

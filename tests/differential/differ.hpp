@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "tests/oracle/oracle.hpp"
-#include "tests/oracle/random_scenario.hpp"
+#include "tests/differential/random_scenario.hpp"
 
 namespace stowage {
 

@@ -6,7 +6,7 @@
 #include "reports/json.hpp"
 #include "sim/serve/router.hpp"
 #include "sim/serve/simulate.hpp"
-#include "tests/oracle/random_scenario.hpp"
+#include "tests/differential/random_scenario.hpp"
 
 namespace stowage {
 namespace {

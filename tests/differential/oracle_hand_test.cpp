@@ -150,7 +150,10 @@ TEST(RandomCases, AreValidVariedAndShort) {
                            [](const auto& it) { return it.waiting > 0 && it.free_bytes == 0; });
     idling += std::any_of(r.segments.begin(), r.segments.end(), [](const auto& s) { return s.running == 0; });
   }
-  for (const int cases : {preempting, rejecting, unmapping, stalling, blocked, idling}) EXPECT_GT(cases, 75);
+  for (const auto& [what, cases] : std::initializer_list<std::pair<const char*, int>>{
+           {"preempting", preempting}, {"rejecting", rejecting}, {"unmapping", unmapping}, {"stalling", stalling},
+           {"blocked", blocked}, {"idling", idling}})
+    EXPECT_GT(cases, 75) << what;
 }
 }  // namespace
 }  // namespace stowage

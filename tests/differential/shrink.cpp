@@ -3,7 +3,9 @@
 #include <utility>
 #include <vector>
 
+#include "sim/kv/registry.hpp"
 #include "tests/differential/compare.hpp"
+#include "tests/differential/random_rows.hpp"
 
 namespace stowage {
 namespace {
@@ -122,7 +124,7 @@ class Shrinker {
     for (const auto& [name, value] : params) {
       const std::string key = name;
       if (const auto* n = std::get_if<std::int64_t>(&value))
-        any |= lower<std::int64_t>(*n, key.starts_with("lookahead") ? 0 : 1,
+        any |= lower<std::int64_t>(*n, least_of(key),
                                    [&](Case& c, std::int64_t v) { c.config.manager.params[key] = v; });
       if (const auto* x = std::get_if<double>(&value); x != nullptr && *x > 0)
         any |= change([&](Case& c) { c.config.manager.params[key] = 0.0; });
@@ -130,26 +132,30 @@ class Shrinker {
     return any;
   }
 
+  [[nodiscard]] std::int64_t least_of(std::string_view param) const {
+    const auto params = row_of(best_.config.manager).params;
+    const auto spec = std::ranges::find(params, param, &ParamSpec::name);
+    return spec == params.end() || spec->min == 0 ? 0 : 1;
+  }
+
   /// One byte a token in one tensor pair, the pool and page shrunk alike.
   bool rescale_bytes() {
-    const std::int64_t bpt = best_.config.kv.bytes_per_token.count();
-    const bool maps = best_.config.manager.kind == "vattention";
-    if (bpt == (maps ? 2 : 1) && best_.config.kv.layers == 1) return false;
+    const RunConfig& now = best_.config;
+    const std::int64_t bpt = now.kv.bytes_per_token.count(), gpus = now.kv.gpus, tensors = mapped_tensors(now);
+    const std::int64_t to = tensors > 0 ? 2 : 1;
+    if (bpt == to && now.kv.layers == 1) return false;
     return change([&](Case& c) {
-      const std::int64_t to = maps ? 2 : 1;
-      if (maps) {
-        auto& page = std::get<std::int64_t>(c.config.manager.params["page"]);
-        const bool sliced = std::get<std::string>(c.config.manager.params["layout"]) == "sliced";
-        const std::int64_t tensors = sliced ? 2 : 2 * c.config.kv.layers;
-        const std::int64_t blocks = c.config.kv.pool.count() / (page * tensors * c.config.kv.gpus);
-        page = page * tensors / (bpt / c.config.kv.gpus);
-        c.config.kv.pool = Bytes{blocks * page * 2 * c.config.kv.gpus};
-        c.config.kv.bytes_per_token = Bytes{to * c.config.kv.gpus};
+      KvGeometry& kv = c.config.kv;
+      if (tensors > 0) {
+        auto& page = std::get<std::int64_t>(c.config.manager.params[std::string(row_of(now.manager).granule)]);
+        const std::int64_t blocks = kv.pool.count() / (page * tensors * gpus);
+        page = page * tensors / (bpt / gpus);
+        kv.pool = Bytes{blocks * page * to * gpus};
       } else {
-        c.config.kv.pool = Bytes{c.config.kv.pool.count() / bpt};
-        c.config.kv.bytes_per_token = Bytes{to * c.config.kv.gpus};
+        kv.pool = Bytes{kv.pool.count() / bpt};
       }
-      c.config.kv.layers = 1;
+      kv.bytes_per_token = Bytes{to * gpus};
+      kv.layers = 1;
     });
   }
 

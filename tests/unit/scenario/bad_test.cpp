@@ -1,4 +1,5 @@
-// Every file in bad/ says in its first line what the reader must say first about it.
+// Every file in bad/ says in its first line what the reader must say first about it. "(known: ...)" stands for any list
+// of names: files do not change when a manager, a scheduler or a router is added.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -26,8 +27,10 @@ std::vector<std::string> bad_files() {
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
-/// What is said about the file, with the folder left out.
-std::string verdict(const std::string& name) {
+constexpr std::string_view any_names = "(known: ...)";
+
+/// What is said about the file, with the folder left out, and the names of a list at its end when `short_list`.
+std::string verdict(const std::string& name, bool short_list) {
   std::string said = "accepted";
   try {
     (void)load_scenario(folder + name);
@@ -35,6 +38,8 @@ std::string verdict(const std::string& name) {
     said = "infeasible: " + first_line(e.what());
   }
   for (auto at = said.find(folder); at != std::string::npos; at = said.find(folder)) said.erase(at, folder.size());
+  if (const auto at = said.rfind("(known: "); short_list && at != std::string::npos && said.ends_with(")"))
+    said.replace(at, std::string::npos, any_names);
   return said;
 }
 
@@ -45,7 +50,7 @@ TEST_P(BadScenario, is_refused_with_the_place_and_the_mend) {
   std::string line;
   std::getline(in, line);
   ASSERT_TRUE(line.starts_with("# expect: ")) << line;
-  EXPECT_EQ(verdict(GetParam()), line.substr(10));
+  EXPECT_EQ(verdict(GetParam(), line.ends_with(any_names)), line.substr(10));
 }
 
 std::string test_name(const testing::TestParamInfo<std::string>& file) {

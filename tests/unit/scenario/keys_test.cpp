@@ -11,6 +11,7 @@
 #include "scenario/keys/reader.hpp"
 #include "scenario/keys/schema.hpp"
 #include "scenario/keys/tables.hpp"
+#include "sim/kv/registry.hpp"
 #include "tests/support/key_samples.hpp"
 #include "tests/support/schema_check.hpp"
 #include "tests/support/source_dir.hpp"
@@ -37,8 +38,8 @@ std::vector<ConfigDocument> bases() {
            ", output: " + length + "}\n";
   };
   std::vector<std::string> texts;
-  for (const std::string kind : {"paged", "reserve", "vattention"})
-    texts.push_back(linear + one + "managers: [{kind: " + kind + "}]\n");
+  for (const ManagerRow& row : managers())
+    texts.push_back(linear + one + "managers: [{kind: " + std::string(row.kind) + "}]\n");
   texts.push_back(linear + paged + "workload: {trace: " + trace_file() + "}\n");
   for (const std::string length : {"100", "{fixed: 100}", "{uniform: {min: 1, max: 4096}}",
                                    "{quantiles: [[0, 1], [1, 1000]]}", "{lognormal: {mean: 300, sigma: 1}}",

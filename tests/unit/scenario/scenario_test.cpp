@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "sim/kv/registry.hpp"
 #include "tests/support/source_dir.hpp"
 #include "tests/unit/scenario/same.hpp"
 
@@ -250,6 +251,8 @@ TEST_F(ScenarioFiles, resolved_text_runs_from_where_it_is_kept) {
 }
 
 TEST(Scenario, all_problems_of_a_file_in_one_go) {
+  std::string known;
+  for (const ManagerRow& row : managers()) known += (known.empty() ? "" : ", ") + std::string(row.kind);
   EXPECT_EQ(
       refusal(
           "modle: llama-3-8b\nhardware: h100-sxm-80gb\nmemory: {kv_pool: 8}\n"
@@ -260,8 +263,7 @@ TEST(Scenario, all_problems_of_a_file_in_one_go) {
       "80GB\n"
       "dir/some-name.yaml:4:32: error: 'workload.requests[0].prompt': 0 is out of range; write a whole number from 1 "
       "to 10000000\n"
-      "dir/some-name.yaml:5:19: error: 'managers[0].kind': no 'pagde'; did you mean 'paged'? (known: reserve, paged, "
-      "vattention)\n"
+      "dir/some-name.yaml:5:19: error: 'managers[0].kind': no 'pagde'; did you mean 'paged'? (known: " + known + ")\n"
       "dir/some-name.yaml:5:41: error: unknown key 'blok_size' in 'managers[1]'; did you mean 'block_size'?");
 }
 

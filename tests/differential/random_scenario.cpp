@@ -1,32 +1,15 @@
-#include "tests/oracle/random_scenario.hpp"
+#include "tests/differential/random_scenario.hpp"
 
 #include <algorithm>
 #include <cmath>
-#include <initializer_list>
 
-#include "base/rng.hpp"
+#include "sim/kv/registry.hpp"
+#include "sim/serve/router.hpp"
+#include "tests/differential/dice.hpp"
+#include "tests/differential/random_rows.hpp"
 
 namespace stowage {
 namespace {
-
-/// Draws of the shapes used here from one named stream.
-class Dice {
- public:
-  explicit Dice(std::uint64_t seed) : rng_(seed, "differential case") {}
-  std::int64_t in(std::int64_t low, std::int64_t high) {  // inclusive
-    return low + static_cast<std::int64_t>(rng_.below(static_cast<std::uint64_t>(high - low + 1)));
-  }
-  double unit() { return rng_.uniform(); }
-  double exponential(double mean) { return rng_.exponential(mean); }
-  bool chance(int percent) { return in(0, 99) < percent; }
-  template <class T>
-  T one_of(std::initializer_list<T> list) {
-    return list.begin()[static_cast<std::size_t>(in(0, static_cast<std::int64_t>(list.size()) - 1))];
-  }
-
- private:
-  Rng rng_;
-};
 
 /// A price: sometimes 0, whole, a multiple of 1/8 (so that halves occur), or any double up to `high`.
 double price(Dice& dice, double high) {
@@ -88,17 +71,13 @@ SchedulerConfig random_scheduler(Dice& dice, const std::vector<Request>& request
   s.max_batch =
       dice.one_of<std::int64_t>({1, 2, 3, dice.in(4, 8), dice.in(4, 8), dice.in(9, 20), dice.in(9, 20), 64, 64});
   if (size == CaseSize::large) s.max_batch = dice.one_of<std::int64_t>({16, dice.in(17, 100), 256, 256});
-  s.policy = dice.chance(35) ? "prefill-first" : "vllm";
-  s.chunked_prefill = s.policy == "vllm" && dice.chance(75);
   s.admit_full = dice.chance(50);
   const std::int64_t least = std::max<std::int64_t>(1, total / 1500);  // keeps the case short
   const std::int64_t large = std::max<std::int64_t>(s.max_model_len, 8);
   s.max_batched_tokens =
       dice.one_of<std::int64_t>({dice.in(1, 8), dice.in(2, 64), dice.in(8, 512), large, 4 * large, 8192});
   s.max_batched_tokens = std::max(s.max_batched_tokens, least);
-  if (!s.chunked_prefill) s.max_batched_tokens = std::max(s.max_batched_tokens, s.max_model_len);
-  if (s.policy == "prefill-first")  // no batch is larger than its tokens; 6: see random_case
-    s.max_batched_tokens = std::max({s.max_batched_tokens, s.max_batch, std::int64_t{6}});
+  random_policy(dice, s);
   return s;
 }
 
@@ -148,44 +127,6 @@ StepCost random_table(Dice& dice, double step_ns, std::int64_t max_tokens) {
   return StepCost(std::move(t));
 }
 
-/// Sets the manager and returns the bytes of the least pool it can work with.
-std::int64_t random_manager(Dice& dice, RunConfig& c, CaseSize size) {
-  const std::int64_t bpt = c.kv.bytes_per_token.count();
-  auto& p = c.manager.params;
-  const std::int64_t kind = dice.in(0, 99);
-  if (kind < 28) {
-    c.manager.kind = "reserve";
-    const std::string length = dice.one_of({"max", "pow2", "oracle"});
-    const std::string space =
-        length == "max" ? dice.one_of({"slots", "buddy", "first-fit"}) : dice.one_of({"buddy", "first-fit"});
-    const std::int64_t min_block = dice.one_of<std::int64_t>({16, 16, 1, 2, 4, 8, 32, 5});
-    p = {{"length", length}, {"space", space}, {"min_block", min_block}};
-    return bpt * (space == "slots" ? c.scheduler.max_model_len : space == "buddy" ? min_block : 1);
-  }
-  if (kind < 52) {
-    c.manager.kind = "paged";
-    std::int64_t block_size = dice.one_of<std::int64_t>({1, 2, 3, 4, 7, 8, 16, 16, 32, 64, dice.in(1, 300)});
-    if (size == CaseSize::large) block_size = std::max<std::int64_t>(block_size, 16);  // the oracle walks every block
-    p = {{"block_size", block_size}, {"watermark", dice.chance(50) ? 0.0 : dice.unit() * 0.3}};
-    return bpt * block_size;
-  }
-  c.manager.kind = "vattention";
-  const bool sliced = dice.chance(50);
-  const std::int64_t tensors = sliced ? 2 : 2 * c.kv.layers;
-  const std::int64_t tokens =
-      dice.one_of<std::int64_t>({1, 2, dice.in(3, 16), dice.in(3, 16), dice.in(17, 128), dice.in(129, 4000)});
-  const std::int64_t gpu_bpt = bpt / c.kv.gpus;
-  const std::int64_t exact = (tokens * gpu_bpt + tensors - 1) / tensors;
-  const std::int64_t page = exact + (dice.chance(50) ? 0 : dice.in(0, gpu_bpt / tensors));
-  p = {{"page", page},
-       {"layout", std::string(sliced ? "sliced" : "per-layer")},
-       {"mapping", std::string(dice.chance(35) ? "sync" : "background")},
-       {"reclaim", std::string(dice.chance(40) ? "eager" : "deferred")},
-       {"lookahead", dice.chance(30) ? std::int64_t{9} : dice.in(0, 12)},
-       {"lookahead_blocks", dice.chance(30) ? std::int64_t{2} : dice.in(0, 4)}};
-  return page * tensors * c.kv.gpus;
-}
-
 VmmCost random_vmm(Dice& dice, double step_ns, std::int64_t tensors) {
   // From free to a block that takes longer than many steps.
   const double block_ns = dice.one_of({0.0, step_ns / 50, step_ns / 3, step_ns * 2, step_ns * 20});
@@ -212,20 +153,20 @@ Case random_case(std::uint64_t seed, CaseSize size) {
   c.kv.gpus = dice.one_of<std::int64_t>({1, 1, 1, 1, 2, 4});
   c.kv.bytes_per_token =
       Bytes{c.kv.gpus * (dice.chance(85) ? share * 2 * c.kv.layers : 2 * c.kv.layers + dice.in(0, 5000))};
-  const std::int64_t least_pool = random_manager(dice, c, size);
-  if (c.manager.kind == "vattention") {
-    const bool sliced = std::get<std::string>(c.manager.params.at("layout")) == "sliced";
-    c.vmm = random_vmm(dice, step_ns, sliced ? 2 : 2 * c.kv.layers);
-  }
+  const std::int64_t least_pool = random_manager(dice, c, size == CaseSize::large);
+  c.kv.pool = Bytes{least_pool};
+  if (const std::int64_t tensors = mapped_tensors(c); tensors > 0) c.vmm = random_vmm(dice, step_ns, tensors);
 
   // From a pool that not every request fits in alone, over one that holds a few, to plenty. A round-up to whole
   // blocks for each request, or a whole slot, comes on top in every second case.
   std::int64_t longest = 0;
   for (const auto& r : out.requests) longest = std::max<std::int64_t>(longest, r.prompt_tokens + r.output_tokens);
   double lengths = dice.one_of({0.8, 1.0, 1.0 + dice.unit(), 1.0 + 2 * dice.unit(), 1.0 + 8 * dice.unit(), 40.0});
-  if (c.manager.kind != "reserve" && dice.chance(40)) {  // many that grow in a pool for few: preemptions
+  const bool grows = !row_of(c.manager).least_held(c).whole_life;
+  if (grows && dice.chance(55)) {  // many that grow in a pool for few: preemptions
     lengths = 1.0 + 2 * dice.unit();
     c.scheduler.max_batch = std::max<std::int64_t>(c.scheduler.max_batch, 6);
+    please_policy(c.scheduler);
     const std::int64_t first_ns = out.requests.front().arrival_ns;
     for (auto& r : out.requests) {
       const std::int32_t tokens = r.prompt_tokens + r.output_tokens;
@@ -242,7 +183,6 @@ Case random_case(std::uint64_t seed, CaseSize size) {
                       blocks * static_cast<double>(least_pool);
   const std::int64_t rest = dice.chance(50) ? 0 : dice.in(0, c.kv.bytes_per_token.count());
   c.kv.pool = Bytes{std::max(least_pool, static_cast<std::int64_t>(want)) + rest};
-  c.manager.name = c.manager.kind;
   out.bind();
   return out;
 }
@@ -252,7 +192,7 @@ Case random_fleet_case(std::uint64_t seed, CaseSize size) {
   Dice dice(seed ^ 0x9E3779B97F4A7C15);
   RunConfig& c = out.config;
   FleetConfig& fleet = c.fleet;
-  fleet.router = dice.one_of({"round-robin", "random", "least-outstanding", "power-of-two", "least-kv"});
+  fleet.router = dice.one_of(routers()).name;
   fleet.seed = seed;
   const bool alike = dice.chance(40);
   const std::int64_t groups = dice.in(1, 3);

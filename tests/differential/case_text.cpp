@@ -4,10 +4,14 @@
 #include <algorithm>
 #include <memory>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
-#include "tests/oracle/random_scenario.hpp"
+#include "base/error.hpp"
+#include "sim/kv/registry.hpp"
+#include "sim/sched/scheduler.hpp"
+#include "tests/differential/random_scenario.hpp"
 
 namespace stowage {
 namespace {
@@ -84,7 +88,7 @@ std::string Case::describe() const {
   } else {
     out += "; table cost";
   }
-  if (config.manager.kind == "vattention")
+  if (row_of(config.manager).page(config.manager).count() > 0)
     out += fmt::format("; map {} set_access {} unmap {}", config.vmm.map_ns, config.vmm.set_access_ns,
                        config.vmm.unmap_ns);
   return out;
@@ -115,19 +119,13 @@ std::string Case::literal() const {
 bool is_valid(const RunConfig& c) {
   const auto& s = c.scheduler;
   if (s.max_batch < 1 || s.max_batched_tokens < 1 || s.max_model_len < 2) return false;
-  if (!s.chunked_prefill && s.max_batched_tokens < s.max_model_len) return false;
-  if (s.policy == "prefill-first" && (s.chunked_prefill || s.max_batched_tokens < s.max_batch)) return false;
-  const std::int64_t pool = c.kv.pool.count(), bpt = c.kv.bytes_per_token.count();
-  const auto& p = c.manager.params;
-  const auto integer = [&](const char* key) { return std::get<std::int64_t>(p.at(key)); };
-  const auto word = [&](const char* key) { return std::get<std::string>(p.at(key)); };
-  if (c.manager.kind == "paged") return integer("block_size") >= 1 && pool >= integer("block_size") * bpt;
-  if (c.manager.kind == "reserve") {
-    if (word("space") == "slots") return word("length") == "max" && pool >= s.max_model_len * bpt;
-    return pool >= bpt * (word("space") == "buddy" ? integer("min_block") : 1);
-  }
-  const std::int64_t tensors = word("layout") == "sliced" ? 2 : 2 * c.kv.layers;
-  if (bpt % c.kv.gpus != 0) return false;
-  return integer("page") * tensors >= bpt / c.kv.gpus && pool >= integer("page") * tensors * c.kv.gpus;
+  const SchedulerRow* policy = find_scheduler(s.policy);
+  const ManagerRow* manager = find_manager(c.manager.kind);
+  if (policy == nullptr || manager == nullptr || !policy->check(s).empty()) return false;
+  if (c.kv.bytes_per_token.count() % c.kv.gpus != 0) return false;
+  try {
+    manager->check(c);
+  } catch (const std::runtime_error&) { return false; }
+  return true;
 }
 }  // namespace stowage
