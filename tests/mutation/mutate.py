@@ -13,6 +13,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -161,6 +162,7 @@ def plant(edit, tree, build, log):
 
 def main():
     global jobs, only
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that an edit is taken back
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("names", nargs="*", metavar="NAME")
     options.add_argument("--tree", type=Path, default=root / "build" / "mutation" / "tree", help="where to work")
