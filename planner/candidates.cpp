@@ -75,8 +75,8 @@ void take_slo_of_scenario(Study& study) {
   problems.throw_if_any();
 }
 
-std::string manager_set(const ConfigDocument& document, std::size_t run) {
-  return fmt::format("--set 'managers=[{}]'", flow_text(document.root().get("managers")[run]));
+std::string manager_set(const ConfigDocument& document, std::size_t entry) {
+  return fmt::format("--set 'managers=[{}]'", flow_text(document.root().get("managers")[entry]));
 }
 
 /// The axes' values in words, the managers' own apart.
@@ -111,14 +111,25 @@ void add_candidates(Workbench& bench, std::uint64_t point, const ResolvedPoint& 
   if (s.cluster.replicas > 1 || !s.cluster.groups.empty())
     throw InputError({bench.study.file},
                      "a plan counts the replicas itself; leave out cluster.replicas and cluster.groups");
-  for (std::size_t run = 0; run < s.runs.size(); ++run) {
+  const std::size_t managers = s.runs.size() + s.unfit.size();
+  std::size_t run = 0;
+  for (std::size_t entry = 0; entry < managers; ++entry) {
     Candidate c;
     c.point = point;
-    c.run = run;
+    c.sets = bench.space.sets(point);
+    if (managers > 1) c.sets += (c.sets.empty() ? "" : " ") + manager_set(resolved.document, entry);
+    if (const auto unfit = std::ranges::find(s.unfit, entry, &UnfitManager::entry); unfit != s.unfit.end()) {
+      c.name = short_name(bench, s, unfit->name, point);
+      c.fate = Fate::impossible;
+      c.reason = unfit->reason;
+      bench.candidates.push_back(std::move(c));
+      continue;
+    }
+    c.run = run++;
     c.scenario = resolved.scenario;
-    c.manager = s.runs[run].manager.name;
-    c.kind = s.runs[run].manager.kind;
-    c.deployable = row_of(s.runs[run].manager).deployable;
+    c.manager = c.config().manager.name;
+    c.kind = c.config().manager.kind;
+    c.deployable = row_of(c.config().manager).deployable;
     if (!find_scheduler(s.scheduler.policy)->retired.empty()) {  // engines ship managers; none ships this any more
       c.deployable = "none";
       c.manager += " (" + s.scheduler.policy + ")";
@@ -127,8 +138,6 @@ void add_candidates(Workbench& bench, std::uint64_t point, const ResolvedPoint& 
     c.gpus = s.cluster.tensor * s.cluster.pipeline;
     c.grounds = grounds_of(s);
     c.name = short_name(bench, s, c.manager, point);
-    c.sets = bench.space.sets(point);
-    if (s.runs.size() > 1) c.sets += (c.sets.empty() ? "" : " ") + manager_set(resolved.document, run);
     bench.candidates.push_back(std::move(c));
   }
 }

@@ -30,7 +30,7 @@ inline constexpr std::array<std::string_view, 4> fate_names = {"impossible", "bo
 
 struct Candidate {
   std::uint64_t point = 0;
-  std::size_t run = 0;  // which manager of the scenario
+  std::size_t run = 0;  // which of the scenario's
   std::shared_ptr<const Scenario> scenario;
   std::string name;                                 // "h100-sxm-80gb x 2, paged-16, max_batch 256"
   std::string sets;                                 // --set ... to get it from the study's scenario

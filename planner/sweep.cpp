@@ -86,8 +86,8 @@ Json row_of(const RunResult& run, std::span<const LatencyLimit> slo) {
 }
 
 /// A point that is no scenario, with the reason where the numbers would be.
-Json row_without_run(std::string_view status, const std::string& why) {
-  Json row = Json::array({"", status});
+Json row_without_run(std::string_view status, const std::string& why, const std::string& manager = "") {
+  Json row = Json::array({manager, status});
   for (std::size_t i = 0; i <= std::size(run_columns); ++i) row.push_back(nullptr);
   row.push_back(why);
   return row;
@@ -184,7 +184,16 @@ std::string Sweep::record(std::uint64_t point, const std::function<void()>& betw
     RunHooks hooks;
     if (between) hooks.on_progress = [&](std::int64_t, std::uint64_t) { between(); };
     const std::vector<LatencyLimit> slo = limits_of(scenario, study_);
-    for (const RunConfig& run : scenario.runs) rows.push_back(row_of(simulate(run, hooks), slo));
+    auto run = scenario.runs.begin();
+    auto unfit = scenario.unfit.begin();
+    while (run != scenario.runs.end() || unfit != scenario.unfit.end()) {  // in the order of the scenario
+      if (unfit != scenario.unfit.end() && unfit->entry == rows.size()) {
+        rows.push_back(row_without_run("infeasible", unfit->reason, unfit->name));
+        ++unfit;
+      } else {
+        rows.push_back(row_of(simulate(*run++, hooks), slo));
+      }
+    }
   } catch (const InfeasibleError& error) {
     rows.push_back(row_without_run("infeasible", error.what()));
   } catch (const InputError& error) { rows.push_back(row_without_run("refused", error.problems().front().message)); }

@@ -43,9 +43,9 @@ class Sweep {
   /// Throws InputError, naming each input that is no longer what it was when the sweep was made.
   void check_inputs() const;
 
-  /// {"point":17,"rows":[["paged-16","ok",1000,...]]}: a row a manager, null where nothing was measured; a point that
-  /// cannot be is one row with its reason. `between` is called now and then and may throw to stop. Safe from any
-  /// thread.
+  /// {"point":17,"rows":[["paged-16","ok",1000,...]]}: a row a manager, null where nothing was measured, as of one that
+  /// does not fit; a point where none does is one row with its reason. `between` is called now and then and
+  /// may throw to stop. Safe from any thread.
   [[nodiscard]] std::string record(std::uint64_t point, const std::function<void()>& between = {}) const;
 
   /// "point", the axes' paths, and the columns of a row.

@@ -168,9 +168,9 @@ FleetConfig fleet_of(const Scenario& s, const RunConfig& run, const ManagerSpec&
   return fleet;
 }
 
-/// Does the manager take this replica? What is wrong joins `problems`; what cannot be goes to `infeasible`.
-void check_replica(const detail::ManagerEntry& entry, const RunConfig& replica, const std::string& on,
-                   Problems& problems, std::vector<std::string>& infeasible) {
+/// Does the manager take this replica? What is wrong joins `problems`; why the pool is too small is returned.
+std::string check_replica(const detail::ManagerEntry& entry, const RunConfig& replica, const std::string& on,
+                          Problems& problems) {
   try {
     detail::collect(problems, entry.at, fmt::format("'{}'{}: ", entry.path, on), [&] {
       entry.row->check(replica);
@@ -178,13 +178,16 @@ void check_replica(const detail::ManagerEntry& entry, const RunConfig& replica, 
     });
   } catch (const InfeasibleError& e) {
     const std::string line = entry.at.line > 0 ? fmt::format(" at line {}", entry.at.line) : "";
-    infeasible.push_back(fmt::format("'{}'{}{}: {}", entry.path, line, on, e.what()));
+    return fmt::format("'{}'{}{}: {}", entry.path, line, on, e.what());
   }
+  return "";
 }
 
-void derive_runs(Scenario& s, const Parts& parts, std::vector<detail::Prices>& prices, Problems& problems) {
-  std::vector<std::string> infeasible;
-  for (const auto& entry : parts.managers) {
+/// With `each_alone` a manager for which the pool is too small leaves the others their runs.
+void derive_runs(Scenario& s, const Parts& parts, std::vector<detail::Prices>& prices, bool each_alone,
+                 Problems& problems) {
+  for (std::size_t m = 0; m < parts.managers.size(); ++m) {
+    const detail::ManagerEntry& entry = parts.managers[m];
     RunConfig run;
     run.scheduler = s.scheduler;
     run.kv = s.kv;
@@ -196,16 +199,21 @@ void derive_runs(Scenario& s, const Parts& parts, std::vector<detail::Prices>& p
     run.workload = parts.workload;
     run.frontend = s.frontend;
     run.fleet = fleet_of(s, run, entry.spec, prices);
-    if (s.cluster.groups.empty()) check_replica(entry, run, "", problems, infeasible);
+    std::string unfit;
+    if (s.cluster.groups.empty()) unfit = check_replica(entry, run, "", problems);
     for (std::size_t i = 0; i < s.cluster.groups.size(); ++i) {
       RunConfig replica = run;
       replica.kv = run.fleet.groups[i].kv;
-      check_replica(entry, replica, fmt::format(" on 'cluster.groups[{}]'", i), problems, infeasible);
+      const std::string why = check_replica(entry, replica, fmt::format(" on 'cluster.groups[{}]'", i), problems);
+      if (unfit.empty()) unfit = why;
     }
-    s.runs.push_back(std::move(run));
+    if (unfit.empty())
+      s.runs.push_back(std::move(run));
+    else
+      s.unfit.push_back({m, entry.spec.name, std::move(unfit)});
   }
   problems.throw_if_any();
-  if (!infeasible.empty()) throw InfeasibleError(infeasible.front());
+  if (!s.unfit.empty() && (!each_alone || s.runs.empty())) throw InfeasibleError(s.unfit.front().reason);
 }
 }  // namespace
 
@@ -223,7 +231,7 @@ void detail::derive(Scenario& s, const Parts& parts, const ConfigNode& root, Con
   } else {
     take_from(s, groups);
   }
-  derive_runs(s, parts, prices, context.problems);
+  derive_runs(s, parts, prices, context.cache.many_points, context.problems);
   note_limits(s);
 }
 }  // namespace stowage

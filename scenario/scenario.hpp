@@ -99,6 +99,12 @@ struct WorkloadSpec {
   double rate_scale = 1;  // arrival times are divided by it
 };
 
+/// A manager for which the pool is too small.
+struct UnfitManager {
+  std::size_t entry = 0;  // of `managers`, from 0
+  std::string name, reason;
+};
+
 struct Scenario {
   std::string file;  // as given to load_scenario
   std::string name;
@@ -128,6 +134,7 @@ struct Scenario {
   std::vector<std::string> warnings;            // what looks like a number in a wrong unit; `notes` begin with them
   std::vector<std::string> notes;               // one line each, to be shown with every result
   std::vector<RunConfig> runs;                  // one a manager, in the order of the file
+  std::vector<UnfitManager> unfit;              // managers without a run: of one of many points, where others fit
 };
 
 /// Reads, applies each `sets` ("memory.kv_pool=8GiB") in order, then `seed`. Relative paths in the file are relative
