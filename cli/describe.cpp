@@ -70,6 +70,9 @@ Card workload_card(const Scenario& scenario) {
                              {"Gaps between arrivals", fmt::format("cv {} (Poisson: 1)", text::number(info.cv))},
                              {"Prompt tokens", lengths(info.prompt)},
                              {"Output tokens", lengths(info.output)}};
+  if (info.prefix_hit)
+    facts.push_back({"Prompt tokens seen before",
+                     text::percent(*info.prefix_hit) + ": what an endless prefix cache would find"});
   return {"Workload", std::move(facts)};
 }
 

@@ -202,6 +202,8 @@ class Parser {
       sub->add_option("--rate-scale", rate_scale_, "2 = the same requests at twice the rate")->type_name("X");
       sub->add_option("--limit", limit_, "Only the first N rows")->type_name("N");
       sub->add_option("--repeat", repeat_, "The trace N times, one copy after the other")->type_name("N");
+      sub->add_option("--hash-block-size", hash_block_size_, "Tokens that one hash stands for (default: the format's)")
+          ->type_name("N");
     }
     add_format(info);
     input(synth, "PRESET", "name of a preset, as azure-conv-2023");
@@ -342,6 +344,8 @@ class Parser {
     if (!jobs_.empty()) options_.jobs = static_cast<int>(whole_number("--jobs", jobs_, 1, 1024));
     if (!limit_.empty()) options_.limit = static_cast<std::uint64_t>(whole_number("--limit", limit_, 1, int_max));
     if (!repeat_.empty()) options_.repeat = static_cast<std::uint64_t>(whole_number("--repeat", repeat_, 1, int_max));
+    if (!hash_block_size_.empty())
+      options_.hash_block_size = whole_number("--hash-block-size", hash_block_size_, 1, 10'000'000);
     if (!tasks_.empty()) options_.tasks = whole_number("--tasks", tasks_, 1, 100'000);
     if (!count_.empty()) options_.count = static_cast<std::uint64_t>(whole_number("--count", count_, 1, int_max));
     if (!rate_scale_.empty()) options_.rate_scale = positive_number("--rate-scale", rate_scale_);
@@ -362,7 +366,7 @@ class Parser {
   static constexpr bool tables = true;
   std::vector<const CLI::App*> tabled_;  // those that can print CSV and Markdown
   std::string format_ = "text";
-  std::string seed_, jobs_, rate_scale_, limit_, repeat_, count_, tasks_;
+  std::string seed_, jobs_, rate_scale_, limit_, repeat_, hash_block_size_, count_, tasks_;
   bool version_ = false, licenses_ = false;
 };
 }  // namespace

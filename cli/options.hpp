@@ -43,6 +43,7 @@ struct Options {
   // Of `trace`.
   double rate_scale = 1;
   std::uint64_t limit = 0, repeat = 1, count = 0;
+  std::int64_t hash_block_size = 0;  // 0 = as the trace's format says
 
   // Of `fit` and `model show --graph`: option name without dashes -> as written.
   std::map<std::string, std::string> settings;

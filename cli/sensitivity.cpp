@@ -41,9 +41,18 @@ class Changed final : public Workload {
       for (Request& r : out.first(n)) {
         r.prompt_tokens = scaled(r.prompt_tokens);
         r.output_tokens = scaled(r.output_tokens);
+        if (r.max_tokens > 0) r.max_tokens = std::max(r.output_tokens, scaled(r.max_tokens));
       }
       return n;
     }
+    [[nodiscard]] PromptContent content(const Request& r) const override {
+      PromptContent out = of_->content(r);
+      if (lengths_ != 1 && out.hash_tokens > 0)  // of what is left of the prompt
+        out.hashes = out.hashes.first(
+            std::min(out.hashes.size(), static_cast<std::size_t>(r.prompt_tokens / out.hash_tokens)));
+      return out;
+    }
+    void drop(const Request& r) override { of_->drop(r); }
 
    private:
     [[nodiscard]] std::int32_t scaled(std::int32_t tokens) const {

@@ -22,7 +22,8 @@ std::shared_ptr<const Workload> open_input(const Options& options, TraceLedger& 
   return open_trace({.path = options.inputs.front(),
                      .rate_scale = options.rate_scale,
                      .limit = options.limit,
-                     .repeat = options.repeat},
+                     .repeat = options.repeat,
+                     .hash_tokens = options.hash_block_size},
                     ledger);
 }
 
@@ -48,7 +49,7 @@ nlohmann::ordered_json as_json(const TraceInfo& info, const TraceLedger& ledger)
                           {"60s", or_null(info.dispersion_60s)}}},
           {"prompt", as_json(info.prompt)},
           {"output", as_json(info.output)},
-          {"prefix_hit", info.prefix_hit},
+          {"prefix_hit", or_null(info.prefix_hit)},
           {"warnings", implausible(ledger)}};
 }
 
@@ -67,7 +68,7 @@ std::string as_text(const TraceInfo& info, const TraceLedger& ledger) {
                                            std::isnan(info.cv) ? "–" : fmt::format("{:.3f}", info.cv),
                                            dispersion(info.dispersion_1s), dispersion(info.dispersion_10s),
                                            dispersion(info.dispersion_60s))},
-                {"prefix hit", text::percent(info.prefix_hit)}}) +
+                {"prefix hit", info.prefix_hit ? text::percent(*info.prefix_hit) : "unknown"}}) +
          table({{"tokens", "mean", "p50", "p90", "p99", "max"}, lengths("prompt", info.prompt),
                 lengths("output", info.output)});
 }
@@ -105,7 +106,10 @@ Outcome trace_convert(const Options& options) {
   TraceLedger ledger;
   auto workload = open_input(options, ledger);
   Outcome outcome = write_workload(file, std::move(workload));
-  warn(implausible(ledger), ledger.file, outcome);
+  auto warnings = implausible(ledger);
+  if (ledger.hash_tokens > 0)
+    warnings.emplace_back("the hashes of its prompts are left out: the canonical CSV has no place for them");
+  warn(warnings, ledger.file, outcome);
   return outcome;
 }
 

@@ -169,6 +169,14 @@ void find_prices(Workbench& bench) {
   }
 }
 
+/// A probe repeats, draws and scales requests, and does not know what their prompts have in common.
+void leave_content_out(Workbench& bench, std::vector<Request>& all) {
+  bool shared = false;
+  for (Request& r : all) shared = std::exchange(r.content, -1) >= 0 || shared;
+  if (shared)
+    bench.notes.push_back("what prompts have in common is left out of a plan: all of every prompt is computed");
+}
+
 void find_demand(Workbench& bench, const std::vector<Request>& all) {
   const PlanSpec& plan = bench.study.plan;
   std::vector<Request> window = all;
@@ -265,7 +273,8 @@ Workbench set_up(Study study, int jobs, const std::function<void()>& between) {
   if (!workload)
     throw InfeasibleError(fmt::format("none of the {} points is possible; the first: {}", points.size(), first_reason));
   find_prices(bench);
-  const std::vector<Request> all = read_all(*workload, read_max);
+  std::vector<Request> all = read_all(*workload, read_max);
+  leave_content_out(bench, all);
   note_too_long(bench, all);
   find_demand(bench, all);
   if (std::string note = spec_sheet_note(bench.candidates); !note.empty()) bench.notes.push_back(std::move(note));

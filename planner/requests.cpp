@@ -84,6 +84,7 @@ std::vector<Request> read_all(const Workload& workload, std::size_t most) {
   std::vector<Request> out, batch(4096);
   const auto stream = workload.open();
   while (const std::size_t n = stream->read(batch)) {
+    for (const Request& r : std::span(batch).first(n)) stream->drop(r);
     out.insert(out.end(), batch.begin(), batch.begin() + static_cast<std::ptrdiff_t>(std::min(n, most - out.size())));
     if (out.size() >= most) break;
   }
@@ -146,6 +147,7 @@ std::vector<Request> with_lengths(const std::vector<Request>& rows, double facto
   for (auto& r : out) {
     r.prompt_tokens = scaled(r.prompt_tokens);
     r.output_tokens = scaled(r.output_tokens);
+    if (r.max_tokens > 0) r.max_tokens = std::max(r.output_tokens, scaled(r.max_tokens));
   }
   return out;
 }

@@ -104,6 +104,33 @@ void note_layout(Scenario& s) {
     s.notes.push_back("tokens are taken to choose experts evenly and independently");
 }
 
+/// Of how many tokens are the hashes of the workload's prompts? Nothing when the prompts have nothing in common.
+std::optional<std::int64_t> hash_tokens_of(const Scenario& s) {
+  const auto& source = s.workload.source;
+  bool shared = s.ledger && s.ledger->hash_tokens > 0;
+  if (const auto* list = std::get_if<std::vector<InlineRequests>>(&source))
+    shared = std::ranges::any_of(*list, [](const InlineRequests& r) { return !r.hashes.empty(); });
+  if (const auto* drawn = std::get_if<SyntheticSpec>(&source)) shared = drawn->prefix_tokens > 0;
+  return shared ? s.workload.hash_block_size : std::nullopt;
+}
+
+void check_prefixes(Scenario& s, const Parts& parts, Problems& problems) {
+  const auto hash_tokens = hash_tokens_of(s);
+  if (!hash_tokens) return;
+  bool caches = false;
+  for (const auto& entry : parts.managers) {
+    if (!detail::caches_prefixes(entry.spec)) continue;
+    caches = true;
+    const std::int64_t block = entry.spec.integer("block_size");
+    if (*hash_tokens % block != 0 && block % *hash_tokens != 0)
+      problems.add(entry.at, fmt::format("'{}': blocks of {} tokens and hashes of {} ('workload.hash_block_size'): one "
+                                         "must be a multiple of the other",
+                                         entry.path, block, *hash_tokens));
+  }
+  if (!caches)
+    s.notes.push_back("prompts begin alike, and no manager caches prefixes: all of every prompt is computed");
+}
+
 void note_limits(Scenario& s) {
   if (s.scheduler.max_model_len > s.model.max_positions)
     s.notes.push_back(fmt::format("max_model_len {} is beyond the {} positions {} was made for",
@@ -231,6 +258,7 @@ void detail::derive(Scenario& s, const Parts& parts, const ConfigNode& root, Con
   } else {
     take_from(s, groups);
   }
+  check_prefixes(s, parts, context.problems);
   derive_runs(s, parts, prices, context.cache.many_points, context.problems);
   note_limits(s);
 }

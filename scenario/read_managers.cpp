@@ -64,6 +64,14 @@ void name_all(std::vector<ManagerEntry>& entries, const ConfigNode& list, Proble
 }
 }  // namespace
 
+bool caches_prefixes(const ManagerSpec& spec) {
+  const auto param = spec.params.find("prefix_caching");
+  if (param == spec.params.end()) return false;
+  const auto* number = std::get_if<std::int64_t>(&param->second);
+  const auto* word = std::get_if<std::string>(&param->second);
+  return (number != nullptr && *number != 0) || (word != nullptr && *word == "true");
+}
+
 std::vector<ManagerEntry> read_managers(const ConfigNode& node, Problems& problems) {
   std::vector<ManagerEntry> entries;
   if (!node) return entries;  // reported as missing

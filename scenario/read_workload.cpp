@@ -12,16 +12,16 @@
 
 namespace stowage::detail {
 namespace {
-using keys::inline_requests_max;
 using keys::KeyReader;
-constexpr double arrival_ns_max = 30 * 365.25 * 86400e9;  // as of `at`, which rate_scale may stretch
 
 using WorkloadPtr = std::shared_ptr<const Workload>;
 
 /// Points of a study play one trace at many rates: the file is read once.
 WorkloadPtr shared_trace(TraceOptions options, TraceLedger& ledger, ScenarioCache& cache) {
   const double rate_scale = std::exchange(options.rate_scale, 1.0);
-  const auto trace = cache.traces.get(fmt::format("{}\n{} {}", options.path, options.limit, options.repeat), [&] {
+  const std::string key =
+      fmt::format("{}\n{} {} {}", options.path, options.limit, options.repeat, options.hash_tokens);
+  const auto trace = cache.traces.get(key, [&] {
     TraceLedger own;
     auto workload = open_trace(options, own);
     return ScenarioCache::Requests{std::move(workload), {}, std::move(own)};
@@ -30,7 +30,8 @@ WorkloadPtr shared_trace(TraceOptions options, TraceLedger& ledger, ScenarioCach
   return at_rate(*trace->workload, rate_scale);
 }
 
-WorkloadPtr read_trace(const ConfigNode& node, Context& context, Scenario& scenario) {
+WorkloadPtr read_trace(const ConfigNode& node, const ConfigNode& hash_block_size, Context& context,
+                       Scenario& scenario) {
   TraceOptions options = std::get<TraceOptions>(scenario.workload.source);
   if (options.path.empty()) return nullptr;
   if (::access(options.path.c_str(), R_OK) != 0) {  // said here, where the scenario names it
@@ -44,48 +45,20 @@ WorkloadPtr read_trace(const ConfigNode& node, Context& context, Scenario& scena
     return nullptr;
   }
   options.rate_scale = scenario.workload.rate_scale;
+  options.hash_tokens = scenario.workload.hash_block_size.value_or(0);
   TraceLedger ledger;
   auto workload = collect(context.problems, node.at(), fmt::format("'{}': ", node.path()), [&] {
     return context.cache.many_points ? shared_trace(options, ledger, context.cache) : open_trace(options, ledger);
   });
   if (!workload) return workload;
+  if (hash_block_size && ledger.hash_tokens == 0)
+    context.problems.add(hash_block_size.at(),
+                         fmt::format("'{}' goes with traces that have hashes, which {} has not; remove it",
+                                     hash_block_size.path(), ledger.format));
+  if (ledger.hash_tokens > 0) scenario.workload.hash_block_size = ledger.hash_tokens;
   scenario.warnings = implausible(ledger);
   scenario.ledger = std::move(ledger);
   return workload;
-}
-
-WorkloadPtr read_requests(const ConfigNode& list, Context& context, Scenario& scenario) {
-  if (list.kind() != ConfigNode::Kind::list || list.size() == 0) {
-    context.problems.add(list.at(), fmt::format("'{}' must be a list with at least one entry, as "
-                                                "[{{prompt: 1000, output: 25}}]",
-                                                list.path()));
-    return nullptr;
-  }
-  std::vector<InlineRequests> groups;
-  std::vector<Request> requests;
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    KeyReader in(list[i], keys::request_keys(), context.problems);
-    InlineRequests g;
-    in.read(g);
-    const double at_ns = g.at_ns / scenario.workload.rate_scale;
-    if (at_ns > arrival_ns_max) {
-      in.problem("at", fmt::format("'{}' is out of range; write a time within 30 years", in.path_of("at")));
-      continue;
-    }
-    const auto total = static_cast<std::int64_t>(requests.size()) + g.count;
-    if (total > inline_requests_max) {
-      in.problem("count", fmt::format("'{}': more than {} requests written out; use a trace or 'synthetic'",
-                                      list.path(), inline_requests_max));
-      return nullptr;
-    }
-    requests.insert(
-        requests.end(), static_cast<std::size_t>(g.count),
-        Request{std::llround(at_ns), static_cast<std::int32_t>(g.prompt), static_cast<std::int32_t>(g.output), 0});
-    groups.push_back(g);
-  }
-  scenario.workload.source = std::move(groups);
-  if (!context.problems.empty()) return nullptr;
-  return inline_workload(std::move(requests));
 }
 
 std::vector<std::pair<double, double>> read_quantiles(const ConfigNode& list, Problems& problems) {
@@ -155,6 +128,12 @@ WorkloadPtr read_synthetic(const ConfigNode& node, Context& context, Scenario& s
     in.problem("cv", fmt::format("'{}' goes with 'arrivals: gamma' only; remove it", in.path_of("cv")));
   if (in.has("prompt")) spec.prompt = read_length(in.node("prompt"), context.problems);
   if (in.has("output")) spec.output = read_length(in.node("output"), context.problems);
+  if (in.has("prefix")) {
+    KeyReader(in.node("prefix"), keys::prefix_keys(), context.problems).read(spec);
+    auto& hash_tokens = scenario.workload.hash_block_size;
+    spec.hash_tokens = hash_tokens.value_or(keys::hash_tokens_default);
+    hash_tokens = spec.hash_tokens;
+  }
   scenario.workload.source = spec;
   if (context.problems.list().size() > before) return nullptr;
   spec.rate_per_s *= scenario.workload.rate_scale;
@@ -174,7 +153,9 @@ std::shared_ptr<const Workload> read_workload(const ConfigNode& node, Context& c
     context.problems.add(node.at(), "'workload' needs exactly one of trace, requests and synthetic");
     return nullptr;
   }
-  if (trace) return read_trace(in.node("trace"), context, scenario);
+  if (trace)
+    return read_trace(in.node("trace"), in.has("hash_block_size") ? in.node("hash_block_size") : ConfigNode{}, context,
+                      scenario);
   auto workload = requests ? read_requests(in.node("requests"), context, scenario)
                            : read_synthetic(in.node("synthetic"), context, scenario);
   if (workload) scenario.warnings = implausible(*workload);

@@ -64,12 +64,18 @@ void note_engine(Scenario& s);
 [[nodiscard]] std::shared_ptr<const Workload> read_workload(const ConfigNode& node, Context& context,
                                                             Scenario& scenario);
 
+/// The same of the list `requests:`.
+[[nodiscard]] std::shared_ptr<const Workload> read_requests(const ConfigNode& list, Context& context,
+                                                            Scenario& scenario);
+
 struct ManagerEntry {
   ManagerSpec spec;
   const ManagerRow* row = nullptr;
   SourcePos at;
   std::string path;
 };
+/// Does it keep prefixes for later prompts?
+[[nodiscard]] bool caches_prefixes(const ManagerSpec& spec);
 /// Reads `managers:` through the table in sim/kv/registry.hpp and gives every entry a name of its own.
 [[nodiscard]] std::vector<ManagerEntry> read_managers(const ConfigNode& node, Problems& problems);
 

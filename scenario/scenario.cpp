@@ -24,6 +24,8 @@ std::shared_ptr<const Workload> held(std::shared_ptr<const Workload> workload) {
   std::vector<Request> batch(4096);
   while (const std::size_t n = stream->read(batch)) {
     if (requests.size() + n > ScenarioCache::held_requests_max) return workload;
+    const auto shares = [](const Request& r) { return r.content >= 0; };
+    if (std::any_of(batch.begin(), batch.begin() + static_cast<std::ptrdiff_t>(n), shares)) return workload;
     requests.insert(requests.end(), batch.begin(), batch.begin() + static_cast<std::ptrdiff_t>(n));
   }
   return inline_workload(std::move(requests));

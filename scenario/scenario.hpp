@@ -91,12 +91,15 @@ struct CostSpec {
 struct InlineRequests {
   double at_ns = 0;
   std::int64_t prompt = 0, output = 0, count = 1;
+  std::vector<std::uint64_t> hashes = {};    // of the prompt's leading blocks
+  std::optional<std::int64_t> stop_at = {};  // the output token that is an end-of-sequence; nothing = all `output`
 };
 
 struct WorkloadSpec {
   /// The trace's path is ready to open. rate_scale in TraceOptions is unused; the one below goes for all kinds.
   std::variant<TraceOptions, std::vector<InlineRequests>, SyntheticSpec> source;
   double rate_scale = 1;  // arrival times are divided by it
+  std::optional<std::int64_t> hash_block_size;  // tokens of one hash; has a value where prompts have hashes
 };
 
 /// A manager for which the pool is too small.

@@ -120,7 +120,7 @@ class AzureTime {
 };
 
 bool matches(std::string_view first_line) { return csv::find_columns(first_line, column_names).has_value(); }
-std::unique_ptr<RowReader> open(std::string_view text, const std::string& file) {
+std::unique_ptr<RowReader> open(std::string_view text, const std::string& file, std::int64_t) {
   return std::make_unique<csv::Reader<AzureTime>>(text, file, column_names);
 }
 }  // namespace

@@ -48,7 +48,7 @@ class Nanoseconds {
 };
 
 bool matches(std::string_view first_line) { return csv::find_columns(first_line, column_names).has_value(); }
-std::unique_ptr<RowReader> open(std::string_view text, const std::string& file) {
+std::unique_ptr<RowReader> open(std::string_view text, const std::string& file, std::int64_t) {
   return std::make_unique<csv::Reader<Nanoseconds>>(text, file, column_names);
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "base/error.hpp"
@@ -161,9 +162,27 @@ class Arrivals {
   std::int64_t now_ns_ = 0;
 };
 
+/// What stands in front of the prompts of a group. The groups differ by salt, so that one list does for all.
+struct Prefix {
+  explicit Prefix(const SyntheticSpec& spec)
+      : tokens(spec.prefix_tokens), groups(spec.prefix_groups), hash_tokens(spec.hash_tokens) {
+    if (tokens == 0) return;
+    if (tokens < 0 || tokens >= max_length_tokens)
+      refuse(fmt::format("prefix.tokens must lie in 1 ... {}", max_length_tokens - 1));
+    if (groups < 1) refuse("prefix.groups must be at least 1");
+    if (hash_tokens < 1) refuse("hash_block_size must be at least 1");
+    hashes.resize(static_cast<std::size_t>(tokens / hash_tokens));
+    std::iota(hashes.begin(), hashes.end(), std::uint64_t{0});
+  }
+  std::int32_t tokens, groups;
+  std::int64_t hash_tokens;
+  std::vector<std::uint64_t> hashes;
+};
+
 struct Generator {
   Arrivals arrivals;
   Lengths prompt, output;
+  Prefix prefix;
   std::uint64_t seed;
 };
 
@@ -174,7 +193,8 @@ class SyntheticStream final : public RequestStream {
         arrivals_(generator_->arrivals),
         arrival_rng_(generator_->seed, "arrivals"),
         prompt_rng_(generator_->seed, "prompt lengths"),
-        output_rng_(generator_->seed, "output lengths") {}
+        output_rng_(generator_->seed, "output lengths"),
+        group_rng_(generator_->seed, "prefix groups") {}
 
   std::size_t read(std::span<Request> out) override {
     const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), arrivals_.count() - next_));
@@ -183,14 +203,25 @@ class SyntheticStream final : public RequestStream {
       r.prompt_tokens = generator_->prompt.draw(prompt_rng_);
       r.output_tokens = generator_->output.draw(output_rng_);
       r.id = next_++;
+      r.max_tokens = 0;
+      r.content = -1;
+      if (const Prefix& prefix = generator_->prefix; prefix.tokens > 0) {
+        r.prompt_tokens = prefix.tokens + std::min(r.prompt_tokens, max_length_tokens - prefix.tokens);
+        r.content = static_cast<std::int32_t>(group_rng_.below(static_cast<std::uint64_t>(prefix.groups)));
+      }
     }
     return n;
+  }
+  [[nodiscard]] PromptContent content(const Request& r) const override {
+    if (r.content < 0) return {};
+    const Prefix& prefix = generator_->prefix;
+    return {prefix.hashes, prefix.hash_tokens, static_cast<std::uint64_t>(r.content), {}};
   }
 
  private:
   std::shared_ptr<const Generator> generator_;
   Arrivals arrivals_;
-  Rng arrival_rng_, prompt_rng_, output_rng_;
+  Rng arrival_rng_, prompt_rng_, output_rng_, group_rng_;
   std::uint64_t next_ = 0;
 };
 
@@ -209,6 +240,6 @@ class SyntheticWorkload final : public Workload {
 std::shared_ptr<const Workload> synthetic_workload(const SyntheticSpec& spec, std::uint64_t seed) {
   if (spec.count < 1) refuse("count must be at least 1");
   return std::make_shared<SyntheticWorkload>(std::make_shared<const Generator>(
-      Generator{Arrivals(spec), Lengths(spec.prompt, "prompt"), Lengths(spec.output, "output"), seed}));
+      Generator{Arrivals(spec), Lengths(spec.prompt, "prompt"), Lengths(spec.output, "output"), Prefix(spec), seed}));
 }
 }  // namespace stowage

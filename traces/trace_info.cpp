@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <cmath>
+#include <unordered_map>
+#include <utility>
 
 #include "traces/workload.hpp"
 
@@ -94,6 +96,43 @@ class Gaps {
   std::uint64_t n_ = 0;
   double mean_ = 0, squares_ = 0;
 };
+
+/// What an endless cache of whole hash blocks finds. A block is known by its hash and what stands before it.
+class EndlessCache {
+ public:
+  void add(const Request& r, const PromptContent& content) {
+    prompt_tokens_ += r.prompt_tokens;
+    if (content.hashes.empty()) return;
+    informed_ = true;
+    std::uint64_t before = blocks_.try_emplace({0, content.salt}, blocks_.size() + 1).first->second;
+    std::int64_t found = 0;
+    bool all = true;
+    for (const std::uint64_t hash : content.hashes) {
+      const auto [block, fresh] = blocks_.try_emplace({before, hash}, blocks_.size() + 1);
+      before = block->second;
+      all = all && !fresh;
+      found += all ? 1 : 0;
+    }
+    // A prompt's last token is always computed, and with it its block.
+    hit_tokens_ += std::min<std::int64_t>(found, (r.prompt_tokens - 1) / content.hash_tokens) * content.hash_tokens;
+  }
+  [[nodiscard]] std::optional<double> share() const {
+    if (!informed_ || prompt_tokens_ == 0) return std::nullopt;
+    return static_cast<double>(hit_tokens_) / static_cast<double>(prompt_tokens_);
+  }
+
+ private:
+  struct Hash {
+    std::size_t operator()(const std::pair<std::uint64_t, std::uint64_t>& k) const {
+      std::uint64_t x = (k.first * 0x9E3779B97F4A7C15U) ^ k.second;
+      x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9U;
+      return x ^ x >> 31;
+    }
+  };
+  std::unordered_map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t, Hash> blocks_;
+  std::int64_t prompt_tokens_ = 0, hit_tokens_ = 0;
+  bool informed_ = false;
+};
 }  // namespace
 
 TraceInfo trace_info(const Workload& workload, const TraceLedger* ledger) {
@@ -101,6 +140,7 @@ TraceInfo trace_info(const Workload& workload, const TraceLedger* ledger) {
   LengthCounts prompt;
   LengthCounts output;
   Gaps gaps;
+  EndlessCache cache;
   std::array<Windows, 3> windows = {Windows(1), Windows(10), Windows(60)};
   std::int64_t first_ns = 0;
   std::int64_t last_ns = 0;
@@ -116,6 +156,8 @@ TraceInfo trace_info(const Workload& workload, const TraceLedger* ledger) {
       last_ns = r.arrival_ns;
       prompt.add(r.prompt_tokens);
       output.add(r.output_tokens);
+      cache.add(r, stream->content(r));
+      stream->drop(r);
       for (Windows& w : windows) w.add(r.arrival_ns - first_ns);
     }
   }
@@ -132,6 +174,7 @@ TraceInfo trace_info(const Workload& workload, const TraceLedger* ledger) {
   info.dispersion_60s = windows[2].dispersion();
   info.prompt = prompt.stats();
   info.output = output.stats();
+  info.prefix_hit = cache.share();
   return info;
 }
 }  // namespace stowage

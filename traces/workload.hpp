@@ -32,6 +32,8 @@ struct TraceOptions {
   /// Copy k = 0, 1, ... is shifted by k x (span + mean gap) before scaling; span = last - first arrival, mean gap =
   /// span / (n - 1), their sum rounded to a nanosecond (0 for a single row). At least 1.
   std::uint64_t repeat = 1;
+  /// Tokens of one hash, for formats that have hashes; 0 = as the format says.
+  std::int64_t hash_tokens = 0;
 };
 
 /// What became of the rows of a file: rows = kept + the sum of dropped.
@@ -46,6 +48,7 @@ struct TraceLedger {
   std::uint64_t prompt_sum = 0, output_sum = 0;  // tokens of the kept rows
   std::int32_t prompt_max = 0, output_max = 0;
   bool stopped_at_limit = false;                 // rows below the limit were not looked at
+  std::int64_t hash_tokens = 0;                  // of one hash; 0 in a format without hashes
   /// "azure.csv (azure): 19,366 rows = 19,364 kept + 2 zero output; out of order: 3, sorted"
   [[nodiscard]] std::string line() const;
 };
@@ -56,7 +59,8 @@ struct TraceLedger {
 /// arrival is at 0. Throws InputError with file:line:column.
 [[nodiscard]] std::shared_ptr<const Workload> open_trace(const TraceOptions& options, TraceLedger& ledger);
 /// So many rows, at most, are kept in memory by an open trace; all streams share them.
-inline constexpr std::size_t trace_rows_held = std::size_t{1} << 20;  // 16 MiB
+inline constexpr std::size_t trace_rows_held = std::size_t{1} << 20;    // 16 MiB
+inline constexpr std::size_t trace_hashes_held = std::size_t{1} << 23;  // the same of their hashes: 64 MiB
 /// What open_trace() would give for the same file at another rate_scale, without reading it again. Throws InputError.
 [[nodiscard]] std::shared_ptr<const Workload> at_rate(const Workload& trace, double rate_scale);
 
@@ -66,7 +70,24 @@ void write_canonical(const Workload& workload, std::ostream& out);
 
 // --- Requests written in a scenario --------------------------------------------------------------------------------
 
-/// Sorts stably by arrival and numbers the requests. Arrivals (>= 0) are kept as they are, ids are overwritten.
+/// What several prompts begin with.
+struct PromptHashes {
+  std::int64_t hash_tokens = 0;                   // > 0 when there are hashes; what a last hash lacks is private
+  std::vector<std::vector<std::uint64_t>> lists;  // number Request::content; at most ceil(prompt / hash_tokens) each
+};
+/// A request of a list, and its place in a session. Turn k + 1 begins with the prompt and the answer of turn k, its
+/// hashes do not count, and it arrives at the later of its arrival and the end of turn k + think.
+struct ListedRequest {
+  Request request;
+  std::int32_t session = -1;  // the turns of a session are the requests with its number, in the list's order; -1: none
+  std::int64_t think_ns = 0;  // >= 0; of a first turn unused
+};
+
+/// Sorts stably by arrival, that of later turns being what it is when all earlier ones take no time, and numbers the
+/// requests. Arrivals (>= 0) are kept as they are, ids are overwritten.
+[[nodiscard]] std::shared_ptr<const Workload> listed_workload(std::vector<ListedRequest> requests,
+                                                              PromptHashes hashes = {});
+/// The same of requests that have nothing in common.
 [[nodiscard]] std::shared_ptr<const Workload> inline_workload(std::vector<Request> requests);
 
 // --- Synthetic -----------------------------------------------------------------------------------------------------
@@ -101,10 +122,15 @@ struct SyntheticSpec {
   std::uint64_t count = 0;
   LengthSpec prompt = {};
   LengthSpec output = {};
+  /// So many tokens stand in front of every prompt, besides its drawn ones; they are one of `prefix_groups` texts,
+  /// each as likely. 0 = none.
+  std::int32_t prefix_tokens = 0;
+  std::int32_t prefix_groups = 1;
+  std::int64_t hash_tokens = 16;  // what prompts of a group have in common: whole blocks of so many prefix tokens
 };
 
-/// The first request arrives at 0. Arrivals, prompts and outputs draw from three streams of their own, so changing one
-/// leaves the others as they were. Constant memory. Throws InputError (without a position) naming the bad key.
+/// The first request arrives at 0. Arrivals, prompts, outputs and groups draw from streams of their own, so changing
+/// one leaves the others as they were. Constant memory. Throws InputError (without a position) naming the bad key.
 [[nodiscard]] std::shared_ptr<const Workload> synthetic_workload(const SyntheticSpec& spec, std::uint64_t seed);
 
 struct SyntheticPreset {
@@ -150,9 +176,11 @@ struct TraceInfo {
   /// part window at the end is left out); Poisson gives 1. None with fewer than two windows.
   std::optional<double> dispersion_1s, dispersion_10s, dispersion_60s;
   LengthStats prompt, output;
-  double prefix_hit = 0;  // share of prompt tokens an infinite prefix cache would serve; 0 without block ids
+  /// Share of prompt tokens that an endless prefix cache of whole hash blocks would serve, the last token of a prompt
+  /// always computed. None when nothing tells what prompts have in common.
+  std::optional<double> prefix_hit;
 };
 
-/// Reads the workload once, in memory that depends on the longest request only.
+/// Reads the workload once, in memory that depends on the longest request and the different hash blocks.
 [[nodiscard]] TraceInfo trace_info(const Workload& workload, const TraceLedger* ledger = nullptr);
 }  // namespace stowage

@@ -126,6 +126,7 @@ Form list(std::vector<const Table*> of) {
   return form;
 }
 
+Form ids() { return plain(Type::ids); }
 Form pairs() { return plain(Type::pairs); }
 Form axes() { return plain(Type::axes); }
 

@@ -33,6 +33,7 @@ enum class Type : std::uint8_t {
   map,        // by the rows of `of`
   map_by_name,  // any key: a map by the rows of `of`
   list,       // of maps by the rows of `of`, or of one of several
+  ids,        // a list of whole numbers from 0 on, of 64 bits
   pairs,      // a list of pairs of numbers
   axes,       // paths of a scenario, each with its values
 };
@@ -65,6 +66,7 @@ inline constexpr double unbounded = 9.2e18;
 [[nodiscard]] Form one_of(std::vector<std::string_view> words);
 [[nodiscard]] Form map(const Table& of, Type type = Type::map);
 [[nodiscard]] Form list(std::vector<const Table*> of);
+[[nodiscard]] Form ids();
 [[nodiscard]] Form pairs();
 [[nodiscard]] Form axes();
 

@@ -35,6 +35,8 @@ std::string_view kind_of(Type type) {
       return "map of maps";
     case Type::list:
       return "list of maps";
+    case Type::ids:
+      return "list of whole numbers";
     case Type::pairs:
       return "list of pairs";
     case Type::axes:

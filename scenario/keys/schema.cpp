@@ -79,6 +79,8 @@ Json own_form(const Form& form) {
       return {{"type", "object"}, {"additionalProperties", map_of(*form.of[0], false)}};
     case Type::list:
       return list_of(form);
+    case Type::ids:
+      return {{"type", "array"}, {"items", {{"type", "integer"}, {"minimum", 0}}}};
     case Type::pairs:
       return pairs();
     case Type::axes:

@@ -25,6 +25,7 @@ namespace stowage::keys {
 [[nodiscard]] const TableOf<WorkloadSpec>& workload_keys();
 [[nodiscard]] const TableOf<InlineRequests>& request_keys();
 [[nodiscard]] const TableOf<SyntheticSpec>& synthetic_keys();
+[[nodiscard]] const TableOf<SyntheticSpec>& prefix_keys();
 [[nodiscard]] const TableOf<LengthSpec>& length_keys();
 [[nodiscard]] const TableOf<LengthSpec>& uniform_keys();
 [[nodiscard]] const TableOf<LengthSpec>& lognormal_keys();
@@ -38,5 +39,6 @@ namespace stowage::keys {
 [[nodiscard]] const Table& slo_keys();
 
 inline constexpr Bytes pool_max{std::int64_t{1} << 50};  // 1 PiB a replica: sums of bytes stay far from overflow
+inline constexpr std::int64_t hash_tokens_default = 16;
 inline constexpr std::int64_t inline_requests_max = 10'000'000;  // they are held in memory
 }  // namespace stowage::keys

@@ -6,7 +6,7 @@
 
 namespace stowage::keys {
 namespace {
-constexpr std::int64_t count_max = 1'000'000'000'000, repeat_max = 1'000'000'000;
+constexpr std::int64_t count_max = 1'000'000'000'000, groups_max = 1'000'000'000, repeat_max = 1'000'000'000;
 constexpr double arrival_ns_max = 30 * 365.25 * 86400e9;  // 30 years: sums stay far from the end of the clock
 
 /// The member of a trace's options; nothing while the workload is of another kind.
@@ -38,6 +38,10 @@ template <LengthKind Kind>
 std::vector<Item> of_kind(const LengthSpec& s) {
   if (s.kind != Kind) return {};
   return {{Kind == LengthKind::uniform ? &uniform_keys() : &lognormal_keys(), &s}};
+}
+
+Value hashes_text(const InlineRequests& r) {
+  return r.hashes.empty() ? Value{} : fmt::format("[{}]", fmt::join(r.hashes, ", "));
 }
 
 Form length_form() { return map(length_keys()).or_else(count(1, max_length_tokens)); }
@@ -83,6 +87,16 @@ const TableOf<LengthSpec>& length_keys() {
   return table;
 }
 
+const TableOf<SyntheticSpec>& prefix_keys() {
+  using S = SyntheticSpec;
+  static const TableOf<S> table(
+      "tokens in front of every prompt, besides its own, which prompts have in common",
+      {{"tokens", count(1, max_length_tokens - 1), "of a prefix", &S::prefix_tokens, {.required = true}},
+       {"groups", count(1, groups_max), "how many prefixes there are; a request has each as likely",
+        &S::prefix_groups}});
+  return table;
+}
+
 const TableOf<SyntheticSpec>& synthetic_keys() {
   using S = SyntheticSpec;
   static const TableOf<S> table = [] {
@@ -102,7 +116,10 @@ const TableOf<SyntheticSpec>& synthetic_keys() {
          {"prompt", length_form(), "tokens of a prompt",
           Nested<S>{[](const S& s) { return std::vector<Item>{{&length_keys(), &s.prompt}}; }}, {.absent = preset}},
          {"output", length_form(), "tokens of an output",
-          Nested<S>{[](const S& s) { return std::vector<Item>{{&length_keys(), &s.output}}; }}, {.absent = preset}}});
+          Nested<S>{[](const S& s) { return std::vector<Item>{{&length_keys(), &s.output}}; }}, {.absent = preset}},
+         {"prefix", map(prefix_keys()), "what prompts begin with", Nested<S>{[](const S& s) {
+            return s.prefix_tokens > 0 ? std::vector<Item>{{&prefix_keys(), &s}} : std::vector<Item>{};
+          }}}});
     out.block = true;
     return out;
   }();
@@ -115,7 +132,13 @@ const TableOf<InlineRequests>& request_keys() {
                                 {{"at", duration(0, arrival_ns_max), "arrival", &R::at_ns},
                                  {"prompt", count(1, max_length_tokens), "tokens", &R::prompt, {.required = true}},
                                  {"output", count(1, max_length_tokens), "tokens", &R::output, {.required = true}},
-                                 {"count", count(1, inline_requests_max), "how many of them", &R::count}});
+                                 {"count", count(1, inline_requests_max), "how many of them", &R::count},
+                                 {"hashes", ids(),
+                                  "of the prompt's leading blocks: equal numbers stand for equal tokens",
+                                  Own<R>{hashes_text, nullptr}, {.absent = "none"}},
+                                 {"stop_at", count(1, max_length_tokens),
+                                  "ends by itself with this output token, which the engine does not know before",
+                                  &R::stop_at, {.absent = "the last of `output`"}}});
   return table;
 }
 
@@ -131,6 +154,9 @@ const TableOf<WorkloadSpec>& workload_keys() {
           {.needs = "trace"}},
          {"repeat", count(1, repeat_max), "copies of the trace, one after another", of_trace<&TraceOptions::repeat>,
           {.needs = "trace"}},
+         {"hash_block_size", count(1, max_length_tokens),
+          "tokens that one hash stands for, of traces and requests with hashes and of prefixes", &W::hash_block_size,
+          {.absent = "as the trace's format says, else 16"}},
          {"requests", list({&request_keys()}), "requests written out", Nested<W>{[](const W& w) {
             std::vector<Item> items;
             if (const auto* groups = std::get_if<std::vector<InlineRequests>>(&w.source))

@@ -56,7 +56,8 @@ cluster:
   groups: [{replicas: 2, hardware: a100-80gb, tensor: 2, weight: 3},
     {replicas: 1, hardware: gpu.yaml, tensor: 1, weight: 1}]
 memory: {kv_tokens: 50000}
-workload: {requests: [{at: 0s, prompt: 100, output: 20, count: 3}, {at: 1500ms, prompt: 10, output: 2, count: 1}]}
+workload: {hash_block_size: 32, requests: [{at: 0s, prompt: 100, output: 20, count: 3, hashes: [7, 8]},
+  {at: 1500ms, prompt: 10, output: 2, count: 1, stop_at: 1}]}
 cost: {source: linear, base: 5ms}
 managers: [{kind: paged}]
 )",
@@ -64,7 +65,7 @@ managers: [{kind: paged}]
 hardware: h100-sxm-80gb
 cluster: {tensor: 2, expert: 4, data: 2}
 workload: {synthetic: {arrivals: constant, rate: 60/min, count: 20, prompt: {uniform: {min: 5, max: 50}},
-  output: {fixed: 5}}}
+  output: {fixed: 5}, prefix: {tokens: 100, groups: 3}}}
 cost: {source: linear, base: 5ms}
 managers: [{kind: reserve, length: max}]
 )",

@@ -51,7 +51,10 @@ inline ConfigNode at_path(ConfigNode node, std::string_view path) {
   return node;
 }
 
-inline bool is_leaf(const Place& p) { return p.key->form.of.empty() && p.key->form.type != keys::Type::pairs; }
+inline bool is_leaf(const Place& p) {
+  const auto type = p.key->form.type;
+  return p.key->form.of.empty() && type != keys::Type::pairs && type != keys::Type::ids;
+}
 
 /// A value that may be written, and whether its form and its range are right.
 struct Written {

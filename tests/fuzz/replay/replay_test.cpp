@@ -61,6 +61,10 @@ void trace(std::string_view, const std::string& path) {
       EXPECT_EQ(r.id, rows++);
       EXPECT_TRUE(r.arrival_ns >= 0 && static_cast<std::uint64_t>(r.arrival_ns) >= latest);
       EXPECT_TRUE(r.prompt_tokens > 0 && r.output_tokens > 0);
+      const PromptContent content = stream->content(r);
+      EXPECT_TRUE(content.hashes.empty() ||
+                  static_cast<std::int64_t>(content.hashes.size()) * content.hash_tokens <= r.prompt_tokens);
+      stream->drop(r);
       latest = static_cast<std::uint64_t>(r.arrival_ns);
     }
   EXPECT_EQ(rows, ledger.kept);

@@ -97,6 +97,10 @@ TEST(Requests, LengthsAreScaledBothAndNeverToNothing) {
   EXPECT_EQ(out[0].output_tokens, 4);  // 3.5, halves away from zero
   EXPECT_EQ(out[1].prompt_tokens, 1);
   EXPECT_EQ(out[1].output_tokens, 1);
+  Request stops{0, 100, 7, 0};
+  stops.max_tokens = 21;
+  EXPECT_EQ(with_lengths({stops}, 0.5)[0].max_tokens, 11);  // 10.5; no limit stays none
+  EXPECT_EQ(out[0].max_tokens, 0);
 }
 }  // namespace
 }  // namespace stowage

@@ -47,7 +47,8 @@ TEST(BadFile, WhatHasNoEnd) {
 
 TEST(BadFile, Header) {
   const std::string known =
-      "known: azure (TIMESTAMP,ContextTokens,GeneratedTokens), canonical (arrival_ns,prompt_tokens,output_tokens)";
+      "known: azure (TIMESTAMP,ContextTokens,GeneratedTokens), canonical (arrival_ns,prompt_tokens,output_tokens), "
+      "mooncake ({\"timestamp\": ms, \"input_length\": n, \"output_length\": n, \"hash_ids\": [...]})";
   EXPECT_EQ(error_of("when,who\n1,2\n"), "F:1:1: error: 'when,who' is no known trace header; " + known);
   EXPECT_EQ(error_of("TIMESTAMP,ContextTokens,GeneratedToken\n"),
             "F:1:1: error: 'TIMESTAMP,ContextTokens,GeneratedToken' is no known trace header; for azure the column "

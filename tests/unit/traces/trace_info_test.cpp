@@ -23,7 +23,7 @@ TEST(TraceInfo, OfAFewRequests) {
   EXPECT_EQ(info.prompt.p90, 30);  // rank floor(2.7) = 2
   EXPECT_EQ(info.prompt.max, 100'000);
   EXPECT_DOUBLE_EQ(info.output.mean, 2.5);
-  EXPECT_EQ(info.prefix_hit, 0);
+  EXPECT_FALSE(info.prefix_hit);
 }
 
 TEST(TraceInfo, RanksDoNotSlipByRounding) {
