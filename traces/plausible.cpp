@@ -15,7 +15,7 @@ constexpr double span_max_s = 400 * 86'400.0;
 constexpr double prompt_max = 1 << 21, prompt_mean_max = 1 << 18, prompt_mean_min = 4;  // tokens
 constexpr double output_max = 1 << 18, output_mean_max = 1 << 15;
 constexpr std::uint64_t enough_for_a_mean = 100;  // requests
-constexpr std::uint64_t looked_at_max = 10'000;
+constexpr std::uint64_t looked_at_max = 1'000;
 
 constexpr std::array bounds = {
     PlausibleBound{"rate of a trace", "1,000 requests/s",
