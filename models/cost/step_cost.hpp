@@ -13,6 +13,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -69,6 +70,29 @@ struct DecodeLine {
     }
     return lead + std::max(c0 + s0 * s, c1 + s1 * s);
   }
+};
+
+/// The same for a loop whose S hardly grows: looks the segment up when S leaves it.
+class DecodeCursor {
+ public:
+  explicit DecodeCursor(const DecodeLine& line) : line_(line) {
+    if (line.segments == nullptr) until_ = std::numeric_limits<std::int64_t>::max();
+  }
+  [[nodiscard]] double ns(std::int64_t kv_tokens) {
+    if (kv_tokens >= until_) [[unlikely]] enter(kv_tokens);
+    const auto s = static_cast<double>(kv_tokens);
+    return line_.lead + std::max(line_.c0 + line_.s0 * s, line_.c1 + line_.s1 * s);
+  }
+
+ private:
+  void enter(std::int64_t kv_tokens) {
+    const std::size_t at = decode_segment_of(kv_tokens);
+    line_.c0 = line_.c1 = line_.segments[at].c;
+    line_.s0 = line_.s1 = line_.segments[at].s;
+    until_ = at + 1 < decode_segments ? decode_knot(at + 1) : std::numeric_limits<std::int64_t>::max();
+  }
+  DecodeLine line_;
+  std::int64_t until_ = 0;  // S never falls, and the present segment ends there
 };
 
 /// Attention of decoding B requests, all layers: the greater of two lines in S, with intercepts linear in B.
