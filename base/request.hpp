@@ -33,6 +33,10 @@ struct Request {
   /// end-of-sequence token, and an engine learns that only when that token is delivered.
   std::int32_t max_tokens = 0;
   std::int32_t content = -1;  // for RequestStream::content; -1 = no other prompt begins as this one
+
+  [[nodiscard]] bool stops_by_itself() const { return max_tokens > output_tokens; }
+  /// Outputs that an engine has to reckon with.
+  [[nodiscard]] std::int32_t limit() const { return stops_by_itself() ? max_tokens : output_tokens; }
 };
 static_assert(sizeof(Request) == 32);
 

@@ -19,6 +19,9 @@ struct SchedulerConfig {
   bool chunked_prefill = true;             // false where the policy runs whole prompts only
   bool admit_full = true;                  // admit only when the whole target would fit (vLLM since 0.19)
   std::string policy = "vllm";             // a row of sim/sched/scheduler.hpp
+  bool async_scheduling = false;           // two steps in flight (vLLM since 0.14), else one
+  std::int64_t long_prefill_threshold = 0;  // most tokens of one prompt in a step; 0 = as many as the budget has
+  bool threshold_waived_alone = false;      // not for the only request of the replica (vLLM 0.33)
 };
 
 /// The replica's KV pool and what one token costs in it.

@@ -48,7 +48,7 @@ void MemoryAccount::open_bin_at(std::int64_t now_ns) {
   bin_end_ = origin_ + (static_cast<std::int64_t>(current_) + 1) * width_;
 }
 
-void MemoryAccount::add(std::int64_t dt_ns, const MemoryLevels& levels) {
+void MemoryAccount::add_over_bins(std::int64_t dt_ns, const MemoryLevels& levels) {
   while (dt_ns > 0) {
     const std::int64_t step = std::min(dt_ns, bin_end_ - now_);
     add_within_bin(step, static_cast<Int128>(levels.live) * step, static_cast<Int128>(levels.held) * step, levels);
@@ -58,13 +58,14 @@ void MemoryAccount::add(std::int64_t dt_ns, const MemoryLevels& levels) {
 
 void MemoryAccount::add_within_bin(std::int64_t dt_ns, Int128 live, Int128 held, const MemoryLevels& levels) {
   Bin& bin = bins_[current_];
-  const auto cached = static_cast<Int128>(levels.cached) * dt_ns;
-  const auto round_up = static_cast<Int128>(levels.round_up) * dt_ns;
   bin.live += live;
   bin.held += held;
-  bin.cached += cached;
-  bin.round_up += round_up;
-  if (levels.blocked) bin.blocked_free += static_cast<Int128>(pool_ - rounding_) * dt_ns - held - cached - round_up;
+  if ((levels.cached | levels.round_up) != 0) {
+    bin.cached += static_cast<Int128>(levels.cached) * dt_ns;
+    bin.round_up += static_cast<Int128>(levels.round_up) * dt_ns;
+  }
+  if (levels.blocked)
+    bin.blocked_free += static_cast<Int128>(pool_ - rounding_ - levels.cached - levels.round_up) * dt_ns - held;
   bin.running += static_cast<Int128>(levels.running) * dt_ns;
   bin.waiting += static_cast<Int128>(levels.waiting) * dt_ns;
   now_ += dt_ns;

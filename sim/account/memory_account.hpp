@@ -32,7 +32,10 @@ class MemoryAccount {
 
   void start(std::int64_t origin_ns);
   /// Levels hold over [now, now + dt); spans follow each other without gaps.
-  void add(std::int64_t dt_ns, const MemoryLevels& levels);
+  void add(std::int64_t dt_ns, const MemoryLevels& levels) {
+    if (now_ + dt_ns > bin_end_) return add_over_bins(dt_ns, levels);
+    add_within_bin(dt_ns, static_cast<Int128>(levels.live) * dt_ns, static_cast<Int128>(levels.held) * dt_ns, levels);
+  }
   /// Time-integrals of live and held (bytes x ns) over spans that all lie before bin_end_ns(); the rest of `levels`
   /// holds throughout.
   void add_within_bin(std::int64_t dt_ns, Int128 live, Int128 held, const MemoryLevels& levels);
@@ -52,6 +55,7 @@ class MemoryAccount {
     std::int64_t internal_step = 0;  // change of the internal level that counts from this bin's start on
     Int128 running = 0, waiting = 0;
   };
+  void add_over_bins(std::int64_t dt_ns, const MemoryLevels& levels);
   void open_bin_at(std::int64_t now_ns);
   void merge_pairs();
   void book_step(std::int64_t at_ns, std::int64_t bytes);

@@ -33,7 +33,7 @@ class Metrics {
   std::int64_t busy_ns = 0, batch_max = 0;
   std::int64_t stall_ns = 0, stall_max_ns = 0;
   std::uint64_t stalled_iterations = 0;
-  std::int64_t peak_held_bytes = 0, peak_live_tokens = 0;
+  std::int64_t peak_held_bytes = 0, peak_live_bytes = 0;
   [[nodiscard]] std::uint64_t completed() const { return completed_; }
   [[nodiscard]] std::uint64_t rejected() const { return rejected_; }
   [[nodiscard]] std::int32_t replica() const { return replica_; }

@@ -56,6 +56,8 @@ class RingCalendar {
   [[nodiscard]] std::int64_t key(std::int32_t id) const { return node_[static_cast<std::size_t>(id)].key; }
   [[nodiscard]] bool empty() const { return size_ == 0; }
 
+  /// One id with this key, which is min_key().
+  [[nodiscard]] std::int32_t first(std::int64_t key) const { return head_[static_cast<std::uint64_t>(key) & mask_]; }
   /// Calls f(id) for every id with exactly this key; f must not change the calendar.
   template <class F>
   void for_each(std::int64_t key, F f) const {

@@ -5,8 +5,9 @@
 // so that nobody's length is ever updated: stored = anchor + clock. A step that pauses them advances it by nothing.
 // Calendars of what happens to a decoder are keyed by the clock. There is one lane: every decoder gets what all get.
 //
-// Two counters a sequence: stored() tokens are in memory, as of the steps that are complete; scheduled() ones will be
-// when the step being formed, or in flight, is complete too.
+// What schedulers and managers see of a sequence counts the steps formed, complete or in flight: stored() before the
+// step being formed, scheduled() with it. Tokens of a row still in flight are not in memory yet: kept() leaves them out
+// where a sequence loses its place while they are on their way.
 #include <cstdint>
 #include <limits>
 #include <vector>
@@ -24,13 +25,16 @@ struct Sequence {
   std::int64_t order = 0;           // grows with every admission: the order of `running`
   std::int64_t anchor = 0;          // decoding: stored tokens = anchor + clock
   std::int64_t computed = 0;        // not decoding: stored tokens
-  std::int64_t chunk = 0;           // tokens scheduled in the iteration being formed or run (of decoders: 1)
-  std::int64_t produced = 0;        // outputs delivered before this residency's prefill ends
+  std::int64_t chunk = 0;           // tokens of its last row that was no decode
+  std::int64_t unstored = 0;        // tokens in flight when it leaves its place
+  std::int64_t produced = 0;        // outputs delivered, or on the way, before this residency's prefill ends
   std::int64_t first_scheduled_ns = -1, first_token_ns = -1, last_token_ns = -1;
   std::int64_t client_first_ns = -1;  // the first token, front end included
   std::int32_t preemptions = 0;
   Sid prev = no_sid, next = no_sid;  // running list
-  bool running = false, decoding = false;
+  bool running = false;
+  bool decoding = false;  // gets a token of every step of its lane
+  bool retired = false;   // had its last row: keeps its place until its output is delivered
 
   [[nodiscard]] std::int64_t target() const { return request.prompt_tokens + produced; }
 };
@@ -77,25 +81,28 @@ class SequenceTable {
   [[nodiscard]] std::int64_t running() const { return running_; }
   [[nodiscard]] std::size_t capacity() const { return rows_.size(); }
 
-  /// Tokens in memory at the boundary now.
+  /// Tokens given to the steps formed before this boundary.
   [[nodiscard]] std::int64_t stored(Sid s) const {
     const Sequence& q = (*this)[s];
     return q.decoding ? q.anchor + clock_ : q.computed;
   }
-  /// Tokens in memory when the step being formed is complete.
+  /// With the step being formed.
   [[nodiscard]] std::int64_t scheduled(Sid s) const {
     const Sequence& q = (*this)[s];
-    return q.decoding ? q.anchor + next_clock() : q.computed + q.chunk;
+    if (q.decoding) return q.anchor + next_clock();
+    return q.retired ? q.computed : q.computed + q.chunk;
   }
+  /// Tokens in memory of one that is released now.
+  [[nodiscard]] std::int64_t kept(Sid s) const { return stored(s) - (*this)[s].unstored; }
   /// What a manager must keep for `s` now: its stored tokens, or those of the next boundary once the scheduler has
   /// passed it at this boundary.
   [[nodiscard]] std::int64_t entitled(Sid s) const {
     return (*this)[s].order < granted_before_ ? scheduled(s) : stored(s);
   }
 
-  /// Of the decoders' lane, as of the steps that are complete.
+  /// Of the decoders' lane, as of the steps formed before this boundary.
   [[nodiscard]] std::int64_t lane_clock() const { return clock_; }
-  /// When the step being formed is complete: a prompt done in it decodes from there on.
+  /// With the step being formed: a prompt done in it decodes from there on.
   [[nodiscard]] std::int64_t next_clock() const { return clock_ + (paused_ ? 0 : 1); }
   /// In the step being formed decoders store nothing; until told otherwise.
   void pause(bool paused) { paused_ = paused; }

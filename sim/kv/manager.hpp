@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <span>
 
 #include "sim/account/memory_account.hpp"
 #include "sim/kernel/sequence.hpp"
@@ -23,9 +24,10 @@
 
 namespace stowage {
 
-/// Bytes by owner; what is left of the pool is free.
+/// Bytes by owner; what is left of the pool is free. Memory that several residents hold counts once in `held`; `shared`
+/// says how much more it would be if each had his own.
 struct Occupancy {
-  std::int64_t held = 0, cached = 0, round_up = 0;
+  std::int64_t held = 0, cached = 0, round_up = 0, shared = 0;
 };
 
 /// Memory in one piece, of a resident or cached (owner == no_sid). Tokens fill it from its start.
@@ -48,18 +50,19 @@ struct Growth {
   [[nodiscard]] std::int64_t free() const { return units - held; }
   /// The clock goes on.
   void advance() {
-    ++clock;
     if (++phase == size) phase = 0;
   }
   /// The clock shows `now`, which is at most one more than before.
   void reach(std::int64_t now) {
-    if (clock != now) advance();
+    if (clock == now) return;
+    clock = now;
+    advance();
   }
-  /// At the boundary of this clock all decoders get room for one token, or nothing changes.
-  bool extend(std::int64_t now_ns) {
+  /// At the boundary of clock `at` all decoders get room for one token, or nothing changes.
+  bool extend(std::int64_t at, std::int64_t now_ns) {
     if (need[phase] > free()) return false;
     held += need[phase];
-    mark(now_ns);
+    taken_ns[static_cast<std::uint64_t>(at) & mask] = now_ns;
     return true;
   }
   void mark(std::int64_t now_ns) { taken_ns[static_cast<std::uint64_t>(clock) & mask] = now_ns; }
@@ -80,8 +83,11 @@ class KvManager {
 
   [[nodiscard]] const Facts& facts() const { return facts_; }
   [[nodiscard]] Occupancy occupancy() const {
-    return {growth_.held * facts_.unit_bytes, cached_ * facts_.unit_bytes, round_up_ * facts_.unit_bytes};
+    return {growth_.held * facts_.unit_bytes, cached_ * facts_.unit_bytes, round_up_ * facts_.unit_bytes,
+            shared_bytes()};
   }
+  /// Of occupancy().
+  [[nodiscard]] std::int64_t shared_bytes() const { return shared_ * facts_.unit_bytes; }
   /// Decided and not yet part of a step.
   [[nodiscard]] MemoryWork& work() { return work_; }
   [[nodiscard]] const MemoryWork& work() const { return work_; }
@@ -94,21 +100,27 @@ class KvManager {
   [[nodiscard]] virtual bool extend(Sid s, std::int64_t tokens, std::int64_t now_ns) = 0;
   /// All decoding residents get room for one more token at this boundary, where their lane's clock shows `clock`, or
   /// nothing changes and the engine goes through those that need memory one by one, in running order: begin_needy(),
-  /// then next_needy() until no_sid.
+  /// then next_needy(), which is no_sid when none is left that was admitted before `order`.
   [[nodiscard]] bool extend_decoders(std::int64_t clock, std::int64_t now_ns) {
     if (growth_.need == nullptr) return decoders_have_room();
     growth_.reach(clock);
-    return growth_.extend(now_ns);
+    return growth_.extend(clock, now_ns);
   }
   virtual void begin_needy() {}
-  [[nodiscard]] virtual Sid next_needy() { return no_sid; }
+  [[nodiscard]] virtual Sid next_needy(std::int64_t order) {
+    (void)order;
+    return no_sid;
+  }
   /// s decodes from the next boundary on; its anchor is set.
   virtual void start_decoding(Sid) {}
-  /// s leaves: settle what it held beyond its stored tokens (account.book_internal), free its memory.
+  /// s decodes no more, and keeps its memory until it is released. Not called where that follows at once.
+  virtual void stop_decoding(Sid) {}
+  /// s leaves: settle what it held beyond its table.kept() tokens (account.book_internal), free its memory.
   virtual void release(Sid s, std::int64_t now_ns, MemoryAccount& account) = 0;
-  /// The batch is formed and has its memory: decide what is done beside its step. `partial` is a running request whose
-  /// prompt is not done in it, or no_sid. While table.paused() decoders neither store nor need anything.
-  virtual void look_ahead(std::int64_t, Sid) {}
+  /// The batch is formed and has its memory: decide what is done beside its step. `others` are the running requests
+  /// that do not decode: their prompts are not done in it, or they had their last row. While table.paused() decoders
+  /// neither store nor need anything.
+  virtual void look_ahead(std::int64_t, std::span<const Sid>) {}
 
   /// Quiet contract: the clock of the last iteration, from the one being formed on, that certainly needs nothing but
   /// growth() of this manager. Less than the present clock when this one needs more.
@@ -127,7 +139,7 @@ class KvManager {
 
   Facts facts_;
   Growth growth_;                           // and what residents hold, growing or not
-  std::int64_t cached_ = 0, round_up_ = 0;  // units
+  std::int64_t cached_ = 0, round_up_ = 0, shared_ = 0;  // units
   MemoryWork work_;
 };
 }  // namespace stowage

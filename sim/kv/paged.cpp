@@ -43,7 +43,7 @@ class Paged final : public KvManager {
     const std::int64_t spare = table_.running() > 0 ? growth_.free() - watermark_ : growth_.free();
     const std::int64_t take = blocks_for(tokens);
     if (take > spare || (admit_full_ && blocks_for(table_[s].target()) > spare)) return false;
-    state(s) = {take, now, no_sid, no_sid};
+    state(s) = {.blocks = take, .block_since_ns = now};
     growth_.held += take;
     return true;
   }
@@ -57,6 +57,7 @@ class Paged final : public KvManager {
     if (table_[s].decoding) {
       growth_.mark(now);
     } else if (take > 0) {
+      st.before_since_ns = st.block_since_ns;
       st.blocks += take;
       st.block_since_ns = now;
     }
@@ -64,13 +65,16 @@ class Paged final : public KvManager {
   }
 
   void begin_needy() override {
+    growth_.reach(table_.lane_clock());
     needy_.clear();
     for (Sid s = classes_[growth_.phase].head; s != no_sid; s = state(s).next) needy_.push_back(s);
-    std::reverse(needy_.begin(), needy_.end());  // handed out from the back, in running order
+    // Handed out from the back, in running order.
+    std::sort(needy_.begin(), needy_.end(), [&](Sid a, Sid b) { return table_[a].order > table_[b].order; });
   }
-  Sid next_needy() override {
+  Sid next_needy(std::int64_t order) override {
     while (!needy_.empty()) {
       const Sid s = needy_.back();
+      if (table_[s].running && table_[s].order >= order) return no_sid;
       needy_.pop_back();
       if (table_[s].running) return s;
     }
@@ -79,8 +83,7 @@ class Paged final : public KvManager {
 
   void start_decoding(Sid s) override {
     growth_.reach(table_.lane_clock());
-    // Crosses at boundaries where anchor + clock is a multiple of the block size. Requests join in running order
-    // and always behind those already here, so each class list is in running order.
+    // Crosses at boundaries where anchor + clock is a multiple of the block size.
     const std::int64_t next = table_.lane_clock() + 1;
     const auto to_crossing = static_cast<std::size_t>((size_ - (table_[s].anchor + next) % size_) % size_);
     std::size_t c = growth_.phase + 1 + to_crossing;
@@ -95,21 +98,26 @@ class Paged final : public KvManager {
     ++count_[c];
   }
 
+  void stop_decoding(Sid s) override { leave_class(state(s)); }
+
   void release(Sid s, std::int64_t now, MemoryAccount& account) override {
-    const std::int64_t stored = table_.stored(s);
+    const std::int64_t stored = table_.stored(s), kept = table_.kept(s);
     State& st = state(s);
     const std::int64_t blocks = blocks_for(stored);
     std::int64_t since = st.block_since_ns;
-    if (table_[s].decoding) {
-      // The last block came at the boundary whose iteration stored the block's first token, if that was a decode.
+    if (blocks > st.blocks) {
+      // The last block came at the boundary whose iteration stored the block's first token, a decode.
       const std::int64_t first_token = (blocks - 1) * size_;
-      if (blocks > st.blocks)
-        since = boundary_ns_[static_cast<std::uint64_t>(first_token - table_[s].anchor) & growth_.mask];
-      leave_class(st);
-    } else {
-      STOWAGE_ASSERT(blocks == st.blocks);
+      since = boundary_ns_[static_cast<std::uint64_t>(first_token - table_[s].anchor) & growth_.mask];
     }
-    account.book_internal(since, now, (blocks * size_ - stored) * (block_bytes_ / size_));
+    if (st.residue >= 0) leave_class(st);
+    const std::int64_t full = blocks_for(kept), token_bytes = block_bytes_ / size_;
+    if (blocks > full && kept % size_ != 0) {  // a chunk in flight took what comes after the block of the last one
+      account.book_internal(st.before_since_ns, now, (full * size_ - kept) * token_bytes);
+      account.book_internal(since, now, (blocks - full) * block_bytes_);
+    } else {
+      account.book_internal(since, now, (blocks * size_ - kept) * token_bytes);
+    }
     growth_.held -= blocks;
     st = State{};
     work_.release(s);
@@ -127,7 +135,8 @@ class Paged final : public KvManager {
  private:
   struct State {
     std::int64_t blocks = 0;          // held when the prompt was done (or so far, while it is not)
-    std::int64_t block_since_ns = 0;  // when the last of them was taken
+    std::int64_t block_since_ns = 0;  // when the last of them were taken
+    std::int64_t before_since_ns = 0;  // and when those before
     Sid prev = no_sid, next = no_sid;
     std::int64_t residue = -1;
   };
@@ -141,6 +150,7 @@ class Paged final : public KvManager {
     (st.prev != no_sid ? state(st.prev).next : k.head) = st.next;
     (st.next != no_sid ? state(st.next).prev : k.tail) = st.prev;
     --count_[static_cast<std::size_t>(st.residue)];
+    st.residue = -1;
   }
 
   const SequenceTable& table_;

@@ -50,7 +50,7 @@ class Reserve final : public KvManager {
   }
 
   bool admit(Sid s, std::int64_t, std::int64_t now) override {
-    const std::int64_t tokens = region_tokens(table_[s].request.prompt_tokens, table_[s].request.output_tokens);
+    const std::int64_t tokens = region_tokens(table_[s].request.prompt_tokens, table_[s].request.limit());
     const auto region = space_->take(tokens);
     if (!region) return false;
     region_[static_cast<std::size_t>(s)] = {*region, tokens, now};
@@ -66,7 +66,7 @@ class Reserve final : public KvManager {
 
   void release(Sid s, std::int64_t now, MemoryAccount& account) override {
     const Taken& r = region_[static_cast<std::size_t>(s)];
-    account.book_internal(r.since_ns, now, (r.tokens - table_.stored(s)) * bpt_);
+    account.book_internal(r.since_ns, now, (r.tokens - table_.kept(s)) * bpt_);
     growth_.held -= r.tokens;
     round_up_ -= r.region.taken - r.tokens;
     space_->give_back(r.region);

@@ -18,9 +18,9 @@
 
 namespace stowage {
 namespace {
+using When = MemoryWork::When;
 
 class VAttention final : public KvManager {
-  using When = MemoryWork::When;
  public:
   VAttention(const RunConfig& config, const SequenceTable& table)
       : table_(table),
@@ -71,8 +71,7 @@ class VAttention final : public KvManager {
   }
 
   bool extend(Sid s, std::int64_t tokens, std::int64_t now) override {
-    const std::int64_t slot = slot_of_[at(s)];
-    const std::int64_t blocks = need(tokens);
+    const std::int64_t slot = slot_of_[at(s)], blocks = need(tokens);
     if (blocks <= mapped_[at(slot)]) return true;
     if (!can_grow(slot, blocks)) return false;
     grow(slot, blocks, now);
@@ -85,14 +84,15 @@ class VAttention final : public KvManager {
     serving_ = true;
     cross_.for_each(table_.lane_clock(), [&](Sid s) { push_needy(s); });
   }
-  Sid next_needy() override {
+  Sid next_needy(std::int64_t order) override {
     while (!needy_.empty()) {
+      if (needy_.front().first >= order) return no_sid;
       std::pop_heap(needy_.begin(), needy_.end(), std::greater<>{});
       const Sid s = needy_.back().second;
       needy_.pop_back();
       if (table_[s].running && in_calendar_[at(s)] && cross_.key(s) <= table_.lane_clock()) return s;
     }
-    serving_ = false;
+    if (order == SequenceTable::everyone) serving_ = false;
     return no_sid;
   }
 
@@ -101,14 +101,15 @@ class VAttention final : public KvManager {
     in_calendar_[at(s)] = true;
   }
 
+  void stop_decoding(Sid s) override {
+    cross_.remove(s);
+    in_calendar_[at(s)] = false;
+  }
   void release(Sid s, std::int64_t now, MemoryAccount& account) override {
-    history_.settle(s, table_.stored(s) * bpt_, now, account);
+    history_.settle(s, table_.kept(s) * bpt_, now, account);
     work_.release(s);
     const std::int64_t slot = slot_of_[at(s)];
-    if (in_calendar_[at(s)]) {
-      cross_.remove(s);
-      in_calendar_[at(s)] = false;
-    }
+    if (in_calendar_[at(s)]) stop_decoding(s);
     slot_of_[at(s)] = -1;
     owner_[at(slot)] = no_sid;
     maybe_spare_.erase(slot);
@@ -124,14 +125,13 @@ class VAttention final : public KvManager {
     inactive_.emplace(mapped, slot);
   }
 
-  void look_ahead(std::int64_t now, Sid partial) override {
+  void look_ahead(std::int64_t now, std::span<const Sid> others) override {
     serving_ = false;
-    if (background_) run_mapper(now, partial);
+    if (background_) run_mapper(now, others);
   }
 
   [[nodiscard]] std::int64_t quiet_until() const override {
-    const std::int64_t next = cross_.min_key();
-    return next == RingCalendar::never ? next : next - 1 - window();
+    return cross_.empty() ? RingCalendar::never : cross_.min_key() - 1 - window();
   }
   void each_extent(const std::function<void(const Extent&)>& visit) const override {
     for (std::size_t i = 0; i < mapped_.size(); ++i)
@@ -229,30 +229,30 @@ class VAttention final : public KvManager {
   }
   [[nodiscard]] std::int64_t lacks(Sid s, std::int64_t k) const { return want(s, k) - mapped(s); }
   /// Running requests that lack a block for k more tokens and did not for k - 1, in running order.
-  void gather(std::int64_t k, Sid partial) {
+  void gather(std::int64_t k, std::span<const Sid> others) {
     candidates_.clear();
     const auto take = [&](Sid s) {
       if (lacks(s, k) > 0) candidates_.emplace_back(table_[s].order, s);
     };
     cross_.for_each(table_.next_clock() + k - 1, take);
+    for (const Sid s : others) take(s);
     std::sort(candidates_.begin(), candidates_.end());
-    if (partial != no_sid) take(partial);  // last of running
   }
 
   /// The unmapping that releases left stands in work() already.
-  void run_mapper(std::int64_t now, Sid partial) {
-    if (cross_.min_key() >= table_.next_clock() + std::max<std::int64_t>(lookahead_, 1) && partial == no_sid) return;
-    gather(1, partial);
+  void run_mapper(std::int64_t now, std::span<const Sid> others) {
+    if (cross_.min_key() >= table_.next_clock() + std::max<std::int64_t>(lookahead_, 1) && others.empty()) return;
+    gather(1, others);
     std::int64_t required = 0;
     for (const auto& [order, s] : candidates_) required += lacks(s, 1);
     if (free() < required) reclaim_for_mapper(required, now);
-    if (free() >= required) map_ahead(partial, now);
+    if (free() >= required) map_ahead(others, now);
   }
 
-  void map_ahead(Sid partial, std::int64_t now) {
+  void map_ahead(std::span<const Sid> others, std::int64_t now) {
     std::int64_t mapped = 0;
     for (std::int64_t k = 1; k <= lookahead_ && free() > 0; ++k) {
-      if (k > 1) gather(k, partial);  // k = 1 was gathered to find what is required
+      if (k > 1) gather(k, others);  // k = 1 was gathered to find what is required
       for (const auto& [order, s] : candidates_) {
         if (k > 1 && mapped >= lookahead_blocks_) return;
         const std::int64_t blocks = lacks(s, k);

@@ -1,11 +1,16 @@
 #pragma once
-// Who is served by a replica: the waiting, the running, and the step that is formed from them. Schedulers decide
-// through it; the engine runs what they decided and completes it. The sums that a step's price needs are kept
-// incrementally: nothing here walks the batch.
+// Who is served by a replica: the waiting, the running, and its steps, from the one being formed to the oldest in
+// flight. Schedulers decide through it; the engine runs what they decided and completes it. The sums that a price needs
+// are kept incrementally: nothing here walks the batch.
 //
-// What holds under every scheduler, and keeps this cheap: in a step all decoders grow by one token or none does; at
-// most one prompt is not done after it, and it is the last of running.
+// A step passes three points. Formed: its rows have their memory. Advanced, at the next boundary: what schedulers see
+// counts it. Complete: its tokens are stored, its outputs delivered. With one step in flight the last two are one
+// boundary (S1.7); with two a step is formed, and advanced, while the one before it runs (S17).
+//
+// What holds under every scheduler, and keeps this cheap: in a step all decoders grow by one token or none does; who
+// runs and has a row in one step has one in the next, until its last.
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <span>
 #include <utility>
@@ -35,47 +40,80 @@ class Batch {
   void decode();
   /// Until decode() no decoder grows in this step. They keep memory and place.
   void pause_decoders() { table_.pause(true); }
-  /// The running request whose prompt is not done, or no_sid.
-  [[nodiscard]] Sid partial() const { return partial_; }
-  /// Tokens of its prompt, and outputs to compute again, that are not stored.
-  [[nodiscard]] std::int64_t left(Sid s) const { return table_[s].target() - table_[s].computed; }
-  /// `tokens` more of partial(). False: there is no memory for them, and it is preempted.
-  bool continue_prompt(std::int64_t tokens);
-  [[nodiscard]] bool preempted() const { return !step_.preempted.empty(); }
+  /// Somebody runs whose prompt is not done.
+  [[nodiscard]] bool has_partial() const { return !partial_.empty(); }
+  /// decode(), and of each prompt under way what it lacks, at most `most` tokens; with the decoders' at most `budget`.
+  /// Returns what is left of the budget.
+  std::int64_t run_on(std::int64_t budget, std::int64_t most);
+  [[nodiscard]] bool preempted() const { return !forming_->preempted.empty(); }
 
   // --- For schedulers: the waiting.
   /// Somebody waits, and may run beside those that do.
   [[nodiscard]] bool may_admit() const { return !waiting_.empty() && table_.running() < max_batch_; }
-  /// left() of the head of waiting.
+  /// Nobody else runs or waits.
+  [[nodiscard]] bool alone() const { return table_.running() + waiting_.size() == 1; }
+  /// Tokens of the head of waiting that are not stored: of its prompt, and outputs to compute again.
   [[nodiscard]] std::int64_t left_of_head() const;
   /// The head of waiting runs, with the first `tokens` of its prompt in this step. False: the manager refuses.
   bool admit_head(std::int64_t tokens);
-  [[nodiscard]] bool has_prompts() const { return !step_.chunks.empty(); }
+  [[nodiscard]] bool has_prompts() const { return !forming_->chunks.empty(); }
 
   // --- For the engine: a boundary.
   void arrive(const Request& r) { waiting_.push_back(r); }
+  /// What is decided from here on counts the step formed last. To be called before the oldest is completed.
+  void advance();
+  /// The oldest step in flight is done: what it computed is stored. Its `finishing` are the caller's to bid farewell.
+  Step& complete(std::int64_t now_ns);
+  /// One of those that got their last token leaves running, or waiting when it was preempted meanwhile (S17.8); its row
+  /// in the table is the caller's to destroy.
+  void leave(Sid s);
+  void leave_waiting(Sid s);
   void begin_step(std::int64_t now_ns) {
-    now_ = now_ns;
-    step_.clear();
+    now_ns_ = now_ns;
+    advance();
+    forming_->clear();
     table_.pause(false);
   }
   /// The scheduler has done its part.
   void end_forming();
-  /// The step is done: what it computed is stored.
-  void complete(std::int64_t now_ns);
-  /// Those that got their last token with it, in running order.
-  [[nodiscard]] std::span<const std::pair<std::int64_t, Sid>> finished();
-  /// One of them leaves running; its row in the table is the caller's to destroy.
-  void leave(Sid s);
+  /// The step formed is in flight.
+  void launch();
+  /// When the next boundary will be, once the step being formed is launched.
+  [[nodiscard]] std::int64_t next_boundary_ns() const {
+    if (depth_ == 1) return forming_->ends_ns;
+    return idle() ? now_ns_ : last().ends_ns;
+  }
+  /// `steps` like the one being formed were formed before it, and one fewer in flight than now are not complete.
+  void grow(std::int64_t steps) {
+    table_.advance(steps);
+    decode_tokens_ += steps * decoders_;
+    live_tokens_ += steps * decoders_;
+  }
 
-  [[nodiscard]] Step& step() { return step_; }
-  [[nodiscard]] const Step& step() const { return step_; }
+  /// The step being formed, or formed last.
+  [[nodiscard]] Step& step() { return *forming_; }
+  [[nodiscard]] const Step& step() const { return *forming_; }
+  [[nodiscard]] bool full() const { return in_flight_ == depth_; }
+  /// advance() has not yet counted the step formed last.
+  [[nodiscard]] bool behind() const { return behind_; }
+  [[nodiscard]] bool idle() const { return in_flight_ == 0; }
+  [[nodiscard]] Step& oldest() { return in_flight_ == 2 ? other() : last(); }
+  [[nodiscard]] const Step& oldest() const { return const_cast<Batch*>(this)->oldest(); }
+  /// The one formed last of those in flight.
+  [[nodiscard]] Step& last() { return steps_[last_]; }
+  [[nodiscard]] const Step& last() const { return steps_[last_]; }
+
   [[nodiscard]] Pauses& pauses() { return pauses_; }
   [[nodiscard]] const Pauses& pauses() const { return pauses_; }
+  /// Running, and without a token of the next step's growth: their prompts are not done, or they had their last row.
+  [[nodiscard]] std::span<const Sid> not_decoding();
   [[nodiscard]] std::int64_t waiting() const { return waiting_.size(); }
+  [[nodiscard]] std::int64_t retired() const { return retired_; }
+  /// Of the decoders, as of the steps formed before this boundary.
   [[nodiscard]] std::int64_t decode_tokens() const { return decode_tokens_; }
-  [[nodiscard]] std::int64_t live_tokens() const { return decode_tokens_ + prefilled_; }
-  /// Clock of the lane when the next decoder, at the end of an iteration, gets its last token; RingCalendar::never.
+  /// Of all that run, in memory.
+  [[nodiscard]] std::int64_t live_tokens() const { return live_tokens_; }
+  /// Clock of the lane when a step is formed after which the next decoder gets no row; RingCalendar::never.
   [[nodiscard]] std::int64_t next_finish() const { return finish_at_.min_key(); }
 
   /// Prompts of requests routed here, and what the preempted have to compute again, that hold no memory.
@@ -83,33 +121,54 @@ class Batch {
   [[nodiscard]] std::int64_t unadmitted_tokens() const { return unadmitted_tokens_; }
 
  private:
-  void extend_one_by_one();
+  std::int64_t extend_in_order(std::int64_t budget, std::int64_t most);
+  bool extend_needy(std::int64_t order);
+  bool continue_prompt(Sid s, std::int64_t tokens);
   void schedule(Sid s, std::int64_t tokens, bool first);
   void preempt(Sid s);
+  void retire(Sid s);
+  [[nodiscard]] bool stops_unforeseen(const Request& r) const { return depth_ == 2 && r.stops_by_itself(); }
+  /// Tokens of the row of s in the last step, while that is in flight.
+  [[nodiscard]] std::int64_t in_flight_of(Sid s) const;
+  [[nodiscard]] Step& other() { return steps_[1 - last_]; }
 
   SequenceTable& table_;
   KvManager& kv_;
   MemoryAccount& account_;
   const StepCost& cost_;
-  std::int64_t max_batch_;
+  std::int64_t max_batch_, depth_;
   WaitingQueue waiting_;
-  Step step_;
-  RingCalendar finish_at_;  // decoders by the clock of the iteration that delivers their last token
+  std::array<Step, 2> steps_;
+  Step* forming_ = &steps_[0];
+  std::size_t last_ = 0;         // of steps_: the one launched last
+  std::int64_t in_flight_ = 0;
+  bool behind_ = false;          // the last one is not advanced
+  RingCalendar finish_at_;       // decoders by the clock of the iteration after which they are retired
   Pauses pauses_;
-  std::int64_t now_ = 0;
-  std::int64_t decoders_ = 0;
-  std::int64_t decode_tokens_ = 0;  // stored by them, in sum
-  std::int64_t prefilled_ = 0;      // stored by partial_
-  Sid partial_ = no_sid;
+  std::int64_t now_ns_ = 0;
+  std::int64_t decoders_ = 0, retired_ = 0;
+  std::int64_t decode_tokens_ = 0, live_tokens_ = 0;
+  std::vector<Sid> partial_;  // their prompts are not done with the steps formed before, in running order
+  std::vector<Sid> not_decoding_;
   std::int64_t unadmitted_tokens_ = 0;
-  std::vector<std::pair<std::int64_t, Sid>> finished_;  // order of admission, sid
 };
 
 // Called at every boundary, so that they had better be inlined.
 
 inline void Batch::decode() {
   table_.pause(false);
-  if (!kv_.extend_decoders(table_.lane_clock(), now_)) extend_one_by_one();
+  if (!kv_.extend_decoders(table_.lane_clock(), now_ns_)) extend_in_order(0, 0);
+}
+
+inline std::int64_t Batch::run_on(std::int64_t budget, std::int64_t most) {
+  const bool last = partial_.empty() || (partial_.size() == 1 && table_.last_running() == partial_.front());
+  if (!last) return extend_in_order(budget, most);
+  decode();
+  budget -= decoders_;
+  if (partial_.empty()) return budget;
+  const Sequence& q = table_[partial_.front()];
+  const std::int64_t n = std::min({q.target() - q.computed, most, budget});
+  return continue_prompt(partial_.front(), n) ? budget - n : budget;
 }
 
 inline std::int64_t Batch::left_of_head() const {
@@ -120,13 +179,15 @@ inline std::int64_t Batch::left_of_head() const {
 inline void Batch::schedule(Sid s, std::int64_t tokens, bool first) {
   Sequence& q = table_[s];
   q.chunk = tokens;
-  step_.shape.prefill_tokens += tokens;
-  cost_.add_chunk(step_.shape, tokens, q.computed);
+  forming_->shape.prefill_tokens += tokens;
+  cost_.add_chunk(forming_->shape, tokens, q.computed);
   const bool completes = q.computed + tokens == q.target();
-  step_.chunks.push_back({s, first, completes});
+  forming_->chunks.push_back({s, first, completes});
   if (!completes) return;
   q.anchor = q.target() - table_.next_clock();
-  finish_at_.insert(s, table_.next_clock() + q.request.output_tokens - q.produced - 2);
+  // The step that delivers the last token is that many after this one; an end that nobody foresees shows a step later.
+  finish_at_.insert(s, table_.next_clock() + q.request.output_tokens - q.produced - 2 +
+                           (stops_unforeseen(q.request) ? 1 : 0));
   kv_.start_decoding(s);
 }
 
@@ -135,61 +196,67 @@ inline bool Batch::admit_head(std::int64_t tokens) {
   const WaitingQueue::Entry head = waiting_.front();
   const bool fresh = head.preempted == no_sid;
   const Sid s = fresh ? table_.create(head.request) : head.preempted;
-  if (!kv_.admit(s, tokens, now_)) {
+  if (!kv_.admit(s, tokens, now_ns_)) {
     if (fresh) table_.destroy(s);
-    step_.refused = true;
+    forming_->refused = true;
     return false;
   }
   waiting_.pop_front();
   unadmitted_tokens_ -= table_[s].target();
   table_.append_running(s);
-  if (table_[s].first_scheduled_ns < 0) table_[s].first_scheduled_ns = now_;
+  if (table_[s].first_scheduled_ns < 0) table_[s].first_scheduled_ns = now_ns_;
   schedule(s, tokens, true);
   return true;
 }
 
 inline void Batch::end_forming() {
-  const std::vector<Chunk>& chunks = step_.chunks;
-  step_.partial = !chunks.empty() && !chunks.back().completes ? chunks.back().sid : no_sid;
-  if (table_.paused()) return pauses_.begin(now_, decoders_);
-  step_.shape.decode_seqs = decoders_;
-  step_.shape.decode_kv_tokens = decode_tokens_;
-  step_.growth = 1;
+  if (table_.paused()) {
+    pauses_.begin(now_ns_, decoders_);
+    forming_->stores = forming_->shape.prefill_tokens;
+    return;
+  }
+  forming_->shape.decode_seqs = decoders_;
+  forming_->shape.decode_kv_tokens = decode_tokens_;
+  forming_->growth = 1;
+  forming_->stores = forming_->shape.prefill_tokens + decoders_;
 }
 
-inline void Batch::complete(std::int64_t now_ns) {
-  now_ = now_ns;
-  table_.advance(step_.growth);
-  decode_tokens_ += step_.growth * decoders_;
-  if (step_.growth == 0) pauses_.join(now_, std::ssize(step_.chunks));  // each completes
-  for (const Chunk& c : step_.chunks) {
+inline void Batch::launch() {
+  last_ = static_cast<std::size_t>(forming_ - steps_.data());
+  behind_ = true;
+  ++in_flight_;
+}
+
+inline void Batch::advance() {
+  if (!behind_) return;
+  behind_ = false;
+  Step& step = last();
+  table_.advance(step.growth);
+  decode_tokens_ += step.growth * decoders_;
+  partial_.clear();
+  for (const Chunk& c : step.chunks) {
     Sequence& q = table_[c.sid];
     q.computed += q.chunk;
-    if (!c.completes) continue;
+    if (!c.completes) {
+      partial_.push_back(c.sid);
+      continue;
+    }
     q.decoding = true;
-    q.chunk = 1;
     ++decoders_;
     decode_tokens_ += q.target();
   }
-  partial_ = step_.partial;
-  prefilled_ = partial_ != no_sid ? table_[partial_].computed : 0;
+  const std::int64_t formed = table_.lane_clock() - 1;
+  while (finish_at_.min_key() <= formed) retire(finish_at_.first(formed));
+  forming_ = depth_ == 1 ? &last() : &other();
 }
 
-inline std::span<const std::pair<std::int64_t, Sid>> Batch::finished() {
-  const std::int64_t ended = table_.lane_clock() - 1;
-  if (finish_at_.min_key() > ended) return {};
-  finished_.clear();
-  finish_at_.for_each(ended, [&](Sid s) { finished_.emplace_back(table_[s].order, s); });
-  if (finished_.size() > 1) std::sort(finished_.begin(), finished_.end());
-  return finished_;
-}
-
-inline void Batch::leave(Sid s) {
-  finish_at_.remove(s);
-  decode_tokens_ -= table_.stored(s);
-  --decoders_;
-  pauses_.leave(now_);
-  kv_.release(s, now_, account_);
-  table_.remove_running(s);
+inline Step& Batch::complete(std::int64_t now_ns) {
+  now_ns_ = now_ns;
+  Step& step = oldest();
+  --in_flight_;
+  live_tokens_ += step.stores;
+  if (step.finishing.size() > 1) std::sort(step.finishing.begin(), step.finishing.end());
+  if (step.growth == 0) pauses_.join(now_ns, std::ssize(step.chunks));  // each completes
+  return step;
 }
 }  // namespace stowage

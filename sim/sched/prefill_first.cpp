@@ -32,6 +32,8 @@ std::vector<SchedulerProblem> check(const SchedulerConfig& c) {
   std::vector<SchedulerProblem> out;
   if (c.chunked_prefill)
     out.push_back({"chunked_prefill", "policy prefill-first runs whole prompts; leave it out or write false", true});
+  if (c.async_scheduling)
+    out.push_back({"async_scheduling", "policy prefill-first waits for each step; leave it out or write false", true});
   if (c.max_batched_tokens < c.max_model_len)
     out.push_back({"policy",
                    fmt::format("without chunked prefill a prompt must fit in one step: max_batched_tokens {} is less "

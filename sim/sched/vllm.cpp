@@ -12,27 +12,28 @@ namespace {
 
 class Vllm final : public Scheduler {
  public:
-  explicit Vllm(const SchedulerConfig& config) : budget_(config.max_batched_tokens), chunks_(config.chunked_prefill) {}
+  explicit Vllm(const SchedulerConfig& config)
+      : budget_(config.max_batched_tokens),
+        threshold_(config.long_prefill_threshold > 0 && config.chunked_prefill ? config.long_prefill_threshold
+                                                                               : config.max_batched_tokens),
+        waived_alone_(config.threshold_waived_alone),
+        chunks_(config.chunked_prefill) {}
 
   void form(Batch& batch) override {
-    batch.decode();
-    std::int64_t budget = budget_ - batch.decoders();
-    if (batch.partial() != no_sid) {
-      const std::int64_t n = std::min(batch.left(batch.partial()), budget);
-      if (batch.continue_prompt(n)) budget -= n;
-    }
-    if (batch.preempted()) return;
-    while (batch.may_admit() && budget > 0) {
-      const std::int64_t n = std::min(batch.left_of_head(), budget);
-      if (!chunks_ && n < batch.left_of_head()) return;
-      if (!batch.admit_head(n)) return;
+    const std::int64_t most = waived_alone_ && batch.alone() ? budget_ : threshold_;  // S3.21, S3.22
+    std::int64_t budget = batch.run_on(budget_, most);                                // S3.2 to S3.10
+    if (batch.preempted()) return;                                                    // S3.11
+    while (batch.may_admit() && budget > 0) {                                         // S3.12
+      const std::int64_t left = batch.left_of_head(), n = std::min({left, most, budget});
+      if (!chunks_ && n < left) return;   // S3.14
+      if (!batch.admit_head(n)) return;   // S3.15, S3.16
       budget -= n;
     }
   }
 
  private:
-  std::int64_t budget_;  // tokens of a step
-  bool chunks_;
+  std::int64_t budget_, threshold_;  // tokens of a step, and of a prompt in it
+  bool waived_alone_, chunks_;
 };
 
 std::vector<SchedulerProblem> check(const SchedulerConfig& c) {

@@ -34,6 +34,14 @@ class WaitingQueue {
     ring_[head_] = {r, preempted};
     ++size_;
   }
+  /// A preempted one, which stands near the head.
+  void remove(Sid preempted) {
+    const std::size_t mask = ring_.size() - 1;
+    std::size_t i = head_;
+    while (ring_[i].preempted != preempted) i = (i + 1) & mask;
+    for (; i != head_; i = (i + mask) & mask) ring_[i] = ring_[(i + mask) & mask];
+    pop_front();
+  }
 
  private:
   void grow() {

@@ -21,19 +21,20 @@ class DriverLock {
   DriverLock(const VmmCost& cost, std::int64_t pages_per_block)
       : pages_(pages_per_block), map_ns_(cost.map_ns + cost.set_access_ns), unmap_ns_(cost.unmap_ns) {}
 
-  /// A step with this work: what it waits for, which is its synchronous work and what background work is left. Its own
-  /// background work starts when the stall is over.
-  [[nodiscard]] std::int64_t start(const MemoryWork& work) {
-    const double stall = work_ns(work.count(MemoryWork::When::now)) + left_ns_;
-    left_ns_ = work_ns(work.count(MemoryWork::When::beside));
+  /// A step that begins at `at_ns` with this work: what it waits for, which is its synchronous work and what background
+  /// work is left. Its own background work starts when the stall is over.
+  [[nodiscard]] std::int64_t start(const MemoryWork& work, std::int64_t at_ns) {
+    const std::int64_t stall = round_ns(work_ns(work.count(MemoryWork::When::now)) + left_ns(at_ns));
+    beside_ns_ = work_ns(work.count(MemoryWork::When::beside));
+    beside_from_ns_ = at_ns + stall;
     add(work);
-    return round_ns(stall);
+    return stall;
   }
-  void elapse(std::int64_t ns) {
-    if (left_ns_ > 0) left_ns_ = std::max(0.0, left_ns_ - static_cast<double>(ns));
+  /// Background work under way then.
+  [[nodiscard]] double left_ns(std::int64_t at_ns) const {
+    if (beside_ns_ == 0) return 0;
+    return std::max(0.0, beside_ns_ - static_cast<double>(at_ns - beside_from_ns_));
   }
-  /// Background work under way.
-  [[nodiscard]] double left_ns() const { return left_ns_; }
   /// The run is over: what no step waits for any more is only counted.
   void add(const MemoryWork& work) {
     for (const auto when : {MemoryWork::When::now, MemoryWork::When::beside}) {
@@ -53,6 +54,7 @@ class DriverLock {
   std::int64_t pages_;
   double map_ns_, unmap_ns_;
   std::int64_t maps_ = 0, unmaps_ = 0;  // blocks
-  double left_ns_ = 0;
+  double beside_ns_ = 0;  // background work, begun then:
+  std::int64_t beside_from_ns_ = 0;
 };
 }  // namespace stowage

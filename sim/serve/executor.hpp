@@ -70,7 +70,7 @@ class Execution {
       const Sequence& q = table_[s];
       const std::int64_t stored = table_.stored(s);
       if (q.decoding && table_.paused()) break;  // and so are all before it
-      rows_.push_back({s, q.request.id, q.request.prompt_tokens, stored, q.chunk, q.decoding,
+      rows_.push_back({s, q.request.id, q.request.prompt_tokens, stored, q.decoding ? 1 : q.chunk, q.decoding,
                        q.decoding || stored + q.chunk == q.target()});
     }
     std::reverse(rows_.begin(), rows_.end());

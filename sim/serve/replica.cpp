@@ -33,7 +33,10 @@ Replica::Replica(const RunConfig& config, const RunHooks& hooks, std::int32_t in
       arrivals_(config.workload.get()),
       execution_(hooks.executor, table_),
       bpt_(config.kv.bytes_per_token.count()),
-      step_by_step_(hooks.on_iteration || execution_) {}
+      step_by_step_(hooks.on_iteration || execution_),
+      run_stretch_(pick_stretch()) {
+  STOWAGE_ASSERT(!execution_ || !config.scheduler.async_scheduling);
+}
 
 RunResult Replica::run() {
   start(arrivals_.next_ns() == Arrivals::none ? 0 : arrivals_.next_ns());
@@ -42,7 +45,7 @@ RunResult Replica::run() {
 }
 
 void Replica::start(std::int64_t first_arrival_ns) {
-  first_arrival_ns_ = now_ = first_arrival_ns;
+  first_arrival_ns_ = now_ = free_from_ns_ = first_arrival_ns;
   account_.start(now_);
   execution_.start(now_);
   if (hooks_.trace && metrics_.replica() == 0) tracer_.emplace(config_, now_);  // of a fleet, the first
@@ -51,30 +54,45 @@ void Replica::start(std::int64_t first_arrival_ns) {
 // Each is called from one place, run_until.
 
 inline const char* Replica::refusal(const Request& r) const {
-  if (r.prompt_tokens + static_cast<std::int64_t>(r.output_tokens) > config_.scheduler.max_model_len)
+  if (r.prompt_tokens + static_cast<std::int64_t>(r.limit()) > config_.scheduler.max_model_len)
     return reject_too_long;
-  return kv_->never_fits(r.prompt_tokens, r.output_tokens) ? reject_too_large : nullptr;
+  return kv_->never_fits(r.prompt_tokens, r.limit()) ? reject_too_large : nullptr;
 }
 
-inline void Replica::complete() {
-  const Step& step = batch_.step();
-  now_ = step.ends_ns;
-  in_flight_ = false;
-  batch_.complete(now_);
+inline void Replica::hand_out(const Step& step) {
+  if (step.handed_out) return;
+  std::int64_t outputs = step.shape.decode_seqs - step.zombies;
+  if (outputs > 0) {
+    if (batch_.pauses().none()) metrics_.tbt_ns.add(now_ - handed_out_ns_, static_cast<std::uint64_t>(outputs));
+    else batch_.pauses().end(now_, metrics_.tbt_ns);
+  }
+  for (const Chunk& c : step.chunks) outputs += c.completes ? 1 : 0;
+  handed_out_ns_ = now_;
+  if (server_.takes_time()) server_.take(now_, server_.work_ns(outputs));
   for (const Chunk& c : step.chunks) {
     if (!c.completes) continue;
     Sequence& q = table_[c.sid];
-    if (tracer_) tracer_->decodes(c.sid, now_);
-    if (q.produced == 0) {
+    if (tracer_ && q.running) tracer_->decodes(c.sid, now_);
+    if (q.first_token_ns < 0) {
       q.first_token_ns = now_;
       q.client_first_ns = server_.client_ns(now_);
     } else {
       metrics_.tbt_ns.add(now_ - q.last_token_ns);
     }
+    if (!q.running) q.last_token_ns = now_;  // preempted with this output on its way
   }
-  metrics_.peak_live_tokens = std::max(metrics_.peak_live_tokens, batch_.live_tokens());
-  for (const auto& [order, s] : batch_.finished()) {
-    batch_.leave(s);
+}
+
+inline void Replica::complete() {
+  batch_.advance();
+  now_ = batch_.oldest().ends_ns;
+  const Step& step = batch_.complete(now_);
+  hand_out(step);
+  metrics_.peak_live_bytes =
+      std::max(metrics_.peak_live_bytes, batch_.live_tokens() * bpt_ - kv_->shared_bytes());
+  for (const auto& [order, s] : step.finishing) {
+    if (table_[s].running) batch_.leave(s);
+    else batch_.leave_waiting(s);
     if (tracer_) tracer_->finished(s, table_[s], now_);
     metrics_.finish(table_[s], now_, server_.client_ns(now_));
     table_.destroy(s);
@@ -93,7 +111,7 @@ inline void Replica::take_arrivals() {
 
 inline void Replica::check_books() const {
   const std::int64_t running = table_.running();
-  STOWAGE_ASSERT(running == batch_.decoders() + static_cast<std::int64_t>(batch_.step().chunks.size()));
+  STOWAGE_ASSERT(running == batch_.decoders() + batch_.retired() + std::ssize(batch_.step().chunks));
   STOWAGE_ASSERT(metrics_.submitted == metrics_.completed() + metrics_.rejected() +
                                            static_cast<std::uint64_t>(running + batch_.waiting()));
   const MemoryLevels& l = level_;
@@ -118,10 +136,10 @@ inline void Replica::form() {
 }
 
 inline Replica::Quiet Replica::quiet() const {
-  const Step& step = batch_.step();
-  const bool scheduler = step.chunks.empty();
-  const bool driver = kv_->work().driverless() && driver_.left_ns() == 0;
-  if (!scheduler || !driver || !batch_.pauses().none()) return {table_.lane_clock() - 1, now_};
+  const bool scheduler = batch_.step().chunks.empty();
+  const bool steps = batch_.idle() || batch_.last().plain(batch_.decoders());
+  const bool driver = kv_->work().driverless() && driver_.left_ns(std::max(now_, free_from_ns_)) == 0;
+  if (!scheduler || !steps || !driver || !batch_.pauses().none()) return {table_.lane_clock() - 1, now_};
   std::int64_t clock = std::min(kv_->quiet_until(), batch_.next_finish());
   if (batch_.preempted()) clock = std::min(clock, table_.lane_clock());  // the head of waiting is asked again
   return {clock, std::min(arrivals_.next_ns(), horizon_)};
@@ -130,37 +148,45 @@ inline Replica::Quiet Replica::quiet() const {
 void Replica::run_until(std::int64_t horizon_ns) {
   horizon_ = horizon_ns;
   for (;;) {
-    if (in_flight_) {
-      if (batch_.step().ends_ns > horizon_ns) return;
+    if (batch_.full() || (nothing_to_form_ && !batch_.idle())) {
+      if (batch_.oldest().ends_ns > horizon_ns) return;
       complete();
+      nothing_to_form_ = false;
     }
     if (now_ >= horizon_ns) return;
     take_arrivals();
     form();
     if (tracer_ && now_ >= tracer_->next_sample_ns()) sample_pool();
-    if (table_.running() == 0) {
-      STOWAGE_ASSERT(batch_.waiting() == 0);          // a request that fits an empty pool was refused by one
+    if (batch_.step().empty()) {
+      nothing_to_form_ = true;
+      if (!batch_.idle()) {
+        book_until(batch_.oldest().ends_ns);
+        continue;
+      }
+      STOWAGE_ASSERT(table_.running() == 0 && batch_.waiting() == 0);  // S1.25
       if (arrivals_.next_ns() >= horizon_ns) return;  // one with less delay may still come before it
-      idle_cached_ = kv_->occupancy().cached;
-      driver_.elapse(arrivals_.next_ns() - now_);
+      idle_cached_ = level_.cached;
       now_ = arrivals_.next_ns();
       execution_.idle_until(now_);
       continue;
     }
     catch_up_idle();
     const Quiet alike = quiet();
-    if (alike.clock >= table_.lane_clock() && !step_by_step_ && !traces_iterations()) run_stretch(alike);
+    if (alike.clock >= table_.lane_clock() && !step_by_step_ && !traces_iterations()) (this->*run_stretch_)(alike);
     else run_step();
-    in_flight_ = true;
+    batch_.launch();
+    nothing_to_form_ = false;
   }
 }
 
 void Replica::run_step() {
   Step& step = batch_.step();
-  kv_->look_ahead(now_, step.partial);
+  if (kv_->facts().pages_per_unit > 0) kv_->look_ahead(now_, batch_.not_decoding());
   const MapCounts beside = kv_->work().count(MemoryWork::When::beside);
-  std::int64_t stall = driver_.start(kv_->work());
-  std::int64_t took = power_.step_ns(config_.cost, step.shape, now_ + stall, stall);
+  step.formed_ns = now_;
+  step.begins_ns = std::max(now_, free_from_ns_);  // S17.6
+  std::int64_t stall = driver_.start(kv_->work(), step.begins_ns);
+  std::int64_t took = power_.step_ns(config_.cost, step.shape, step.begins_ns + stall, stall);
   if (!beside.none()) level_ = levels();
   if (execution_) {
     const StepTiming measured = execution_.run(iterations_, now_, *kv_);
@@ -168,26 +194,13 @@ void Replica::run_step() {
     took = measured.step_ns;
   }
   kv_->work().clear();
-  step.formed_ns = now_;
-  step.starts_ns = now_ + stall;
-  step.ends_ns = step.starts_ns + took;
+  step.stall_ns = stall;
+  step.ends_ns = free_from_ns_ = step.begins_ns + stall + took;
   if (hooks_.on_iteration || traces_iterations()) record(beside);
   if (tracer_ && stall > 0) tracer_->stalled(stall);
   metrics_.note_stall(stall);
-  account_.add(stall + took, level_);
   metrics_.peak_held_bytes = std::max(metrics_.peak_held_bytes, level_.held);
-  metrics_.running_ns += static_cast<Int128>(table_.running()) * (stall + took);
-  metrics_.busy_ns += stall + took;
-  if (step.shape.decode_seqs > 0) {
-    if (batch_.pauses().none())
-      metrics_.tbt_ns.add(stall + took, static_cast<std::uint64_t>(step.shape.decode_seqs));
-    else batch_.pauses().end(step.ends_ns, metrics_.tbt_ns);
-  }
-  driver_.elapse(took);
-  if (server_.takes_time()) {
-    const auto done = std::ranges::count_if(step.chunks, [](const Chunk& c) { return c.completes; });
-    server_.take(step.ends_ns, server_.work_ns(step.shape.decode_seqs + done));
-  }
+  book_until(batch_.next_boundary_ns());
   ++iterations_;
 }
 
@@ -200,22 +213,22 @@ void Replica::deliver(const Request& r) {
 }
 
 std::int64_t Replica::steady_until(std::int64_t step_ns, bool wanted_too) const {
-  const Step& step = batch_.step();
-  const std::int64_t from = in_flight_ ? step.ends_ns : now_;
-  const std::int64_t clock = table_.lane_clock() + (in_flight_ ? step.growth : 0);
-  const bool prompts = in_flight_ ? !step.chunks.empty() : batch_.partial() != no_sid;
-  const bool may_admit = batch_.waiting() > 0 || arrivals_.next_ns() != Arrivals::none || prompts;
-  if (may_admit || batch_.next_finish() < clock) return from;
-  if (batch_.decoders() == 0) return Arrivals::none;  // idle
-  const std::int64_t left = batch_.next_finish() - clock + 1;
+  const std::int64_t from = batch_.idle() ? now_ : batch_.oldest().ends_ns;
+  if (batch_.waiting() > 0 || arrivals_.next_ns() != Arrivals::none) return from;
+  if (batch_.idle() && table_.running() == 0) return Arrivals::none;
+  const std::int64_t decoders = batch_.decoders();
+  const bool steady = !batch_.idle() && batch_.last().plain(decoders) && batch_.oldest().plain(decoders);
+  const std::int64_t ends = batch_.next_finish(), clock = table_.lane_clock() + (batch_.behind() ? 1 : 0);
+  const std::int64_t left = ends - clock + (config_.scheduler.async_scheduling ? 0 : 1);  // S17.11: a step sooner
+  if (!steady || ends < clock || left <= 0) return from;
   const auto& facts = kv_->facts();
   const std::int64_t most_held =
-      facts.rounding_bytes + kv_->occupancy().held + batch_.decoders() * (left * bpt_ + facts.unit_bytes);
+      facts.rounding_bytes + kv_->occupancy().held + decoders * (left * bpt_ + facts.unit_bytes);
   if (most_held <= config_.kv.pool.count())
-    step_ns = std::max(step_ns, static_cast<std::int64_t>(
-                                    config_.cost.decode_line(batch_.decoders()).ns(batch_.decode_tokens())));
+    step_ns =
+        std::max(step_ns, static_cast<std::int64_t>(config_.cost.decode_line(decoders).ns(batch_.decode_tokens())));
   else if (wanted_too)
     return from;  // preemption, and pages taken back from running requests, are possible
-  return from + left * step_ns;
+  return batch_.last().ends_ns + left * step_ns;
 }
 }  // namespace stowage

@@ -3,13 +3,14 @@
 // plain oracle in tests/oracle walks token by token and must agree with exactly.
 //
 // At a boundary (the end of a step, or an arrival at an idle replica) the step that ends is completed, arrivals join,
-// the scheduler forms the next step, memory is acquired, and the step starts. One step is in flight at a time, and
-// state advances when it completes.
+// the scheduler forms the next step, memory is acquired, and the step starts, or waits for the one before it where two
+// may be in flight.
 //
 // The quiet contract. The engine never walks the batch, and most iterations are the same as the one before but for
 // growth: every decoder is one token longer. So at each boundary every part answers: until when is the next iteration
 // the same as this one but for growth?
 //   scheduler   while no prompt is in the step and none was preempted: then it gives every decoder a token (Scheduler)
+//   steps       while one that is still in flight does the same for the same decoders
 //   pauses      while everyone got his last token at this boundary
 //   driver      while nothing is to be mapped or unmapped and the mapper has nothing before it
 //   manager     KvManager::quiet_until, by the clock of the decoders' lane; lack of memory ends it sooner
@@ -81,6 +82,8 @@ class Replica {
 
   // --- The boundary.
   void complete();
+  /// The outputs of a step reach their requests.
+  void hand_out(const Step& step);
   void take_arrivals();
   /// Why this request can never be served here, or nullptr.
   [[nodiscard]] const char* refusal(const Request& r) const;
@@ -91,18 +94,30 @@ class Replica {
 
   // --- What starts then: a step of its own, or a stretch of iterations that are alike.
   void run_step();
-  void run_stretch(const Quiet& alike);
-  template <bool served, bool grows>
+  template <bool served, bool grows, bool async>
   void stretch(const Quiet& alike);
+  using Stretch = void (Replica::*)(const Quiet&);
+  [[nodiscard]] Stretch pick_stretch() const;
 
   // --- Books.
   [[nodiscard]] MemoryLevels levels() const {
     const Occupancy o = kv_->occupancy();
-    return {batch_.live_tokens() * bpt_, o.held, o.cached, o.round_up, table_.running(), batch_.waiting(),
+    return {batch_.live_tokens() * bpt_ - o.shared, o.held, o.cached, o.round_up, table_.running(), batch_.waiting(),
             batch_.step().refused};
   }
-  /// Time that passed with nothing running is booked when the next iteration starts: after the last completion it does
-  /// not count. Nothing is held then, and what is cached has not changed since.
+  /// Levels stand until the next boundary, with somebody here.
+  void book_until(std::int64_t next_ns) {
+    if (level_.running == 0 && level_.waiting == 0) {
+      idle_cached_ = level_.cached;
+      return;
+    }
+    const std::int64_t dt = next_ns - account_.now_ns();
+    account_.add(dt, level_);
+    metrics_.running_ns += static_cast<Int128>(level_.running) * dt;
+    metrics_.busy_ns += level_.running > 0 ? dt : 0;
+  }
+  /// Time that passed with nobody here is booked when the next iteration starts: after the last completion it does not
+  /// count. Nothing is held then, and what is cached has not changed since.
   void catch_up_idle() {
     if (account_.now_ns() == now_) return;
     MemoryLevels idle;
@@ -131,9 +146,12 @@ class Replica {
   MemoryLevels level_;  // at this boundary, once the batch has its memory
   std::int64_t bpt_;    // bytes per token
   bool step_by_step_;   // someone listens to, or carries out, every iteration
+  Stretch run_stretch_;
 
   std::int64_t now_ = 0, first_arrival_ns_ = 0, horizon_ = Arrivals::none;
-  bool in_flight_ = false;  // batch_.step() runs, until its ends_ns
+  bool nothing_to_form_ = false;  // until the oldest step in flight is complete
+  std::int64_t free_from_ns_ = 0;  // the end of the step formed last
+  std::int64_t handed_out_ns_ = 0;
   std::int64_t idle_cached_ = 0;
   std::int64_t accepted_ = 0;  // delivered, less those that can never be served
   std::uint64_t iterations_ = 0, boundaries_ = 0;

@@ -14,9 +14,9 @@ void Replica::record(const MapCounts& beside) {
   IterationRecord r;
   r.replica = metrics_.replica();
   r.index = iterations_;
-  r.start_ns = step.formed_ns;
-  r.stall_ns = step.starts_ns - step.formed_ns;
-  r.step_ns = step.ends_ns - step.starts_ns;
+  r.start_ns = step.begins_ns;
+  r.stall_ns = step.stall_ns;
+  r.step_ns = step.ends_ns - step.begins_ns - step.stall_ns;
   r.prefill_tokens = step.shape.prefill_tokens;
   r.decode_seqs = step.shape.decode_seqs;
   r.decode_kv_tokens = step.shape.decode_kv_tokens;
@@ -29,7 +29,8 @@ void Replica::record(const MapCounts& beside) {
   const std::int64_t rest = config_.kv.pool.count() - fixed - l.held - l.cached;
   r.external_bytes = fixed + (l.blocked ? rest : 0);
   r.free_bytes = l.blocked ? 0 : rest;
-  if (traces_iterations()) tracer_->iteration(r, beside, kv_->facts().pages_per_unit, driver_.left_ns());
+  if (traces_iterations())
+    tracer_->iteration(r, beside, kv_->facts().pages_per_unit, driver_.left_ns(step.begins_ns + step.stall_ns));
   if (hooks_.on_iteration) hooks_.on_iteration(r);
 }
 
@@ -43,7 +44,7 @@ RunResult Replica::result() {
   out.pool_tokens = kv_->facts().pool_tokens;
   out.bytes_per_token = bpt_;
   out.peak_committed_bytes = metrics_.peak_held_bytes;
-  out.peak_live_bytes = metrics_.peak_live_tokens * bpt_;
+  out.peak_live_bytes = metrics_.peak_live_bytes;
   out.mean_fraction = account_.mean_fraction();
   out.series = account_.series();
   if (tracer_) out.trace = tracer_->finish(out.ttft_ns);

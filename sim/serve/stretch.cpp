@@ -7,60 +7,80 @@
 
 namespace stowage {
 
-void Replica::run_stretch(const Quiet& alike) {
+Replica::Stretch Replica::pick_stretch() const {
+  const auto of = [&]<bool served, bool grows>() -> Stretch {
+    if (config_.scheduler.async_scheduling) return &Replica::stretch<served, grows, true>;
+    return &Replica::stretch<served, grows, false>;
+  };
   const bool grows = kv_->growth().need != nullptr;
-  if (server_.takes_time()) grows ? stretch<true, true>(alike) : stretch<true, false>(alike);
-  else grows ? stretch<false, true>(alike) : stretch<false, false>(alike);
+  if (server_.takes_time()) return grows ? of.operator()<true, true>() : of.operator()<true, false>();
+  return grows ? of.operator()<false, true>() : of.operator()<false, false>();
 }
 
-/// served: the front end takes time for every step's tokens; grows: decoders take memory meanwhile.
-template <bool served, bool grows>
+/// served: the front end takes time for every step's tokens; grows: decoders take memory meanwhile; async: when a step
+/// is formed the one before it is in flight, and the next boundary is when that one ends.
+template <bool served, bool grows, bool async>
 void Replica::stretch(const Quiet& alike) {
-  const std::int64_t batch = batch_.decoders(), most = alike.clock - table_.lane_clock() + 1;
-  const DecodeLine line = config_.cost.decode_line(batch);
-  const std::int64_t unit_bytes = kv_->facts().unit_bytes;
-  std::int64_t ran = 0;
-  MemoryLevels level = level_;
-  Growth memory = kv_->growth();
+  const std::int64_t batch = batch_.decoders();
+  DecodeCursor price(config_.cost.decode_line(batch));
   LogHistogram::Cursor gaps(metrics_.tbt_ns, static_cast<std::uint64_t>(batch));
+  const std::int64_t unit_bytes = kv_->facts().unit_bytes, shared = kv_->shared_bytes();
+  Growth memory = kv_->growth();
+  const std::int64_t first = table_.lane_clock(), last = alike.clock, until_ns = alike.ns;
+  std::int64_t clock = first, now = now_, booked = now, ends = free_from_ns_, next = 0;
+  std::int64_t kv_tokens = batch_.decode_tokens();
+  const std::int64_t unstored = kv_tokens - batch_.live_tokens();  // in flight: as much at every boundary
   Int128 live = 0, held = 0;  // tokens x ns, units x ns since `booked`
-  std::int64_t now = now_, booked = now, kv_tokens = batch_.decode_tokens(), held_units = 0;
   std::int64_t bin_end = account_.bin_end_ns();
-  TokenServer server = server_;
-  const std::int64_t work = served ? server.work_ns(batch) : 0;
-  do {
-    const std::int64_t step = round_ns(line.ns(kv_tokens));
-    held_units = memory.held;
-    if (now + step > bin_end) [[unlikely]] {
-      account_.add_within_bin(now - booked, live * bpt_, held * unit_bytes, level);
-      level.live = kv_tokens * bpt_;
-      level.held = held_units * unit_bytes;
-      account_.add(step, level);
+  const std::int64_t work = served ? server_.work_ns(batch) : 0;
+  for (;;) {
+    const std::int64_t before = ends;
+    ends = (async ? before : now) + round_ns(price.ns(kv_tokens));
+    next = async ? before : ends;
+    const std::int64_t gap = next - now, stored = async ? kv_tokens - unstored : kv_tokens;
+    if (next > bin_end) [[unlikely]] {
+      account_.add_within_bin(now - booked, live * bpt_ - static_cast<Int128>(shared) * (now - booked),
+                              held * unit_bytes, level_);
+      level_.live = stored * bpt_ - shared;
+      level_.held = memory.held * unit_bytes;
+      account_.add(gap, level_);
       live = held = 0;
-      booked = now + step;
+      booked = next;
       bin_end = account_.bin_end_ns();
     } else {
-      live += static_cast<Int128>(kv_tokens) * step;
-      held += static_cast<Int128>(held_units) * step;
+      live += static_cast<Int128>(stored) * gap;
+      held += static_cast<Int128>(memory.held) * gap;
     }
-    gaps.add(step);
-    now += step;
-    if constexpr (served) server.take(now, work);
+    gaps.add(gap);
     kv_tokens += batch;
+    if constexpr (served) server_.take(next, work);
     if constexpr (grows) memory.advance();
-  } while (++ran < most && now < alike.ns && (!grows || memory.extend(now)));
+    if (++clock > last || next >= until_ns || (grows && !memory.extend(clock, next))) break;
+    now = next;
+  }
 
-  server_ = server;
-  kv_->growth() = memory;
-  account_.add_within_bin(now - booked, live * bpt_, held * unit_bytes, level);
-  gaps.finish(static_cast<std::uint64_t>(ran), now - now_);
-  metrics_.running_ns += static_cast<Int128>(batch) * (now - now_);
-  metrics_.busy_ns += now - now_;
-  metrics_.peak_held_bytes = std::max(metrics_.peak_held_bytes, held_units * unit_bytes);
-  iterations_ += static_cast<std::uint64_t>(ran);
+  // Steps were formed while the lane's clock showed `first` to clock - 1, the last of them at `now`. Booked and handed
+  // out is all until the next boundary.
+  if constexpr (grows) {
+    kv_->growth().held = memory.held;
+    kv_->growth().phase = memory.phase;
+    kv_->growth().clock = clock;
+  }
+  account_.add_within_bin(next - booked, live * bpt_ - static_cast<Int128>(shared) * (next - booked), held * unit_bytes,
+                          level_);
+  gaps.finish(static_cast<std::uint64_t>(clock - first), next - now_);
+  metrics_.running_ns += static_cast<Int128>(batch) * (next - now_);
+  metrics_.busy_ns += next - now_;
+  metrics_.peak_held_bytes = std::max(metrics_.peak_held_bytes, memory.held * unit_bytes);
+  iterations_ += static_cast<std::uint64_t>(clock - first);
+  now_ = now;
+  handed_out_ns_ = next;
+  batch_.grow(clock - 1 - first);
   Step& step = batch_.step();
-  step.growth = ran;
-  step.formed_ns = step.starts_ns = now_;
-  step.ends_ns = now;
+  step.formed_ns = now;
+  step.begins_ns = async ? next : now;
+  step.ends_ns = free_from_ns_ = ends;
+  if constexpr (async) batch_.last().ends_ns = next;
+  (async ? batch_.last() : step).handed_out = true;
 }
 }  // namespace stowage

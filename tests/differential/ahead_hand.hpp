@@ -35,20 +35,20 @@ struct Ahead {
   }
 };
 
-/// `shapes` beside `requests`, by id.
-inline Ahead run_ahead(const RunConfig& config, const std::vector<Request>& requests,
+/// `shapes` beside `requests`, by id; one that stops by itself ends sooner than its request says.
+inline Ahead run_ahead(const RunConfig& config, std::vector<Request> requests,
                        std::vector<oracle::PromptShape> shapes = {}, oracle::Options options = {},
                        std::int64_t hash_tokens = 4) {
-  std::vector<std::int64_t> stops_at;
   shapes.resize(requests.size());
   for (std::size_t i = 0; i < requests.size(); ++i) {
     shapes[i].prompt = requests[i].prompt_tokens;
     shapes[i].output = requests[i].output_tokens;
-    stops_at.push_back(shapes[i].stop_at > 0 ? shapes[i].stop_at : shapes[i].output);
+    if (shapes[i].stop_at == 0) continue;
+    requests[i].max_tokens = requests[i].output_tokens;
+    requests[i].output_tokens = static_cast<std::int32_t>(shapes[i].stop_at);
   }
   const auto tokens = oracle::contents(shapes, hash_tokens);
   options.contents = &tokens;
-  options.stops_at = &stops_at;
   Ahead out;
   options.on_step = [&](const oracle::StepLog& step) { out.steps.push_back(step); };
   const std::shared_ptr<oracle::Replica> replica = oracle::make_replica(config, options);

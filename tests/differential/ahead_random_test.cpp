@@ -39,10 +39,9 @@ TEST(AheadAtRandom, EverybodyEndsOnce) {
                          {"watermark", rng.below(4) == 0 ? 0.1 : 0.0},
                          {"prefix_caching", static_cast<std::int64_t>(rng.below(4) > 0)}}};
     c.config.kv.pool = std::max(c.config.kv.pool, Bytes{8 * c.config.kv.bytes_per_token.count()});
-    oracle::Options options;
-    options.async = rng.below(2) == 0;
-    options.long_prefill_threshold = rng.below(3) == 0 ? 7 : 0;
-    const Ahead r = run_ahead(c.config, c.requests, random_shapes(rng, c.requests), options);
+    c.config.scheduler.async_scheduling = rng.below(2) == 0;
+    c.config.scheduler.long_prefill_threshold = rng.below(3) == 0 ? 7 : 0;
+    const Ahead r = run_ahead(c.config, c.requests, random_shapes(rng, c.requests));
     EXPECT_EQ(r.result.completed + r.result.rejected, c.requests.size()) << seed;
     std::int64_t end_ns = 0;
     for (const auto& step : r.steps) {

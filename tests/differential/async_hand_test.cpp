@@ -7,11 +7,9 @@ using namespace hand;
 using oracle::StepLog;
 using Rows = std::vector<std::vector<List>>;
 
-Ahead run_async(const RunConfig& config, const std::vector<Request>& requests,
-                std::vector<oracle::PromptShape> shapes = {}) {
-  oracle::Options options;
-  options.async = true;
-  return run_ahead(config, requests, std::move(shapes), options);
+Ahead run_async(RunConfig config, const std::vector<Request>& requests, std::vector<oracle::PromptShape> shapes = {}) {
+  config.scheduler.async_scheduling = true;
+  return run_ahead(config, requests, std::move(shapes));
 }
 
 // S1.7, S1.17, S17.1, S17.2, S17.4, S17.5, S17.6

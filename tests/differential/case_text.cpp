@@ -78,7 +78,10 @@ std::string Case::describe() const {
       "{} requests, {}, max_batch {}, max_batched_tokens {}, max_model_len {}{}{}; pool {} B, {} B a token, {} "
       "layers, {} GPUs; {}",
       requests.size(), s.policy, s.max_batch, s.max_batched_tokens, s.max_model_len,
-      s.chunked_prefill ? "" : ", whole prompts", s.admit_full ? "" : ", admit_full off",
+      s.chunked_prefill ? "" : ", whole prompts",
+      fmt::format("{}{}{}{}", s.admit_full ? "" : ", admit_full off", s.async_scheduling ? ", async" : "",
+                  s.long_prefill_threshold > 0 ? fmt::format(", threshold {}", s.long_prefill_threshold) : "",
+                  s.threshold_waived_alone ? " but alone" : ""),
       config.kv.pool.count(), config.kv.bytes_per_token.count(), config.kv.layers, config.kv.gpus, config.manager.kind);
   for (const auto& [key, value] : config.manager.params) out += fmt::format(" {}={}", key, value_text(value, false));
   if (config.cost.kind() == StepCost::Kind::linear) {
@@ -99,8 +102,10 @@ std::string Case::literal() const {
   std::string out = "  Case c;\n";
   out += fmt::format(
       "  c.config.scheduler = {{.max_batch = {}, .max_batched_tokens = {}, .max_model_len = {},\n"
-      "                        .chunked_prefill = {}, .admit_full = {}, .policy = \"{}\"}};\n",
-      s.max_batch, s.max_batched_tokens, s.max_model_len, s.chunked_prefill, s.admit_full, s.policy);
+      "                        .chunked_prefill = {}, .admit_full = {}, .policy = \"{}\",\n"
+      "                        .async_scheduling = {}, .long_prefill_threshold = {}, .threshold_waived_alone = {}}};\n",
+      s.max_batch, s.max_batched_tokens, s.max_model_len, s.chunked_prefill, s.admit_full, s.policy,
+      s.async_scheduling, s.long_prefill_threshold, s.threshold_waived_alone);
   out += fmt::format("  c.config.kv = {{Bytes{{{}}}, Bytes{{{}}}, {}, {}}};\n", config.kv.pool.count(),
                      config.kv.bytes_per_token.count(), config.kv.layers, config.kv.gpus);
   out += fmt::format("  c.config.manager.kind = c.config.manager.name = \"{}\";\n", config.manager.kind);
@@ -111,7 +116,7 @@ std::string Case::literal() const {
                      config.vmm.unmap_ns);
   out += "  c.requests = {";
   for (const auto& r : requests)
-    out += fmt::format("{{{}, {}, {}, {}}}, ", r.arrival_ns, r.prompt_tokens, r.output_tokens, r.id);
+    out += fmt::format("{{{}, {}, {}, {}, {}}}, ", r.arrival_ns, r.prompt_tokens, r.output_tokens, r.id, r.max_tokens);
   out += "};\n  c.bind();\n";
   return out;
 }

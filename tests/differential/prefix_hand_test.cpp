@@ -157,20 +157,19 @@ TEST(Prefix, APreemptedRequestFindsWhatIsLeft) {
 
 // S3.21: 4 at most.
 TEST(Prefix, LongPromptsAreCutByTheThreshold) {
-  oracle::Options options;
-  options.long_prefill_threshold = 4;
-  const auto r = run_ahead(caching(64), {{0, 9, 1, 0}, {0, 3, 1, 1}}, {}, options);
+  RunConfig config = caching(64);
+  config.scheduler.long_prefill_threshold = 4;
+  const auto r = run_ahead(config, {{0, 9, 1, 0}, {0, 3, 1, 1}});
   EXPECT_EQ(r.rows(), (Rows{{{0, 0, 4}, {1, 0, 3}}, {{0, 4, 4}}, {{0, 8, 1}}}));
 }
 
 // S3.22: both are here at 0, so request 0 gets 4; at 1000 it is alone and gets the other 5.
 TEST(Prefix, TheThresholdIsWaivedForWhoIsAlone) {
-  oracle::Options options;
-  options.long_prefill_threshold = 4;
-  options.threshold_waived_alone = true;
-  EXPECT_EQ(run_ahead(caching(64), {{0, 9, 1, 0}, {0, 3, 1, 1}}, {}, options).rows(),
-            (Rows{{{0, 0, 4}, {1, 0, 3}}, {{0, 4, 5}}}));
-  EXPECT_EQ(run_ahead(caching(64), {{0, 9, 1, 0}}, {}, options).rows(), (Rows{{{0, 0, 9}}}));
+  RunConfig config = caching(64);
+  config.scheduler.long_prefill_threshold = 4;
+  config.scheduler.threshold_waived_alone = true;
+  EXPECT_EQ(run_ahead(config, {{0, 9, 1, 0}, {0, 3, 1, 1}}).rows(), (Rows{{{0, 0, 4}, {1, 0, 3}}, {{0, 4, 5}}}));
+  EXPECT_EQ(run_ahead(config, {{0, 9, 1, 0}}).rows(), (Rows{{{0, 0, 9}}}));
 }
 }  // namespace
 }  // namespace stowage

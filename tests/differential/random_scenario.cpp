@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "sim/kv/registry.hpp"
+#include "sim/sched/scheduler.hpp"
 #include "sim/serve/router.hpp"
 #include "tests/differential/dice.hpp"
 #include "tests/differential/random_rows.hpp"
@@ -183,6 +184,15 @@ Case random_case(std::uint64_t seed, CaseSize size) {
                       blocks * static_cast<double>(least_pool);
   const std::int64_t rest = dice.chance(50) ? 0 : dice.in(0, c.kv.bytes_per_token.count());
   c.kv.pool = Bytes{std::max(least_pool, static_cast<std::int64_t>(want)) + rest};
+  Dice ahead(seed ^ 0x5851F42D4C957F2D);
+  SchedulerConfig async = c.scheduler;
+  async.async_scheduling = true;
+  if (find_scheduler(async.policy)->check(async).empty() && ahead.chance(45)) c.scheduler = async;
+  if (ahead.chance(20)) c.scheduler.long_prefill_threshold = ahead.in(1, std::max<std::int64_t>(1, longest / 3));
+  c.scheduler.threshold_waived_alone = ahead.chance(30);
+  if (ahead.chance(35))
+    for (Request& r : out.requests)
+      if (ahead.chance(50)) r.max_tokens = r.output_tokens + static_cast<std::int32_t>(ahead.in(0, 1 + longest / 4));
   out.bind();
   return out;
 }

@@ -28,7 +28,7 @@ class SteppedReplica final : public Replica {
   SteppedReplica(const RunConfig& config, Options options)
       : c_(config),
         options_(std::move(options)),
-        depth_(options_.async ? 2 : 1),
+        depth_(config.scheduler.async_scheduling ? 2 : 1),
         memory_(make_memory(config)),
         driver_(config.vmm),
         books_(config.kv, *memory_),
@@ -135,9 +135,9 @@ class SteppedReplica final : public Replica {
       }
       auto s = std::make_unique<Sequence>();
       s->prompt = q.prompt_tokens;
-      s->outputs = s->stops_at = q.output_tokens;
+      s->outputs = q.limit();
+      s->stops_at = q.output_tokens;
       if (options_.contents != nullptr) s->content = &options_.contents->at(q.id);
-      if (options_.stops_at != nullptr) s->stops_at = options_.stops_at->at(q.id);
       s->record.id = q.id;
       s->record.arrival_ns = q.arrival_ns;
       s->record.first_scheduled_ns = -1;
@@ -152,7 +152,7 @@ class SteppedReplica final : public Replica {
   [[nodiscard]] const char* refusal(const Request& q) const {
     Sequence s;
     s.prompt = q.prompt_tokens;
-    s.outputs = q.output_tokens;
+    s.outputs = q.limit();
     if (s.prompt + s.outputs > c_.scheduler.max_model_len) return "longer than max_model_len";  // S2.8
     return memory_->never_fits(s) ? "larger than the KV pool" : nullptr;                        // S2.9, S2.10
   }
@@ -165,8 +165,8 @@ class SteppedReplica final : public Replica {
       out_.preemptions += 1;
     });
     const bool alone = queues_.running.size() + queues_.waiting.size() == 1;
-    if (!(alone && options_.threshold_waived_alone))  // S3.22
-      at.long_prefill_threshold = options_.long_prefill_threshold;
+    if (!(alone && c_.scheduler.threshold_waived_alone))  // S3.22
+      at.long_prefill_threshold = c_.scheduler.long_prefill_threshold;
     std::ranges::find(schedulers, std::string_view(c_.scheduler.policy), &SchedulerOf::policy)->form(at);
     if (!at.rows.empty()) memory_->beside(queues_.running, at.work);
     driver_.take(at.work);

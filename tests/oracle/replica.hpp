@@ -48,11 +48,7 @@ struct StepLog {
 
 /// What RunConfig has no words for yet.
 struct Options {
-  bool async = false;                                   // S17.1: D = 2
-  std::int64_t long_prefill_threshold = 0;              // S3.21
-  bool threshold_waived_alone = false;                  // S3.22
-  const std::vector<Content>* contents = nullptr;       // by id
-  const std::vector<std::int64_t>* stops_at = nullptr;  // by id
+  const std::vector<Content>* contents = nullptr;  // by id
   std::function<void(const StepLog&)> on_step;
 };
 [[nodiscard]] std::unique_ptr<Replica> make_replica(const RunConfig& config, Options options = {});

@@ -37,9 +37,6 @@ struct Decisions {
 /// A scenario that a runner can run.
 struct Scenario {
   RunConfig config;  // its manager has `prefix_caching` and `free_order` (S16.19)
-  bool async = false;
-  std::int64_t long_prefill_threshold = 0;  // S3.21; 0 = none
-  bool waived_alone = false;                // S3.22
   std::vector<Request> requests;            // ids 0, 1, ...
   std::vector<oracle::PromptShape> shapes;  // of each
   std::int64_t hash_tokens = 0;

@@ -33,13 +33,13 @@ const Release& release_of(const std::string& name) {
 
 void read_engine(const Json& e, const Release& release, Scenario& s) {
   const std::int64_t block_size = e.at("block_size"), blocks = e.at("pool_blocks");
-  s.async = e.at("async");
-  s.long_prefill_threshold = e.at("long_prefill_token_threshold");
-  s.waived_alone = release.waived_alone;
   s.config.scheduler = {.max_batch = e.at("max_num_seqs"),
                         .max_batched_tokens = e.at("max_num_batched_tokens"),
                         .max_model_len = e.at("max_model_len"),
-                        .admit_full = release.admit_full && e.at("reserve_full_isl").get<bool>()};
+                        .admit_full = release.admit_full && e.at("reserve_full_isl").get<bool>(),
+                        .async_scheduling = e.at("async"),
+                        .long_prefill_threshold = e.at("long_prefill_token_threshold"),
+                        .threshold_waived_alone = release.waived_alone};
   s.config.kv = {Bytes{block_size * blocks}, Bytes{1}, 1};  // a byte a token
   s.config.manager = {"paged",
                       "",
@@ -55,7 +55,10 @@ void read_request(const Json& r, Scenario& s) {
   if (shape.stop_at < 0 || shape.stop_at > shape.output)
     throw std::runtime_error(fmt::format("request {} stops behind its last output", s.requests.size()));
   if (r.contains("session")) shape.session = r.at("session").dump();
-  s.requests.push_back({r.at("at"), r.at("prompt"), r.at("output"), s.requests.size()});
+  Request request{r.at("at"), r.at("prompt"), r.at("output"), s.requests.size()};
+  request.max_tokens = request.output_tokens;
+  if (shape.stop_at > 0) request.output_tokens = static_cast<std::int32_t>(shape.stop_at);
+  s.requests.push_back(request);
   s.shapes.push_back(std::move(shape));
 }
 }  // namespace

@@ -22,19 +22,11 @@ Step as_step(const oracle::StepLog& log) {
 
 Decisions run_oracle(const Scenario& s) {
   const auto tokens = oracle::contents(s.shapes, s.hash_tokens);
-  std::vector<std::int64_t> stops_at;
-  for (const oracle::PromptShape& shape : s.shapes)
-    stops_at.push_back(shape.stop_at > 0 ? shape.stop_at : shape.output);
-
   Decisions out;
   out.requests.resize(s.requests.size());
   std::map<std::uint64_t, std::int64_t> residency;  // the last one seen of each request
   oracle::Options options;
-  options.async = s.async;
-  options.long_prefill_threshold = s.long_prefill_threshold;
-  options.threshold_waived_alone = s.waived_alone;
   options.contents = &tokens;
-  options.stops_at = &stops_at;
   options.on_step = [&](const oracle::StepLog& log) {
     out.steps.push_back(as_step(log));
     for (const oracle::Row& row : log.rows) {
