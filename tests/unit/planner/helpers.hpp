@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include "planner/decision.hpp"
 
@@ -35,4 +36,22 @@ inline Study study_of(const TempFolder& folder, const std::string& text, std::ve
   return load_study(folder.file("study.yaml", text), sets, {}, {});
 }
 inline void nothing() {}
+
+/// The fields of a table of commas, quotes taken off.
+inline std::vector<std::vector<std::string>> rows_of(const std::string& csv) {
+  std::vector<std::vector<std::string>> out(1, {""});
+  bool quoted = false;
+  for (const char c : csv) {
+    if (c == '"')
+      quoted = !quoted;
+    else if (c == ',' && !quoted)
+      out.back().emplace_back();
+    else if (c == '\n' && !quoted)
+      out.emplace_back(1, "");
+    else
+      out.back().back() += c;
+  }
+  out.pop_back();
+  return out;
+}
 }  // namespace stowage::testing

@@ -8,22 +8,7 @@
 
 namespace stowage {
 namespace {
-std::vector<std::vector<std::string>> rows_of(const std::string& csv) {
-  std::vector<std::vector<std::string>> out(1, {""});
-  bool quoted = false;
-  for (const char c : csv) {
-    if (c == '"')
-      quoted = !quoted;
-    else if (c == ',' && !quoted)
-      out.back().emplace_back();
-    else if (c == '\n' && !quoted)
-      out.emplace_back(1, "");
-    else
-      out.back().back() += c;
-  }
-  out.pop_back();
-  return out;
-}
+using testing::rows_of;
 
 TEST(PlanCsv, HasEveryConfigurationAndTheFiguresOfThePlan) {
   const testing::TempFolder folder;
