@@ -195,6 +195,14 @@ std::vector<std::pair<std::string, JsonReader>> JsonReader::entries() const {
   return out;
 }
 
+void JsonReader::only(std::span<const std::string_view> known) const {
+  for (const auto& [key, value] : entries())
+    if (std::find(known.begin(), known.end(), key) == known.end()) {
+      const std::string near = did_you_mean(key, known);
+      value.problem("unknown key" + (near.empty() ? "; remove it" : near));
+    }
+}
+
 std::string JsonReader::text(const std::string& fallback) const {
   if (is_text()) return value_->get<std::string>();
   wrong("a text");

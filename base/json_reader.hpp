@@ -43,6 +43,9 @@ class JsonReader {
   [[nodiscard]] std::vector<JsonReader> items() const;                              // of a list
   [[nodiscard]] std::vector<std::pair<std::string, JsonReader>> entries() const;    // of an object, in file order
 
+  /// Records a problem for every key of an object that is not one of these.
+  void only(std::span<const std::string_view> known) const;
+
   [[nodiscard]] std::string text(const std::string& fallback = "") const;
   [[nodiscard]] bool flag(bool fallback = false) const;
   /// Whole and finite, within [min, max].

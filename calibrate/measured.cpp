@@ -12,27 +12,48 @@
 #include "base/csv_table.hpp"
 #include "base/json_reader.hpp"
 #include "base/ranges.hpp"
+#include "calibrate/measured_keys.hpp"
 #include "calibrate/probe_file.hpp"
 #include "traces/file_bytes.hpp"
 
 namespace stowage {
 namespace {
 namespace fs = std::filesystem;
+using namespace measured_keys;
 
 constexpr std::string_view schema = "stowage.measured/1";
 
 constexpr const char* whole = "what gpu_probe replay wrote";
 
-/// Every number of a run's result by its path: counts, bytes, times, shares. Only what it is of is told in text.
+/// Every number below by its path: counts, bytes, times, shares.
 void flatten(const JsonReader& node, const std::string& path, std::map<std::string, double>& out) {
   for (const auto& [key, value] : node.entries()) {
-    const std::string below = path.empty() ? key : path + "." + key;
-    if (below == "name" || below == "manager" || value.raw().is_null()) continue;
+    if (value.raw().is_null()) continue;
     if (value.is_object())
-      flatten(value, below, out);
+      flatten(value, path + "." + key, out);
     else
-      out[below] = value.number(0, 1e18);
+      out[path + "." + key] = value.number(0, 1e18);
   }
+}
+
+/// A run of `stowage run --format json`.
+std::map<std::string, double> result_numbers(const JsonReader& result) {
+  Names known = not_read;
+  for (const auto& [key, names] : of_result) known.push_back(key);
+  result.only(known);
+  std::map<std::string, double> out;
+  for (const auto& [key, value] : result.entries()) {
+    const auto row = of_result.find(key);
+    if (row == of_result.end() || value.raw().is_null()) continue;
+    if (row->second.empty()) {
+      out[key] = value.number(0, 1e18);
+      continue;
+    }
+    value.only(row->second);
+    value.find("mean_fraction").only(part_names);
+    flatten(value, key, out);
+  }
+  return out;
 }
 
 std::vector<MeasuredIteration::Chunk> chunks_of(const CsvTable& row) {
@@ -185,7 +206,13 @@ MeasuredPass read_pass(const JsonReader& in) {
   MeasuredPass pass;
   pass.state = in["state"].text();
   pass.status = in["status"].text();
-  flatten(in.find("result"), "", pass.numbers);
+  in.only(of_pass);
+  in["driver"].only(of_driver);
+  for (const auto& [regime, times] : in.find("step_us").entries()) times.only(of_times);
+  in.find("step_us").only(of_regimes);
+  in.find("host_us").only(of_times);
+  in.find("gpu_at_end").only(of_gpu);
+  pass.numbers = result_numbers(in.find("result"));
   if (pass.complete()) (void)in["result"]["makespan_s"].number(1e-9, time_s_max);
   pass.driver_maps = static_cast<std::uint64_t>(in["driver"]["map_calls"].integer(0, count_max));
   pass.driver_unmaps = static_cast<std::uint64_t>(in["driver"]["unmap_calls"].integer(0, count_max));
@@ -204,6 +231,10 @@ MeasuredFile load_measured(const std::string& given) {
   const JsonReader in(json, file.path, problems);
   if (!in.is_object() || !in.find("schema").is_text() || in["schema"].text() != schema)
     throw InputError({file.path, 0, 0}, fmt::format("not a measured run: its schema is not \"{}\"", schema));
+  in.only(of_file);
+  in["device"].only(of_device);
+  in.find("host").only(of_host);
+  in["files"].only(of_files);
   file.date = in["date"].text();
   file.gpu = in["device"]["name"].text();
   file.driver = in["device"]["driver"].text();
@@ -214,9 +245,12 @@ MeasuredFile load_measured(const std::string& given) {
   file.scenario = in["scenario"].text();
   for (const JsonReader& note : in["notes"].items()) file.notes.push_back(note.text());
   file.canary = canary_times(in.find("canary"));
+  for (const JsonReader& point : in.find("canary").items()) point.only(of_canary);
   for (const JsonReader& run : in["runs"].items()) {
     MeasuredManager& m = file.managers.emplace_back();
     m.name = run["name"].text();
+    run.only(of_run);
+    run.find("repeat").only(of_repeat);
     for (const JsonReader& pass : run["passes"].items()) m.passes.push_back(read_pass(pass));
   }
   const std::string iterations = in["files"]["iterations"].text(), requests = in["files"]["requests"].text();

@@ -1,8 +1,11 @@
 // The simulator's side of a validation: the scenario of the measured file, its run, and the price of one iteration.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <map>
 
+#include "base/error.hpp"
 #include "calibrate/validate_parts.hpp"
 #include "models/cost/profile_prices.hpp"
 #include "sim/kv/registry.hpp"
@@ -26,7 +29,18 @@ Scenario scenario_of(const MeasuredFile& measured, const ValidateOptions& option
   if (!options.profile.empty()) sets.push_back("cost={source: profile, profile: '" + options.profile + "'}");
   sets.insert(sets.end(), options.sets.begin(), options.sets.end());
   // Paths of the scenario are relative to where measured.json lies.
-  return parse_scenario(measured.scenario, measured.path, sets);
+  try {
+    return parse_scenario(measured.scenario, measured.path, sets);
+  } catch (const InputError& error) {
+    // A line of the text is none of the file.
+    std::vector<Problem> problems = error.problems();
+    for (Problem& p : problems)
+      if (p.at.file == measured.path) {
+        const std::string line = p.at.line > 0 ? fmt::format(", line {}, column {}", p.at.line, p.at.column) : "";
+        p = {{measured.path, 0, 0}, fmt::format("/scenario{}: {}", line, p.message)};
+      }
+    throw InputError(std::move(problems));
+  }
 }
 
 bool all_at_once(const Workload& workload) {

@@ -152,6 +152,11 @@ Axis read_vary(std::string_view text, int ordinal, Problems& problems) {
   return axis;
 }
 
+bool within(std::string_view path, std::string_view outer) {
+  return path.size() > outer.size() && path.starts_with(outer) &&
+         (path[outer.size()] == '.' || path[outer.size()] == '[');
+}
+
 std::string spoken(std::string_view path) {
   std::string_view word = path.substr(path.rfind('.') + 1);
   if (word.starts_with("max_")) word.remove_prefix(4);

@@ -30,6 +30,9 @@ struct Axis {
 /// numbers stay whole. Empty when `text` is no range; a problem when it is a bad one.
 [[nodiscard]] std::vector<std::string> range_values(std::string_view text, const SourcePos& at, Problems& problems);
 
+/// Is `path` a key inside what stands at `outer`? "managers[0].page" is within "managers".
+[[nodiscard]] bool within(std::string_view path, std::string_view outer);
+
 /// What a path is called in a name or over a column: "scheduler.max_batch" is "batch".
 [[nodiscard]] std::string spoken(std::string_view path);
 

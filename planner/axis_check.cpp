@@ -35,17 +35,19 @@ class Scattered {
 
 class AxisCheck {
  public:
-  AxisCheck(const ConfigDocument& base, const Space& space, ScenarioCache& cache, const std::function<void()>& between)
-      : base_(base), space_(space), cache_(cache), between_(between), strides_(space.axes().size(), 1) {
+  AxisCheck(const ConfigDocument& base, const Space& space, ScenarioCache& cache)
+      : base_(base), space_(space), cache_(cache), strides_(space.axes().size(), 1) {
     for (std::size_t i = strides_.size(); i-- > 1;) strides_[i - 1] = strides_[i] * values(i);
   }
 
-  void run() {
+  std::uint64_t run() {
     const std::uint64_t good = good_point();
     for (std::size_t axis = 0; axis < strides_.size(); ++axis)
       for (std::size_t v = 0; v < values(axis) && wrong_ < wrong_max; ++v) check(moved(good, axis, v), axis);
     if (strides_.empty()) note(read(0).refused);
+    for (std::size_t axis = 0; axis < strides_.size() && wrong_ < wrong_max; ++axis) check_own(good, axis);
     problems_.throw_if_any();
+    return read_;
   }
 
  private:
@@ -63,10 +65,23 @@ class AxisCheck {
     return point - value_at(point, axis) * strides_[axis] + value * strides_[axis];
   }
 
+  [[nodiscard]] std::string_view path(std::size_t axis) const { return space_.axes()[axis].path; }
+
+  /// The point; while own_ is looked at without the axes that touch it.
+  [[nodiscard]] ConfigDocument document(std::uint64_t point) const {
+    if (!own_) return space_.document(base_, point);
+    ConfigDocument out = base_;
+    const auto values = space_.at(point);
+    for (std::size_t i = 0; i < values.size(); ++i)
+      if (i != own_ && !within(path(i), path(*own_)) && !within(path(*own_), path(i)))
+        out.put(path(i), values[i]->node, space_.axes()[i].at);
+    return out;
+  }
+
   Verdict read(std::uint64_t point) {
-    if (between_) between_();
+    ++read_;
     try {
-      check_scenario(space_.document(base_, point), cache_);
+      check_scenario(document(point), cache_);
       return {{}, true};
     } catch (const InfeasibleError&) { return {}; } catch (const InputError& error) {
       return {error.problems()};
@@ -119,6 +134,20 @@ class AxisCheck {
     ++wrong_;
   }
 
+  /// The same of what the scenario itself has where the axis stands: no point has it, but `run` reads it.
+  void check_own(std::uint64_t point, std::size_t axis) {
+    ConfigNode given;
+    try {
+      given = base_.find(path(axis));
+    } catch (const InputError&) {
+      return;  // no path, which each of its values was refused for
+    }
+    if (!given) return;
+    own_ = axis;
+    check(point, axis);
+    own_.reset();
+  }
+
   /// Can some point with this value be read? Yes in doubt.
   bool may_be_read(std::uint64_t value, std::size_t axis) {
     const std::uint64_t size = space_.size() / values(axis), stride = strides_[axis];
@@ -134,16 +163,15 @@ class AxisCheck {
   const ConfigDocument& base_;
   const Space& space_;
   ScenarioCache& cache_;
-  const std::function<void()>& between_;
+  std::optional<std::size_t> own_;      // the axis whose place in the scenario is looked at instead of its values
   std::vector<std::uint64_t> strides_;  // how far apart two values of an axis are in the numbers of the points
   Problems problems_;
-  std::uint64_t tries_ = 0;
+  std::uint64_t read_ = 0, tries_ = 0;
   int wrong_ = 0;
 };
 }  // namespace
 
-void check_axes(const ConfigDocument& base, const Space& space, ScenarioCache& cache,
-                const std::function<void()>& between) {
-  AxisCheck(base, space, cache, between).run();
+std::uint64_t check_axes(const ConfigDocument& base, const Space& space, ScenarioCache& cache) {
+  return AxisCheck(base, space, cache).run();
 }
 }  // namespace stowage

@@ -233,7 +233,7 @@ Workbench set_up(Study study, int jobs, const std::function<void()>& between) {
   bench.space = Space(bench.study.axes);
   ScenarioCache cache;
   cache.many_points = true;
-  check_axes(bench.study.base, bench.space, cache, between);
+  check_axes(bench.study.base, bench.space, cache);
   take_slo_of_scenario(bench.study);
   if (bench.study.plan.slo.empty())
     throw InputError({bench.study.file, 0, 0}, "a plan needs to know what is good enough; add slo: {ttft_p99: 1s}");

@@ -70,12 +70,6 @@ void apply_sets(ConfigDocument& study, ConfigDocument& scenario, bool apart, std
   }
 }
 
-/// Is `path` a key inside what stands at `outer`?
-bool within(std::string_view path, std::string_view outer) {
-  return path.size() > outer.size() && path.starts_with(outer) &&
-         (path[outer.size()] == '.' || path[outer.size()] == '[');
-}
-
 bool typed_at(const ConfigNode& node, std::string_view place) { return node && node.at().file == place; }
 
 /// The points put their own values where axes are: what --set and --seed say there would be lost without a word.
@@ -163,6 +157,9 @@ Study load_study(const std::string& path, std::span<const std::string> sets, std
   leave_out_serving(study.axes, problems);
   problems.throw_if_any();
   refuse_overridden(study, sets, seed, problems);
+  problems.throw_if_any();
+  // --seed is no cure for a seed that `run` refuses.
+  (void)keys::read_value(study.base.root().get("seed"), keys::find(keys::scenario_keys(), "seed")->form, problems);
   problems.throw_if_any();
   if (seed) study.base.set(fmt::format("seed={}", *seed), 0);
   if (const auto text = study.base.root().get("seed"); text.kind() == ConfigNode::Kind::scalar)

@@ -242,6 +242,61 @@ TEST(MeasuredLies, EveryValueThatIsReadIsChecked) {
   test::damage(measured_json().dump(), "", 300, read);
 }
 
+/// Pointers of all maps of a document but those whose keys are free.
+void maps_of(const Json& value, const std::string& pointer, std::vector<std::string>& out) {
+  if (value.is_object() && !pointer.ends_with("/keys") && !pointer.ends_with("/manager")) out.push_back(pointer);
+  for (const auto& [key, below] : value.items())
+    if (below.is_structured()) maps_of(below, pointer + "/" + key, out);
+}
+
+TEST(MeasuredLies, AKeyThatNobodyKnowsIsRefused) {
+  const Folder folder;
+  (void)folder.write("i.csv", iterations_csv);
+  (void)folder.write("r.csv", requests_csv);
+  const std::string path = source_dir() + "/calibrate/validation/measured/h100/tight-pool/measured.json";
+  const Json shipped = Json::parse(read_file(path, whole_bytes_max)), &run = shipped["runs"][0];
+  Json good = measured_json();
+  for (const char* key : {"host", "device", "version", "load_s"}) good[key] = shipped[key];
+  good["runs"][0]["repeat"] = run["repeat"];
+  Json& pass = good["runs"][0]["passes"][0];
+  for (const char* key : {"driver", "step_us", "host_us", "gpu_at_end"}) pass[key] = run["passes"][0][key];
+  for (const char* key : {"manager", "kv", "vmm", "ttft_s", "batch", "throughput"})
+    pass["result"][key] = run["passes"][0]["result"][key];
+  ASSERT_EQ(said([&] { read_measured(folder, good.dump()); }), "accepted");
+  std::vector<std::string> maps;
+  maps_of(good, "", maps);
+  EXPECT_GT(maps.size(), 18U);
+  for (const auto& pointer : maps) {
+    Json bad = good;
+    bad[Json::json_pointer(pointer)]["zzz"] = 5;
+    const std::string what = said([&] { read_measured(folder, bad.dump()); });
+    EXPECT_NE(what.find("measured.json: error: " + pointer + "/zzz: unknown key"), std::string::npos) << what;
+  }
+  pass["result"]["kv"]["peak_live_byte"] = 5;
+  EXPECT_NE(said([&] {
+              read_measured(folder, good.dump());
+            }).find("/result/kv/peak_live_byte: unknown key; did you mean 'peak_live_bytes'?"),
+            std::string::npos);
+}
+
+/// Line 8 and column 47 of the scenario are of no line of measured.json: the place says which text they are of.
+TEST(MeasuredLies, AnErrorOfTheScenarioNamesItsPlaceInTheFile) {
+  const Folder folder;
+  (void)folder.write("i.csv", iterations_csv);
+  (void)folder.write("r.csv", requests_csv);
+  Json json = measured_json();
+  std::string text = json["scenario"];
+  json["scenario"] = text.replace(text.find("max_batched_tokens: 256"), 23, "max_batched_tokens: 0");
+  EXPECT_NE(said([&] {
+              read_measured(folder, json.dump());
+            }).find("/measured.json: error: /scenario, line 8, column 47: 'scheduler.max_batched_tokens': 0 is out"),
+            std::string::npos)
+      << said([&] { read_measured(folder, json.dump()); });
+  json["scenario"] = "a: [";
+  const std::string syntax = said([&] { read_measured(folder, json.dump()); });
+  EXPECT_NE(syntax.find("/measured.json: error: /scenario, line "), std::string::npos) << syntax;
+}
+
 TEST(MeasuredLies, EveryFieldOfTheTablesIsChecked) {
   const Folder folder;
   const auto outcome = [&](const std::string& iterations, const std::string& requests) {
