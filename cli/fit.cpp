@@ -1,5 +1,5 @@
 // stowage fit: what fits, by arithmetic.
-#include "models/fit.hpp"
+#include "planner/fit.hpp"
 
 #include <fmt/format.h>
 

@@ -53,12 +53,4 @@ VmmCost vmm_cost(const Profile& p, VmmCost cost) {
     cost.source += fmt::format("; machines and runs differ by {:.0f} %", 100 * p.vmm_set_access->spread);
   return cost;
 }
-
-std::vector<Bytes> vmm_pages() {
-  std::vector<Bytes> pages;
-  pages.reserve(patched.size() + 1);
-  for (const auto& row : patched) pages.push_back(row.page);
-  pages.push_back(stock_page);
-  return pages;
-}
 }  // namespace stowage

@@ -1,7 +1,5 @@
 #pragma once
 // Prices of the CUDA virtual-memory calls by page size.
-#include <vector>
-
 #include "base/units.hpp"
 #include "models/cost/profile.hpp"
 #include "models/cost/step_cost.hpp"
@@ -16,6 +14,4 @@ namespace stowage {
 [[nodiscard]] VmmCost vmm_cost(const HardwareSpec& hardware, Bytes page);
 /// `cost` of a page of 2 MiB and more with the calls that the profile timed in place of its own; `source` says so.
 [[nodiscard]] VmmCost vmm_cost(const Profile& profile, VmmCost cost);
-/// The page sizes with a row of their own, ascending: 64, 128, 256 KiB, 2 MiB.
-[[nodiscard]] std::vector<Bytes> vmm_pages();
 }  // namespace stowage

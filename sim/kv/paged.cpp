@@ -183,9 +183,14 @@ void check(const RunConfig& config) {
                           " bytes; give it more memory or a smaller block_size");
 }
 LeastHeld least_held(const RunConfig& config) { return {config.manager.integer("block_size")}; }
-std::int64_t fits(const RunConfig& config, std::int64_t prompt, std::int64_t output) {
+constexpr FitCase fit_cases[] = {{"paged 16", "block_size=16"},   {"paged 32", "block_size=32"},
+                                 {"paged 64", "block_size=64"},   {"paged 128", "block_size=128"},
+                                 {"paged 256", "block_size=256"}};
+/// Of the last block half is unused, less half a token.
+HeldAtEnd held_at_end(const RunConfig& config, std::int64_t prompt, std::int64_t output) {
   const std::int64_t block = config.manager.integer("block_size");
-  return config.kv.pool.count() / block_bytes(config) / ((prompt + output - 1 + block - 1) / block);
+  return {(prompt + output - 1 + block - 1) / block * block_bytes(config),
+          static_cast<double>(config.kv.bytes_per_token.count() * (block - 1)) / 2};
 }
 KvLayout layout(const ManagerSpec& spec) { return {spec.integer("block_size"), false}; }
 Bytes page(const ManagerSpec&) { return Bytes{0}; }
@@ -202,6 +207,7 @@ std::string vllm_flags(const RunConfig& config, bool pool_given) {
 
 ManagerRow paged_row() {
   return {"paged", "block pool and block tables (PagedAttention, vLLM)", "vllm, trt-llm", params, "block_size",
-          contract_cases, default_name, check, least_held, fits, layout, page, true, vllm_flags, make_manager<Paged>};
+          contract_cases, default_name, check, least_held, fit_cases, held_at_end, layout, page, true, vllm_flags,
+          make_manager<Paged>};
 }
 }  // namespace stowage

@@ -39,6 +39,17 @@ struct LeastHeld {
   bool whole_life = false;
 };
 
+/// A setting that `stowage fit` counts, and how it is called there: "paged 16", "block_size=16".
+struct FitCase {
+  std::string_view name, settings;
+};
+
+/// What a request holds at its end, and how much of it, on average over lengths about its own, no token ever uses.
+struct HeldAtEnd {
+  std::int64_t bytes = 0;
+  double unused_bytes = 0;
+};
+
 struct ManagerRow {
   std::string_view kind;
   std::string_view summary;     // one line for `--help` and the docs
@@ -54,8 +65,9 @@ struct ManagerRow {
   void (*check)(const RunConfig&);
   /// For upper bounds on what a pool can serve.
   LeastHeld (*least_held)(const RunConfig&);
-  /// Alike requests that an empty pool holds at their ends, when they have P + O - 1 tokens stored.
-  std::int64_t (*fits)(const RunConfig&, std::int64_t prompt, std::int64_t output);
+  std::span<const FitCase> fit_cases;
+  /// With P + O - 1 tokens stored; for `stowage fit`.
+  HeldAtEnd (*held_at_end)(const RunConfig&, std::int64_t prompt, std::int64_t output);
   /// How K and V lie in memory: what attention kernels have to find their way through.
   KvLayout (*layout)(const ManagerSpec&);
   /// A physical page that is mapped at a time, in each tensor; 0 = nothing is mapped.

@@ -126,11 +126,14 @@ void check(const RunConfig& config) {
 LeastHeld least_held(const RunConfig& config) {
   return {1, config.manager.choice("length") == "max" ? config.scheduler.max_model_len : 0, true};
 }
+constexpr FitCase fit_cases[] = {
+    {"reserve max", "length=max"}, {"reserve pow2", "length=pow2"}, {"reserve oracle", "length=oracle"}};
 /// By memory alone, however the space is cut: fragments and a buddy's round-up come on top.
-std::int64_t fits(const RunConfig& config, std::int64_t prompt, std::int64_t output) {
+HeldAtEnd held_at_end(const RunConfig& config, std::int64_t prompt, std::int64_t output) {
   const std::int64_t region =
       region_of(config.manager.choice("length"), config.scheduler.max_model_len, prompt, output);
-  return config.kv.pool.count() / (config.kv.bytes_per_token.count() * region);
+  const std::int64_t bpt = config.kv.bytes_per_token.count();
+  return {region * bpt, static_cast<double>((region - (prompt + output - 1)) * bpt)};
 }
 KvLayout layout(const ManagerSpec&) { return {}; }
 Bytes page(const ManagerSpec&) { return Bytes{0}; }
@@ -138,6 +141,7 @@ Bytes page(const ManagerSpec&) { return Bytes{0}; }
 
 ManagerRow reserve_row() {
   return {"reserve", "contiguous region for a request's whole life (FasterTransformer, Orca)", "none", params, "",
-          contract_cases, default_name, check, least_held, fits, layout, page, true, nullptr, make_manager<Reserve>};
+          contract_cases, default_name, check, least_held, fit_cases, held_at_end, layout, page, true, nullptr,
+          make_manager<Reserve>};
 }
 }  // namespace stowage

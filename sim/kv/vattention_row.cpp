@@ -42,9 +42,15 @@ void check(const RunConfig& config) {
                           " bytes); give it more memory or use a smaller page");
 }
 LeastHeld least_held(const RunConfig& config) { return {vattention_page_tokens(config)}; }
-std::int64_t fits(const RunConfig& config, std::int64_t prompt, std::int64_t output) {
-  const std::int64_t page = vattention_page_tokens(config);
-  return config.kv.pool.count() / vattention_block_bytes(config) / ((prompt + output - 1 + page - 1) / page);
+constexpr FitCase fit_cases[] = {{"vattention 64KiB", "page=64KiB"},
+                                 {"vattention 128KiB", "page=128KiB"},
+                                 {"vattention 256KiB", "page=256KiB"},
+                                 {"vattention 2MiB", "page=2MiB"},
+                                 {"vattention 2MiB sliced", "page=2MiB layout=sliced"}};
+/// Half of the last page is unused in each tensor.
+HeldAtEnd held_at_end(const RunConfig& config, std::int64_t prompt, std::int64_t output) {
+  const std::int64_t block = vattention_block_bytes(config), page = vattention_page_tokens(config);
+  return {(prompt + output - 1 + page - 1) / page * block, static_cast<double>(block) / 2};
 }
 KvLayout layout(const ManagerSpec&) { return {0, true}; }
 Bytes page(const ManagerSpec& spec) { return Bytes{spec.integer("page")}; }
@@ -52,6 +58,7 @@ Bytes page(const ManagerSpec& spec) { return Bytes{spec.integer("page")}; }
 
 ManagerRow vattention_row() {
   return {"vattention", "contiguous virtual memory, physical pages mapped on demand (vAttention)", "none", params,
-          "page", contract_cases, default_name, check, least_held, fits, layout, page, true, nullptr, make_vattention};
+          "page", contract_cases, default_name, check, least_held, fit_cases, held_at_end, layout, page, true, nullptr,
+          make_vattention};
 }
 }  // namespace stowage

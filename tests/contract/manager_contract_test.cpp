@@ -2,6 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <random>
+#include <set>
+#include <string_view>
+#include <utility>
 
 #include "base/error.hpp"
 #include "sim/kv/registry.hpp"
@@ -90,6 +93,35 @@ TEST_P(ManagerContract, HoldsUnderRandomCalls) {
   ASSERT_FALSE(row.contract_cases.empty());
   for (const std::string_view settings : row.contract_cases)
     for (int i = 0; i < 5; ++i) exercise(row, settings, seed++);
+}
+
+/// What the row tells `stowage fit` is what a request holds that has grown to its end, alone.
+TEST_P(ManagerContract, HoldsAtTheEndWhatItsRowTells) {
+  const ManagerRow& row = managers()[GetParam()];
+  for (const std::string_view settings : row.contract_cases) {
+    const RunConfig config = config_for(row, settings);
+    for (const auto& [prompt, output] : {std::pair{1, 1}, std::pair{40, 30}, std::pair{150, 1}, std::pair{7, 122}}) {
+      ManagerCalls calls(row, config);
+      const Sid s = calls.admit(prompt, output, prompt);
+      ASSERT_NE(s, no_sid);
+      for (std::int64_t tokens = prompt + 1; tokens <= prompt + output - 1; ++tokens)
+        ASSERT_TRUE(calls.extend(s, tokens));
+      const HeldAtEnd told = row.held_at_end(config, prompt, output);
+      EXPECT_EQ(calls.occupancy().held, told.bytes) << settings << ", " << prompt << " + " << output;
+      EXPECT_GE(told.bytes, (prompt + output - 1) * bpt);
+      EXPECT_GE(told.unused_bytes, 0);
+    }
+  }
+}
+
+/// `stowage fit` and users' eyes need settings that parse, under names of their own.
+TEST(ManagerRows, CountSettingsThatExist) {
+  std::set<std::string_view> names;
+  for (const ManagerRow& row : managers())
+    for (const FitCase& c : row.fit_cases) {
+      EXPECT_EQ(manager_spec(row, c.settings).kind, row.kind);
+      EXPECT_TRUE(names.insert(c.name).second) << c.name;
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(EveryRow, ManagerContract, testing::Range(std::size_t{0}, managers().size()),

@@ -1,24 +1,25 @@
-#include "models/fit.hpp"
+#include "planner/fit.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <bit>
-#include <cmath>
 
-#include "base/config.hpp"
+#include "base/error.hpp"
 #include "models/cost/vmm.hpp"
+#include "sim/kernel/sequence.hpp"
+#include "sim/kv/manager.hpp"
+#include "sim/kv/registry.hpp"
+#include "sim/run_config.hpp"
 
 namespace stowage {
 namespace {
-using namespace literals;
-constexpr std::array<std::int64_t, 5> block_sizes = {16, 32, 64, 128, 256};
 // FlashAttention-2 and FlashInfer on an A100, prefill of 4 K to 32 K tokens (vAttention, ASPLOS '25, figure 2): 1.25 to
 // 1.37 times the contiguous kernel's time; kernels that copy whole pages (FlashAttention-3 with TMA): 0 to 1 %.
 constexpr double slow_paging_low = 0.25, slow_paging_high = 0.37;
 
-std::int64_t div_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+// The verdict answers one question: whether mapped pages pay against today's blocks.
+constexpr std::string_view blocks_of_today = "paged 16", mapped_pages = "vattention 2MiB",
+                           mapped_slices = "vattention 2MiB sliced";
 
 class Fit {
  public:
@@ -26,81 +27,61 @@ class Fit {
       : in_(in),
         gpus_(in.layout.gpus()),
         per_token_(in.budget.kv_bytes_per_token * gpus_),
-        pool_(Bytes{std::max<std::int64_t>(0, in.budget.kv_pool.count())} * gpus_),
-        layers_(pipeline_layers(in.model.layers, in.layout.pipeline)[static_cast<std::size_t>(in.budget.stage)]) {}
+        pool_(Bytes{std::max<std::int64_t>(0, in.budget.kv_pool.count())} * gpus_) {
+    config_.scheduler.max_model_len = in.max_model_len;
+    const auto stages = pipeline_layers(in.model.layers, in.layout.pipeline);
+    config_.kv = {pool_, per_token_, stages[static_cast<std::size_t>(in.budget.stage)], gpus_};
+  }
 
   FitReport report() {
     FitReport out;
     out.pool = pool_;
     out.pool_tokens = floor_div(pool_, per_token_);
-    out.managers.push_back(reserve("reserve max", [&](const FitLength&) { return in_.max_model_len; }));
-    out.managers.push_back(reserve("reserve pow2", [&](const FitLength& l) {
-      const auto output = static_cast<std::uint64_t>(std::max<std::int64_t>(1, l.output));
-      return std::min(in_.max_model_len, l.prompt + static_cast<std::int64_t>(std::bit_ceil(output)));
-    }));
-    out.managers.push_back(reserve("reserve oracle", [](const FitLength& l) { return l.stored(); }));
-    out.managers[2].law = "none, but only an oracle knows the length";
-    for (const auto size : block_sizes) out.managers.push_back(paged(size));
-    for (const Bytes page : vmm_pages()) out.managers.push_back(vattention(page, false));
-    out.managers.push_back(vattention(2_MiB, true));
+    for (const ManagerRow& row : managers())
+      for (const FitCase& c : row.fit_cases) out.managers.push_back(count(row, c));
     verdict(out);
     return out;
   }
 
  private:
-  template <class Region>
-  FitManager reserve(std::string name, Region region) {
-    const auto fits = [&](const FitLength& l) { return floor_div(pool_, per_token_ * region(l)); };
+  FitManager count(const ManagerRow& row, const FitCase& one) {
     FitManager m;
-    m.name = std::move(name);
-    m.p50 = fits(in_.p50);
-    m.p95 = fits(in_.p95);
-    m.max = fits(in_.max);
-    m.waste_bytes = static_cast<double>((per_token_ * (region(in_.p50) - in_.p50.stored())).count());
-    m.law = "region of the median request less its tokens";
-    return m;
-  }
-
-  FitManager paged(std::int64_t size) {
-    const std::int64_t blocks = floor_div(pool_, per_token_ * size);
-    const auto fits = [&](const FitLength& l) { return blocks / div_up(l.stored(), size); };
-    FitManager m;
-    m.name = fmt::format("paged {}", size);
-    m.p50 = fits(in_.p50);
-    m.p95 = fits(in_.p95);
-    m.max = fits(in_.max);
-    m.waste_bytes = static_cast<double>((per_token_ * (size - 1)).count()) / 2;
-    m.law = "half a block, less half a token";
-    return m;
-  }
-
-  FitManager vattention(Bytes page, bool sliced) {
-    FitManager m;
-    m.name = fmt::format("vattention {}{}", format_bytes(page), sliced ? " sliced" : "");
-    m.mapped = true;
-    auto& map = m.mapping;
-    map.page = page;
-    map.tensors = sliced ? 2 : 2 * layers_;
-    map.tokens_per_page = floor_div(page * map.tensors, in_.budget.kv_bytes_per_token);
-    if (map.tokens_per_page < 1) {
-      m.law = "a page holds not one token";
-      return m;
+    m.name = one.name;
+    config_.manager = manager_spec(row, one.settings);
+    m.mapped = row.page(config_.manager).count() > 0;
+    std::int64_t unit = 0;
+    if (m.mapped) {
+      unit = facts(row).unit_bytes;
+      m.mapping.page = row.page(config_.manager);
+      m.mapping.tensors = facts(row).pages_per_unit;
+      m.mapping.tokens_per_page = unit / per_token_.count();
+      if (m.mapping.tokens_per_page < 1) return m;  // nothing fits
     }
-    const std::int64_t blocks = floor_div(pool_, page * (map.tensors * gpus_));
-    const auto need = [&](const FitLength& l) { return div_up(l.stored(), map.tokens_per_page); };
-    m.p50 = blocks / need(in_.p50);
-    m.p95 = blocks / need(in_.p95);
-    m.max = blocks / need(in_.max);
-    m.waste_bytes = static_cast<double>((page * (map.tensors * gpus_)).count()) / 2;
-    m.law = fmt::format("half a page in each of {} tensors", map.tensors * gpus_);
+    const auto held = [&](const FitLength& l) { return row.held_at_end(config_, l.prompt, l.output); };
+    const auto fits = [&](const FitLength& l) { return pool_.count() / held(l).bytes; };
+    m.p50 = fits(in_.p50);
+    m.p95 = fits(in_.p95);
+    m.max = fits(in_.max);
+    m.waste_bytes = held(in_.p50).unused_bytes;
+    if (m.mapped) map(m, pool_.count() / unit, held(in_.p50).bytes / unit);
+    return m;
+  }
+
+  [[nodiscard]] KvManager::Facts facts(const ManagerRow& row) const {
+    const SequenceTable nobody(1);
+    return row.make(config_, nobody)->facts();
+  }
+
+  /// A pool of `blocks`, of which the median request takes `need`.
+  void map(FitManager& m, std::int64_t blocks, std::int64_t need) const {
+    auto& map = m.mapping;
     map.live_mappings = blocks * map.tensors;
-    const VmmCost vmm = vmm_cost(in_.hardware, page);
+    const VmmCost vmm = vmm_cost(in_.hardware, map.page);
     map.source = vmm.source;
     map.requests_per_s = requests_per_s(m.p50);
     const double calls = vmm.set_access_ns > 0 ? 2 : 1;
-    map.calls_per_s = map.requests_per_s * static_cast<double>(need(in_.p50) * map.tensors) * calls;
+    map.calls_per_s = map.requests_per_s * static_cast<double>(need * map.tensors) * calls;
     map.driver_calls_per_s = calls * 1e9 / (vmm.map_ns + vmm.set_access_ns);
-    return m;
   }
 
   /// Of median requests, as many at once as fit: a request waits for its O decode steps and everybody's prefills.
@@ -132,10 +113,12 @@ class Fit {
 
   void verdict(FitReport& out) const {
     const auto find = [&](std::string_view name) -> const FitManager& {
-      return *std::find_if(out.managers.begin(), out.managers.end(), [&](const auto& m) { return m.name == name; });
+      const auto it = std::ranges::find(out.managers, name, &FitManager::name);
+      STOWAGE_ASSERT(it != out.managers.end());
+      return *it;
     };
-    const FitManager &paged = find("paged 16"), &large = find("vattention 2MiB"),
-                     &sliced = find("vattention 2MiB sliced");
+    const FitManager &paged = find(blocks_of_today), &large = find(mapped_pages),
+                     &sliced = find(mapped_slices);
     auto& say = out.verdict;
     if (paged.p50 == 0) {
       say.push_back(
@@ -197,7 +180,7 @@ class Fit {
   const FitInput& in_;
   std::int64_t gpus_;
   Bytes per_token_, pool_;
-  std::int64_t layers_;
+  RunConfig config_;  // its manager is the one counted
 };
 }  // namespace
 

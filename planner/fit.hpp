@@ -1,7 +1,7 @@
 #pragma once
 // How many sequences fit, what each manager and setting wastes, what mapping asks of the driver, and whether paying
-// for it makes sense: arithmetic, no simulation. Rules of the managers as in the simulator (docs/design.md, section 3);
-// a sequence of P prompt and O output tokens ends with P + O - 1 stored.
+// for it makes sense: arithmetic, no simulation. The managers and settings are those of their rows (fit_cases of
+// sim/kv/registry.hpp); a sequence of P prompt and O output tokens ends with P + O - 1 stored.
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -48,7 +48,6 @@ struct FitManager {
   std::string name;                        // "paged 16", "vattention 2MiB sliced"
   std::int64_t p50 = 0, p95 = 0, max = 0;  // sequences that fit by memory, whatever max_batch says
   double waste_bytes = 0;                  // a request, all GPUs together: held when it ends but never used, on average
-  std::string law;                         // how that comes about
   bool mapped = false;
   FitMapping mapping;
 };
