@@ -49,6 +49,7 @@ void measure(Question& q, const Workload& workload) {
       const Request& r = batch[i];
       if (first_ns < 0) first_ns = r.arrival_ns;
       last_ns = r.arrival_ns;
+      stream->drop(r);
       const FitLength l{r.prompt_tokens, r.output_tokens};
       if (l.prompt + l.output > q.in.max_model_len)
         ++refused;

@@ -68,7 +68,7 @@ std::string as_text(const TraceInfo& info, const TraceLedger& ledger) {
                                            std::isnan(info.cv) ? "–" : fmt::format("{:.3f}", info.cv),
                                            dispersion(info.dispersion_1s), dispersion(info.dispersion_10s),
                                            dispersion(info.dispersion_60s))},
-                {"prefix hit", info.prefix_hit ? text::percent(*info.prefix_hit) : "unknown"}}) +
+                {"prefix hit", info.prefix_hit ? fmt::format("{:.2f} %", *info.prefix_hit * 100) : "unknown"}}) +
          table({{"tokens", "mean", "p50", "p90", "p99", "max"}, lengths("prompt", info.prompt),
                 lengths("output", info.output)});
 }

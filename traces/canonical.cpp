@@ -75,6 +75,7 @@ void write_canonical(const Workload& workload, std::ostream& out) {
       p = put(p, batch[i].arrival_ns, ',');
       p = put(p, batch[i].prompt_tokens, ',');
       p = put(p, batch[i].output_tokens, '\n');
+      stream->drop(batch[i]);
     }
     out.write(text.data(), p - text.data());
     if (!out) break;

@@ -87,7 +87,8 @@ void first_pass(Trace& trace, TraceLedger& ledger) {
       ledger.output_max = std::max(ledger.output_max, row.output_tokens);
     }
     ledger.kept += n;
-    if (trace.held && (ledger.kept > trace_rows_held || trace.hashes.values.size() > trace_hashes_held)) {
+    const std::size_t hashes = trace.hashes.values.size() + kept.hashes().values.size();
+    if (trace.held && (ledger.kept > trace_rows_held || hashes > trace_hashes_held)) {
       trace.held = false;
       trace.rows = {};
       trace.hashes = {};
