@@ -2,10 +2,12 @@
 #include "base/shell.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstdio>
 #include <random>
+#include <string>
 
 #include "base/error.hpp"
 
@@ -13,7 +15,7 @@ namespace stowage {
 namespace {
 /// What bash makes of the command: the bytes that its words are, each ended by a zero byte.
 std::string words_in_bash(const std::vector<std::string>& words) {
-  const std::string script = testing::TempDir() + "shell_test.sh";
+  const std::string script = testing::TempDir() + "shell_test_" + std::to_string(::getpid()) + ".sh";
   std::FILE* const file = std::fopen(script.c_str(), "wb");
   const std::string text = "printf '%s\\0' " + shell_command(words);
   std::fwrite(text.data(), 1, text.size(), file);
