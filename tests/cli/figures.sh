@@ -71,7 +71,8 @@ for managers, expected in (("[{kind: vattention}, {kind: paged}]", 0), ("[{kind:
     # request, and this one is to store 1,000 + 30 - 1.
     text = scenario("10ms", managers, "").replace("4096", "2000").replace("1024", "2000").replace(
         "prompt: 100, output: 3, count: 4", "prompt: 1000, output: 30")
-    equal(f"{managers} of which vattention is too small", called("run", write("none.yaml", text), "--quiet")[0], expected)
+    code = called("run", write("none.yaml", text), "--quiet")[0]
+    equal(f"{managers} of which vattention is too small", code, expected)
 
 # compare: B is judged against A, and by the manager's name although the two list them in another order. At 20 ms all
 # takes twice as long, and 20 ms miss the 15 ms of the objective.
@@ -161,7 +162,8 @@ for input; do "${command[@]}" "$input" || exit 1; done
 os.chmod("bin/parallel", 0o755)
 given = ["--set", "cost.base=7ms", "--vary", "scheduler.max_batch=1,2,4", "--seed", "11", "--quiet"]
 text_of("sweep", "study.yaml", *given, "-o", "here")
-text_of("sweep", "study.yaml", *given, "-o", "parts", "--engine", "parallel", "--tasks", "2", path=os.path.abspath("bin"))
+text_of("sweep", "study.yaml", *given, "-o", "parts", "--engine", "parallel", "--tasks", "2",
+        path=os.path.abspath("bin"))
 here = open("here/sweep.csv").read()
 equal("a sweep in parts", open("parts/sweep.csv").read(), here)
 for option in ("--set", "--vary", "--seed"):  # each of them does change the table
