@@ -69,11 +69,15 @@ def copy_checkout(tree):
 def run(command, log, limit=None, **more):
     """True when it ends well, False when not, None when the clock ended it."""
     with open(log, "ab") as out:
-        try:
-            return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=limit,
-                                  **more).returncode in (0, skipped)
-        except subprocess.TimeoutExpired:
-            return None
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
+                              **more) as process:
+            try:
+                return process.wait(limit) in (0, skipped)
+            except subprocess.TimeoutExpired:
+                return None
+            finally:
+                if process.returncode is None:  # what it started ends too: a compiler would still read a planted bug
+                    os.killpg(process.pid, signal.SIGKILL)
 
 
 def configure(tree, build, log):
