@@ -12,16 +12,17 @@
 namespace stowage {
 namespace {
 TEST(PricedAsRun, IterationsTakeWhatTheEngineGaveThem) {
-  // Prompts one by one after rests of many lengths, with stalls of the driver: for each the clock's credit differs.
+  // Prompts of one to four pages, some after a rest and most back to back with nothing but the driver's stalls between: for each
+  // the clock's credit differs, and few have all of it.
   std::string requests;
   std::int64_t at_ms = 0;
   for (int i = 0; i < 60; ++i) {
-    at_ms += 40 + 7 * (i * i % 23);
-    requests += (i == 0 ? "{at: " : ", {at: ") + std::to_string(at_ms) + "ms, prompt: " + std::to_string(400 + 9 * i) +
+    if (i % 6 == 0) at_ms += 300 + 7 * (i * i % 23);
+    requests += (i == 0 ? "{at: " : ", {at: ") + std::to_string(at_ms) + "ms, prompt: " + std::to_string(400 + 331 * (7 * i % 11)) +
                 ", output: " + std::to_string(1 + i % 3) + "}";
   }
   const Scenario s = parse_scenario(
-      "model: llama-3-8b\nhardware: h100-sxm-80gb\nscheduler: {max_batch: 8, max_batched_tokens: 8192}\n"
+      "model: llama-3-8b\nhardware: h100-sxm-80gb\nscheduler: {max_batch: 1, max_batched_tokens: 8192}\n"
       "managers: [{kind: vattention, mapping: sync, reclaim: eager}]\nworkload: {requests: [" + requests + "]}\n",
       "s.yaml");
   ASSERT_TRUE(s.runs[0].cost.has_boost());
