@@ -12,13 +12,14 @@
 namespace stowage {
 namespace {
 TEST(PricedAsRun, IterationsTakeWhatTheEngineGaveThem) {
-  // Prompts of one to four pages, some after a rest and most back to back with nothing but the driver's stalls between: for each
-  // the clock's credit differs, and few have all of it.
+  // Prompts of one to four pages, some after a rest and most back to back with only the driver's stalls between: for
+  // each the clock's credit differs, and few have all of it.
   std::string requests;
   std::int64_t at_ms = 0;
   for (int i = 0; i < 60; ++i) {
     if (i % 6 == 0) at_ms += 300 + 7 * (i * i % 23);
-    requests += (i == 0 ? "{at: " : ", {at: ") + std::to_string(at_ms) + "ms, prompt: " + std::to_string(400 + 331 * (7 * i % 11)) +
+    const int prompt = 400 + 331 * (7 * i % 11);
+    requests += (i == 0 ? "{at: " : ", {at: ") + std::to_string(at_ms) + "ms, prompt: " + std::to_string(prompt) +
                 ", output: " + std::to_string(1 + i % 3) + "}";
   }
   const Scenario s = parse_scenario(
