@@ -109,7 +109,8 @@ std::int64_t random_manager(Dice& dice, RunConfig& config, bool walked) {
     const auto least = least_pool(row, config);
     if (!least) continue;
     const std::int64_t tokens = *least / config.kv.bytes_per_token.count();
-    const bool large = !row.granule.empty() && tokens > 4000;
+    // Most requests of a scenario outgrow a unit.
+    const bool large = !row.granule.empty() && (tokens > 4000 || (tokens > 64 && dice.chance(70)));
     const bool many = walked && !row.granule.empty() && row.page(config.manager).count() == 0 && tokens < 16;
     if (!large && !many) return *least;
   }

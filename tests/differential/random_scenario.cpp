@@ -147,7 +147,6 @@ Case random_case(std::uint64_t seed, CaseSize size) {
   const double step_ns = dice.one_of({1.0, 7.5, 1000.0, 250'000.25, 1e6, 1e7});
   out.requests = random_requests(dice, step_ns, size);
   c.scheduler = random_scheduler(dice, out.requests, size);
-  c.cost = dice.chance(65) ? random_linear(dice, step_ns) : random_table(dice, step_ns, c.scheduler.max_batched_tokens);
 
   c.kv.layers = dice.one_of<std::int64_t>({1, 2, 3, 32, dice.in(1, 60)});
   const std::int64_t share = dice.one_of<std::int64_t>({1, 2, 128, 2048, dice.in(1, 3000)});
@@ -164,7 +163,7 @@ Case random_case(std::uint64_t seed, CaseSize size) {
   for (const auto& r : out.requests) longest = std::max<std::int64_t>(longest, r.prompt_tokens + r.output_tokens);
   double lengths = dice.one_of({0.8, 1.0, 1.0 + dice.unit(), 1.0 + 2 * dice.unit(), 1.0 + 8 * dice.unit(), 40.0});
   const bool grows = !row_of(c.manager).least_held(c).whole_life;
-  if (grows && dice.chance(55)) {  // many that grow in a pool for few: preemptions
+  if (grows && dice.chance(50)) {  // many that grow in a pool for few: preemptions
     lengths = 1.0 + 2 * dice.unit();
     c.scheduler.max_batch = std::max<std::int64_t>(c.scheduler.max_batch, 6);
     please_policy(c.scheduler);
@@ -193,6 +192,8 @@ Case random_case(std::uint64_t seed, CaseSize size) {
   if (ahead.chance(35))
     for (Request& r : out.requests)
       if (ahead.chance(50)) r.max_tokens = r.output_tokens + static_cast<std::int32_t>(ahead.in(0, 1 + longest / 4));
+  // Last: a table is as long as the budget, which may have grown.
+  c.cost = dice.chance(65) ? random_linear(dice, step_ns) : random_table(dice, step_ns, c.scheduler.max_batched_tokens);
   out.bind();
   return out;
 }
