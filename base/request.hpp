@@ -16,7 +16,7 @@ struct PromptContent {
     std::uint64_t request = 0;  // its id
     std::int64_t end = 0;       // of its prompt and answer together, in tokens from the prompt's begin
   };
-  std::span<const std::uint64_t> hashes;  // one for every `hash_tokens` tokens of the prompt's head, whole ones only
+  std::span<const std::uint64_t> hashes;  // one for every `hash_tokens` tokens of the prompt's head
   std::int64_t hash_tokens = 0;           // 0 without hashes
   std::uint64_t salt = 0;                 // equal hashes under equal salts are equal tokens
   std::span<const Turn> turns;            // behind the hashes, by `end`

@@ -15,6 +15,9 @@ const T& param(const ManagerSpec& spec, std::string_view name) {
 }  // namespace
 
 std::int64_t ManagerSpec::integer(std::string_view key) const { return param<std::int64_t>(*this, key); }
+bool ManagerSpec::flag(std::string_view key) const {
+  return params.contains(key) && param<std::int64_t>(*this, key) != 0;
+}
 double ManagerSpec::fraction(std::string_view key) const { return param<double>(*this, key); }
 const std::string& ManagerSpec::choice(std::string_view key) const {
   static const std::string none;

@@ -9,7 +9,7 @@
 
 namespace stowage {
 
-/// tokens, bytes and counts are int64; fractions double; choices string.
+/// tokens, bytes and counts are int64, flags too (0 or 1); fractions double; choices string.
 using ParamValue = std::variant<std::int64_t, double, std::string>;
 
 /// A manager as a scenario asks for it, defaults filled in.
@@ -19,6 +19,8 @@ struct ManagerSpec {
   std::map<std::string, ParamValue, std::less<>> params;
 
   [[nodiscard]] std::int64_t integer(std::string_view param) const;
+  /// Off where it was left out.
+  [[nodiscard]] bool flag(std::string_view param) const;
   [[nodiscard]] double fraction(std::string_view param) const;
   [[nodiscard]] const std::string& choice(std::string_view param) const;
 };

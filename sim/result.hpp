@@ -92,6 +92,13 @@ struct RunResult {
     std::uint64_t stalled_iterations = 0;
   } vmm;
 
+  /// Of completed requests: tokens of their prompts, and those that were in memory when they were admitted first; and
+  /// what the preempted had to have again, and found.
+  struct Prefix {
+    bool caching = false;
+    std::int64_t queried_tokens = 0, hit_tokens = 0, resumed_tokens = 0, resumed_hit_tokens = 0;
+  } prefix;
+
   std::vector<ReplicaSummary> replicas;                            // of a fleet of more than one
   Imbalance requests_imbalance, tokens_imbalance, busy_imbalance;  // submitted; prompt + output; busy time
 
@@ -111,6 +118,7 @@ struct RequestRecord {
   std::uint64_t id = 0;
   std::int64_t arrival_ns = 0, first_scheduled_ns = 0, first_token_ns = 0, finished_ns = 0;
   std::int32_t prompt_tokens = 0, output_tokens = 0, preemptions = 0;
+  std::int32_t hit_tokens = 0;  // of its prompt, in memory when it was admitted first
   std::int32_t replica = 0;
   /// The same at the client, front end included.
   std::int64_t client_arrival_ns = 0, client_first_token_ns = 0, client_finished_ns = 0;
@@ -125,12 +133,27 @@ struct IterationRecord {
   std::int32_t replica = 0;
 };
 
+/// One batch as the scheduler formed it (steps.csv, comparisons with logs of engines).
+struct StepRecord {
+  struct Row {
+    std::uint64_t id = 0;
+    std::int64_t before = 0, tokens = 0, known = 0;  // tokens given to earlier steps or found; in this one; to be had
+    bool decode = false;
+  };
+  std::int64_t formed_ns = 0, begins_ns = 0, ends_ns = 0;  // without rows all three are the boundary
+  std::vector<Row> rows;                                   // in scheduled order
+  std::vector<std::uint64_t> preempted;                    // ids, in the order in which they went
+  std::int64_t free_units = 0, running = 0, waiting = 0;   // once it was formed; units = blocks of `paged`
+  std::int32_t replica = 0;
+};
+
 class StepExecutor;  // sim/serve/executor.hpp
 
 /// Optional listeners of a run; empty = not called, and then the engine takes its fastest path.
 struct RunHooks {
   std::function<void(const RequestRecord&)> on_request;
   std::function<void(const IterationRecord&)> on_iteration;
+  std::function<void(const StepRecord&)> on_step;  // walks the batch at every step
   std::function<void(std::int64_t simulated_ns, std::uint64_t completed)> on_progress;  // a few times a second
   StepExecutor* executor = nullptr;  // carries out and times every iteration, instead of the cost model
   bool trace = false;  // fill RunResult::trace; every other number stays the same

@@ -89,6 +89,10 @@ void FleetResult::add(RunResult r, const std::string& group) {
   all_.iterations += r.iterations;
   all_.prompt_tokens += r.prompt_tokens;
   all_.output_tokens += r.output_tokens;
+  all_.prefix.queried_tokens += r.prefix.queried_tokens;
+  all_.prefix.hit_tokens += r.prefix.hit_tokens;
+  all_.prefix.resumed_tokens += r.prefix.resumed_tokens;
+  all_.prefix.resumed_hit_tokens += r.prefix.resumed_hit_tokens;
   all_.first_rejected.insert(all_.first_rejected.end(), r.first_rejected.begin(), r.first_rejected.end());
   for (LogHistogram RunResult::*h : {&RunResult::ttft_ns, &RunResult::tbt_ns, &RunResult::tpot_ps, &RunResult::e2e_ns,
                                      &RunResult::queue_ns, &RunResult::client_ttft_ns, &RunResult::client_e2e_ns})

@@ -14,6 +14,7 @@ void Metrics::finish(const Sequence& q, std::int64_t now_ns, std::int64_t client
   ++completed_;
   prompt_tokens_ += static_cast<std::uint64_t>(r.prompt_tokens);
   output_tokens_ += static_cast<std::uint64_t>(r.output_tokens);
+  hit_tokens_ += q.hit;
   last_completion_ns_ = now_ns;
   ttft_ns_.add(q.first_token_ns - r.arrival_ns);
   e2e_ns_.add(now_ns - r.arrival_ns);
@@ -33,7 +34,8 @@ void Metrics::finish(const Sequence& q, std::int64_t now_ns, std::int64_t client
   }
   if (hooks_.on_request)
     hooks_.on_request({r.id, r.arrival_ns, q.first_scheduled_ns, q.first_token_ns, now_ns, r.prompt_tokens,
-                       r.output_tokens, q.preemptions, replica_, client_arrival_ns, q.client_first_ns, client_ns});
+                       r.output_tokens, q.preemptions, static_cast<std::int32_t>(q.hit), replica_, client_arrival_ns,
+                       q.client_first_ns, client_ns});
 }
 
 void Metrics::write(RunResult& result, std::int64_t first_arrival_ns) const {
@@ -47,6 +49,8 @@ void Metrics::write(RunResult& result, std::int64_t first_arrival_ns) const {
   result.makespan_ns = completed_ > 0 ? last_completion_ns_ - first_arrival_ns : 0;
   result.prompt_tokens = prompt_tokens_;
   result.output_tokens = output_tokens_;
+  result.prefix.queried_tokens = static_cast<std::int64_t>(prompt_tokens_);
+  result.prefix.hit_tokens = hit_tokens_;
   result.ttft_ns = ttft_ns_;
   result.tbt_ns = tbt_ns;
   result.tpot_ps = tpot_ps_;

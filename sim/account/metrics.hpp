@@ -44,6 +44,7 @@ class Metrics {
   std::int32_t replica_;
   LogHistogram ttft_ns_, tpot_ps_, e2e_ns_, queue_ns_;
   LogHistogram client_ttft_ns_, client_e2e_ns_;  // with a front end only
+  std::int64_t hit_tokens_ = 0;
   std::uint64_t completed_ = 0, rejected_ = 0, prompt_tokens_ = 0, output_tokens_ = 0;
   std::int64_t last_completion_ns_ = 0;
   std::vector<RejectedRequest> first_rejected_;

@@ -26,6 +26,7 @@ struct Sequence {
   std::int64_t anchor = 0;          // decoding: stored tokens = anchor + clock
   std::int64_t computed = 0;        // not decoding: stored tokens
   std::int64_t chunk = 0;           // tokens of its last row that was no decode
+  std::int64_t hit = 0;             // tokens of its prompt that were there when it was admitted first
   std::int64_t unstored = 0;        // tokens in flight when it leaves its place
   std::int64_t produced = 0;        // outputs delivered, or on the way, before this residency's prefill ends
   std::int64_t first_scheduled_ns = -1, first_token_ns = -1, last_token_ns = -1;

@@ -92,9 +92,19 @@ class KvManager {
   [[nodiscard]] MemoryWork& work() { return work_; }
   [[nodiscard]] const MemoryWork& work() const { return work_; }
 
+  /// Requests may find leading tokens of their prompts in memory: lookup() is worth a call.
+  [[nodiscard]] bool finds_prefixes() const { return finds_prefixes_; }
+  /// Where contents of prompts stand, for a manager that finds prefixes. Lives as long as the manager is used.
+  virtual void read_contents(const RequestStream&) {}
+  /// How many leading tokens of a request that waits are there, of the `known` that it has to store. Changes nothing.
+  [[nodiscard]] virtual std::int64_t lookup(const Request&, std::int64_t known) {
+    (void)known;
+    return 0;
+  }
   /// Could an empty pool hold this request to its end?
   [[nodiscard]] virtual bool never_fits(std::int64_t prompt, std::int64_t output) const = 0;
-  /// Room for `tokens` of a new resident. `now_ns` is only written down, for what is booked at the end.
+  /// Room for `tokens` of a new resident in all, of which table.computed are there: lookup() has just said so. `now_ns`
+  /// is only written down, for what is booked at the end.
   [[nodiscard]] virtual bool admit(Sid s, std::int64_t tokens, std::int64_t now_ns) = 0;
   /// Room for `tokens` in all.
   [[nodiscard]] virtual bool extend(Sid s, std::int64_t tokens, std::int64_t now_ns) = 0;
@@ -104,7 +114,8 @@ class KvManager {
   [[nodiscard]] bool extend_decoders(std::int64_t clock, std::int64_t now_ns) {
     if (growth_.need == nullptr) return decoders_have_room();
     growth_.reach(clock);
-    return growth_.extend(clock, now_ns);
+    if (growth_.extend(clock, now_ns)) return true;
+    return make_room(growth_.need[growth_.phase]) && growth_.extend(clock, now_ns);
   }
   virtual void begin_needy() {}
   [[nodiscard]] virtual Sid next_needy(std::int64_t order) {
@@ -134,12 +145,18 @@ class KvManager {
 
  protected:
   KvManager() = default;
+  /// So many units more for growth(), of those that are kept for nobody.
+  [[nodiscard]] virtual bool make_room(std::int64_t units) {
+    (void)units;
+    return false;
+  }
   /// Where growth_ has no needs: nobody who decodes lacks room for one more token.
   [[nodiscard]] virtual bool decoders_have_room() const { return true; }
 
   Facts facts_;
   Growth growth_;                           // and what residents hold, growing or not
   std::int64_t cached_ = 0, round_up_ = 0, shared_ = 0;  // units
+  bool finds_prefixes_ = false;
   MemoryWork work_;
 };
 }  // namespace stowage

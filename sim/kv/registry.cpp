@@ -40,6 +40,7 @@ ParamValue value_of(const ParamSpec& p, std::string_view text) {
     case ParamType::count: return must(parse_integer(text));
     case ParamType::bytes: return must(parse_bytes(text)).count();
     case ParamType::fraction: return must(parse_number(text));
+    case ParamType::flag: return std::int64_t{text == "true"};
     case ParamType::choice: break;
   }
   return std::string(text);

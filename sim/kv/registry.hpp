@@ -14,7 +14,7 @@
 
 namespace stowage {
 
-enum class ParamType : std::uint8_t { tokens, bytes, count, fraction, choice };
+enum class ParamType : std::uint8_t { tokens, bytes, count, fraction, flag, choice };
 
 /// One parameter of a manager as users write it in a scenario.
 struct ParamSpec {

@@ -52,8 +52,9 @@ class Batch {
   [[nodiscard]] bool may_admit() const { return !waiting_.empty() && table_.running() < max_batch_; }
   /// Nobody else runs or waits.
   [[nodiscard]] bool alone() const { return table_.running() + waiting_.size() == 1; }
-  /// Tokens of the head of waiting that are not stored: of its prompt, and outputs to compute again.
-  [[nodiscard]] std::int64_t left_of_head() const;
+  /// Tokens of the head of waiting that are not stored: of its prompt, and outputs to compute again. To be asked before
+  /// it is admitted.
+  [[nodiscard]] std::int64_t left_of_head();
   /// The head of waiting runs, with the first `tokens` of its prompt in this step. False: the manager refuses.
   bool admit_head(std::int64_t tokens);
   [[nodiscard]] bool has_prompts() const { return !forming_->chunks.empty(); }
@@ -118,6 +119,11 @@ class Batch {
 
   /// Prompts of requests routed here, and what the preempted have to compute again, that hold no memory.
   void expect(std::int64_t tokens) { unadmitted_tokens_ += tokens; }
+  /// What the preempted had to have again when they were admitted again, and what of it was still there.
+  struct Resumed {
+    std::int64_t tokens = 0, hit = 0;
+  };
+  [[nodiscard]] const Resumed& resumed() const { return resumed_; }
   [[nodiscard]] std::int64_t unadmitted_tokens() const { return unadmitted_tokens_; }
 
  private:
@@ -151,6 +157,8 @@ class Batch {
   std::vector<Sid> partial_;  // their prompts are not done with the steps formed before, in running order
   std::vector<Sid> not_decoding_;
   std::int64_t unadmitted_tokens_ = 0;
+  std::int64_t found_ = 0;  // tokens of the head of waiting that are in memory
+  Resumed resumed_;
 };
 
 // Called at every boundary, so that they had better be inlined.
@@ -171,9 +179,11 @@ inline std::int64_t Batch::run_on(std::int64_t budget, std::int64_t most) {
   return continue_prompt(partial_.front(), n) ? budget - n : budget;
 }
 
-inline std::int64_t Batch::left_of_head() const {
+inline std::int64_t Batch::left_of_head() {
   const WaitingQueue::Entry& head = waiting_.front();
-  return head.preempted == no_sid ? head.request.prompt_tokens : table_[head.preempted].target();
+  const std::int64_t known = head.preempted == no_sid ? head.request.prompt_tokens : table_[head.preempted].target();
+  if (kv_.finds_prefixes()) found_ = kv_.lookup(head.request, known);
+  return known - found_;
 }
 
 inline void Batch::schedule(Sid s, std::int64_t tokens, bool first) {
@@ -196,15 +206,25 @@ inline bool Batch::admit_head(std::int64_t tokens) {
   const WaitingQueue::Entry head = waiting_.front();
   const bool fresh = head.preempted == no_sid;
   const Sid s = fresh ? table_.create(head.request) : head.preempted;
-  if (!kv_.admit(s, tokens, now_ns_)) {
+  Sequence& q = table_[s];
+  q.computed = found_;
+  if (!kv_.admit(s, found_ + tokens, now_ns_)) {
+    q.computed = 0;
     if (fresh) table_.destroy(s);
     forming_->refused = true;
     return false;
   }
   waiting_.pop_front();
-  unadmitted_tokens_ -= table_[s].target();
+  unadmitted_tokens_ -= q.target();
+  live_tokens_ += found_;
   table_.append_running(s);
-  if (table_[s].first_scheduled_ns < 0) table_[s].first_scheduled_ns = now_ns_;
+  if (q.first_scheduled_ns < 0) {
+    q.first_scheduled_ns = now_ns_;
+    q.hit = found_;
+  } else {
+    resumed_.tokens += q.target();
+    resumed_.hit += found_;
+  }
   schedule(s, tokens, true);
   return true;
 }

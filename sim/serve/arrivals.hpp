@@ -39,6 +39,8 @@ class Arrivals {
     rows_[i] = r;
     next_ns_ = rows_[at_].arrival_ns;
   }
+  /// Of the workload; nullptr without one.
+  [[nodiscard]] RequestStream* stream() const { return stream_.get(); }
   [[nodiscard]] std::size_t pushed() const { return size_ - at_; }
 
  private:

@@ -18,7 +18,8 @@ namespace stowage {
 class Cluster final : private FleetView {
  public:
   /// A configuration without groups is a fleet of one.
-  Cluster(const RunConfig& config, const RunHooks& hooks) : workload_(config.workload), hooks_(hooks) {
+  Cluster(const RunConfig& config, const RunHooks& hooks)
+      : workload_(config.workload), hooks_(hooks), trace_(workload_.get()) {
     std::vector<ReplicaGroup> groups = config.fleet.groups;
     if (groups.empty()) groups.push_back({"", 1, 1, config.kv, config.cost, config.vmm});
     if (hooks.on_progress)
@@ -37,7 +38,7 @@ class Cluster final : private FleetView {
       const auto step_ns = static_cast<std::int64_t>(group.cost.least_step_ns());
       for (std::int64_t i = 0; i < group.replicas; ++i) {
         const auto index = static_cast<std::int32_t>(replicas_.size());
-        replicas_.push_back(std::make_unique<Replica>(*alike, hooks_, index));
+        replicas_.push_back(std::make_unique<Replica>(*alike, hooks_, index, trace_.stream()));
         places_.push_back({group.weight, step_ns});
         names_.push_back(group.name);
         weights.push_back(group.weight);
@@ -51,11 +52,10 @@ class Cluster final : private FleetView {
   }
 
   RunResult run() {
-    Arrivals trace(workload_.get());
-    const std::int64_t first = trace.next_ns() == Arrivals::none ? 0 : trace.next_ns();
+    const std::int64_t first = trace_.next_ns() == Arrivals::none ? 0 : trace_.next_ns();
     for (auto& r : replicas_) r->start(first);
-    while (trace.next_ns() != Arrivals::none) {
-      route(trace.take());
+    while (trace_.next_ns() != Arrivals::none) {
+      route(trace_.take());
       if (hooks_.on_progress && (++routed_ & 0xFFFF) == 0) hooks_.on_progress(now_, 0);
     }
     std::int64_t end = first;
@@ -106,6 +106,7 @@ class Cluster final : private FleetView {
 
   std::shared_ptr<const Workload> workload_;
   RunHooks hooks_;
+  Arrivals trace_;
   std::vector<std::unique_ptr<RunConfig>> configs_;  // one a group
   std::vector<std::unique_ptr<Replica>> replicas_;
   std::vector<Place> places_;

@@ -19,7 +19,7 @@ const SchedulerRow& scheduler_row(const RunConfig& config) {
 }
 }  // namespace
 
-Replica::Replica(const RunConfig& config, const RunHooks& hooks, std::int32_t index)
+Replica::Replica(const RunConfig& config, const RunHooks& hooks, std::int32_t index, RequestStream* contents)
     : config_(config),
       hooks_(hooks),
       table_(config.scheduler.max_batch),
@@ -31,11 +31,13 @@ Replica::Replica(const RunConfig& config, const RunHooks& hooks, std::int32_t in
       metrics_(hooks, config.frontend, index),
       server_(config.frontend),
       arrivals_(config.workload.get()),
+      contents_(contents != nullptr ? contents : arrivals_.stream()),
       execution_(hooks.executor, table_),
       bpt_(config.kv.bytes_per_token.count()),
-      step_by_step_(hooks.on_iteration || execution_),
+      step_by_step_(hooks.on_iteration || hooks.on_step || execution_),
       run_stretch_(pick_stretch()) {
   STOWAGE_ASSERT(!execution_ || !config.scheduler.async_scheduling);
+  if (contents_ != nullptr) kv_->read_contents(*contents_);
 }
 
 RunResult Replica::run() {
@@ -95,6 +97,7 @@ inline void Replica::complete() {
     else batch_.leave_waiting(s);
     if (tracer_) tracer_->finished(s, table_[s], now_);
     metrics_.finish(table_[s], now_, server_.client_ns(now_));
+    if (table_[s].request.content >= 0) contents_->drop(table_[s].request);
     table_.destroy(s);
   }
   if (hooks_.on_progress && (++boundaries_ & 0xFFFF) == 0) hooks_.on_progress(now_, metrics_.completed());
@@ -104,8 +107,12 @@ inline void Replica::take_arrivals() {
   while (arrivals_.next_ns() <= now_) {
     const Request r = arrivals_.take();
     ++metrics_.submitted;
-    if (const char* why = refusal(r)) metrics_.reject(r, why);
-    else batch_.arrive(r);
+    if (const char* why = refusal(r)) {
+      metrics_.reject(r, why);
+      if (r.content >= 0) contents_->drop(r);
+    } else {
+      batch_.arrive(r);
+    }
   }
 }
 
@@ -158,6 +165,7 @@ void Replica::run_until(std::int64_t horizon_ns) {
     form();
     if (tracer_ && now_ >= tracer_->next_sample_ns()) sample_pool();
     if (batch_.step().empty()) {
+      if (hooks_.on_step && batch_.preempted()) record_step();
       nothing_to_form_ = true;
       if (!batch_.idle()) {
         book_until(batch_.oldest().ends_ns);
@@ -197,6 +205,7 @@ void Replica::run_step() {
   step.stall_ns = stall;
   step.ends_ns = free_from_ns_ = step.begins_ns + stall + took;
   if (hooks_.on_iteration || traces_iterations()) record(beside);
+  if (hooks_.on_step) record_step();
   if (tracer_ && stall > 0) tracer_->stalled(stall);
   metrics_.note_stall(stall);
   metrics_.peak_held_bytes = std::max(metrics_.peak_held_bytes, level_.held);

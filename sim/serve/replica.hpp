@@ -41,8 +41,8 @@ namespace stowage {
 
 class Replica {
  public:
-  /// Without a workload its requests are delivered by a fleet, in which it is number `index`.
-  Replica(const RunConfig& config, const RunHooks& hooks, std::int32_t index = 0);
+  /// Without a workload its requests are delivered by a fleet, in which it is number `index`; `contents` are theirs.
+  Replica(const RunConfig& config, const RunHooks& hooks, std::int32_t index = 0, RequestStream* contents = nullptr);
 
   /// The whole workload.
   RunResult run();
@@ -127,6 +127,7 @@ class Replica {
   [[nodiscard]] bool traces_iterations() const { return tracer_ && tracer_->wants_iterations(); }
   void sample_pool();
   void record(const MapCounts& beside);
+  void record_step();
   RunResult result();
 
   const RunConfig& config_;
@@ -141,6 +142,7 @@ class Replica {
   Metrics metrics_;
   TokenServer server_;
   Arrivals arrivals_;
+  RequestStream* contents_;  // nullptr: nothing of the requests is asked
   std::optional<Tracer> tracer_;
   Execution execution_;
   MemoryLevels level_;  // at this boundary, once the batch has its memory

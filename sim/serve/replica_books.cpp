@@ -1,4 +1,6 @@
 // What a replica writes down of its run.
+#include <algorithm>
+
 #include "sim/serve/replica.hpp"
 
 namespace stowage {
@@ -34,12 +36,35 @@ void Replica::record(const MapCounts& beside) {
   if (hooks_.on_iteration) hooks_.on_iteration(r);
 }
 
+void Replica::record_step() {
+  const Step& step = batch_.step();
+  const bool ran = !step.empty();
+  StepRecord r{now_, ran ? step.begins_ns : now_, ran ? step.ends_ns : now_, {}, {}, 0, 0, 0, metrics_.replica()};
+  Sid s = table_.last_running();
+  for (std::int64_t i = table_.running(); i-- > 0; s = table_[s].prev) {
+    const Sequence& q = table_[s];
+    if (q.retired || (q.decoding && step.growth == 0)) continue;
+    r.rows.push_back({q.request.id, table_.stored(s), q.decoding ? 1 : q.chunk,
+                      q.decoding ? table_.scheduled(s) : q.target(), q.decoding});
+  }
+  std::reverse(r.rows.begin(), r.rows.end());
+  for (const Sid p : step.preempted) r.preempted.push_back(table_[p].request.id);
+  const auto& facts = kv_->facts();
+  r.free_units = (config_.kv.pool.count() - facts.rounding_bytes - level_.held - level_.round_up) / facts.unit_bytes;
+  r.running = table_.running();
+  r.waiting = batch_.waiting();
+  hooks_.on_step(r);
+}
+
 RunResult Replica::result() {
   RunResult out;
   out.name = config_.manager.name;
   out.manager = config_.manager;
   metrics_.write(out, first_arrival_ns_);
   out.iterations = iterations_;
+  out.prefix.caching = kv_->finds_prefixes();
+  out.prefix.resumed_tokens = batch_.resumed().tokens;
+  out.prefix.resumed_hit_tokens = batch_.resumed().hit;
   out.pool_bytes = config_.kv.pool.count();
   out.pool_tokens = kv_->facts().pool_tokens;
   out.bytes_per_token = bpt_;

@@ -2,8 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <memory>
-#include <span>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -15,29 +13,6 @@
 
 namespace stowage {
 namespace {
-
-class InMemoryStream final : public RequestStream {
- public:
-  explicit InMemoryStream(std::span<const Request> rest) : rest_(rest) {}
-  std::size_t read(std::span<Request> out) override {
-    const std::size_t n = std::min(out.size(), rest_.size());
-    std::copy_n(rest_.begin(), n, out.begin());
-    rest_ = rest_.subspan(n);
-    return n;
-  }
-
- private:
-  std::span<const Request> rest_;
-};
-
-class InMemoryWorkload final : public Workload {
- public:
-  explicit InMemoryWorkload(std::vector<Request> requests) : requests_(std::move(requests)) {}
-  std::unique_ptr<RequestStream> open() const override { return std::make_unique<InMemoryStream>(requests_); }
-
- private:
-  std::vector<Request> requests_;
-};
 
 std::string value_text(const ParamValue& value, bool as_cpp) {
   if (const auto* n = std::get_if<std::int64_t>(&value))
@@ -67,10 +42,6 @@ std::string cost_literal(const StepCost& cost) {
       list(t.boost.ratio), list(t.boost.capacity_ns), list(t.boost.recharge));
 }
 }  // namespace
-
-std::shared_ptr<const Workload> in_memory(std::vector<Request> requests) {
-  return std::make_shared<InMemoryWorkload>(std::move(requests));
-}
 
 std::string Case::describe() const {
   const auto& s = config.scheduler;

@@ -46,6 +46,7 @@ void compare_requests(Differ& d, const std::vector<RequestRecord>& e, const std:
     d.same("prompt_tokens", e[i].prompt_tokens, o[i].prompt_tokens);
     d.same("output_tokens", e[i].output_tokens, o[i].output_tokens);
     d.same("preemptions", e[i].preemptions, o[i].preemptions);
+    d.same("hit_tokens", e[i].hit_tokens, o[i].hit_tokens);
     d.same("client_arrival_ns", e[i].client_arrival_ns, o[i].client_arrival_ns);
     d.same("client_first_token_ns", e[i].client_first_token_ns, o[i].client_first_token_ns);
     d.same("client_finished_ns", e[i].client_finished_ns, o[i].client_finished_ns);
@@ -159,7 +160,7 @@ void compare_histogram(Differ& d, std::string_view name, const LogHistogram& bar
 }
 
 static std::optional<std::string> difference(const Case& c) {
-  const OracleResult oracle = oracle_run(c.config, c.requests);
+  const OracleResult oracle = oracle_run(c.config, c.requests, c.contents());
 
   std::vector<IterationRecord> iterations;
   std::vector<RequestRecord> requests;

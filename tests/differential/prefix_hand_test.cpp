@@ -155,6 +155,15 @@ TEST(Prefix, APreemptedRequestFindsWhatIsLeft) {
   EXPECT_EQ(r.rows()[6], (std::vector<List>{{1, 4, 5}}));
 }
 
+// S15.9: hashes of 8 tokens, [7, 8] before prompts of 13: 8 are those of hash 7, and 5 of each prompt are its own. So
+// request 1 finds two blocks of 4, and computes 13 - 8 = 5.
+TEST(Prefix, APartOfAHashIsThePromptsOwn) {
+  std::vector<oracle::PromptShape> shapes(2);
+  shapes[0].hashes = shapes[1].hashes = {7, 8};
+  const auto r = run_ahead(caching(64), {{0, 13, 1, 0}, {1000, 13, 1, 1}}, shapes, {}, 8);
+  EXPECT_EQ(r.rows(), (Rows{{{0, 0, 13}}, {{1, 8, 5}}}));
+}
+
 // S3.21: 4 at most.
 TEST(Prefix, LongPromptsAreCutByTheThreshold) {
   RunConfig config = caching(64);

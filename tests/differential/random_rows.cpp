@@ -30,6 +30,7 @@ std::string any_value(Dice& dice, const ParamSpec& p) {
     case ParamType::fraction: return std::to_string(p.min + dice.unit() * (p.max - p.min) / 3);
     case ParamType::tokens:
     case ParamType::count: return std::to_string(dice.in(static_cast<std::int64_t>(p.min), p.max > 300 ? 300 : 16));
+    case ParamType::flag: return dice.chance(50) ? "true" : "false";
     case ParamType::choice: break;
   }
   return std::string(p.fallback);

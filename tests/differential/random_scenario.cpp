@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <string>
 
 #include "sim/kv/registry.hpp"
 #include "sim/sched/scheduler.hpp"
@@ -138,6 +140,29 @@ VmmCost random_vmm(Dice& dice, double step_ns, std::int64_t tensors) {
           .unmap_ns = price(dice, page_ns),
           .source = "random"};
 }
+/// Prompts of a few common beginnings, and turns of sessions, which do not stop by themselves.
+void random_contents(Dice& dice, Case& out, std::int64_t longest) {
+  std::map<std::string, std::int32_t> of_session;  // tokens of its turns so far
+  const std::int64_t block = out.config.manager.integer("block_size");
+  out.hash_tokens = dice.chance(50) ? block * dice.in(1, 3) : block;
+  if (block % 2 == 0 && dice.chance(30)) out.hash_tokens = block / 2;
+  const int sessions = dice.one_of({0, 0, 20, 60});
+  out.shapes.resize(out.requests.size());
+  for (std::size_t i = 0; i < out.requests.size(); ++i) {
+    Request& r = out.requests[i];
+    if (dice.chance(sessions)) {
+      out.shapes[i].session = std::string(1, static_cast<char>('a' + dice.in(0, 2)));
+      r.max_tokens = 0;
+      std::int32_t& known = of_session[out.shapes[i].session];
+      const auto longer = static_cast<std::int32_t>(known + dice.in(known > 0 ? 0 : 1, 5));
+      if (longer + r.output_tokens <= longest) r.prompt_tokens = std::max(r.prompt_tokens, longer);
+      if (r.prompt_tokens >= known) known = r.prompt_tokens + r.output_tokens;
+    }
+    const std::int64_t most = (r.prompt_tokens + out.hash_tokens - 1) / out.hash_tokens;
+    for (std::int64_t k = 0; k < most && dice.chance(80); ++k)
+      out.shapes[i].hashes.push_back(static_cast<std::uint64_t>(dice.in(0, 1)));
+  }
+}
 }  // namespace
 
 Case random_case(std::uint64_t seed, CaseSize size) {
@@ -192,6 +217,7 @@ Case random_case(std::uint64_t seed, CaseSize size) {
   if (ahead.chance(35))
     for (Request& r : out.requests)
       if (ahead.chance(50)) r.max_tokens = r.output_tokens + static_cast<std::int32_t>(ahead.in(0, 1 + longest / 4));
+  if (c.manager.params.contains("prefix_caching")) random_contents(ahead, out, longest);
   // Last: a table is as long as the budget, which may have grown.
   c.cost = dice.chance(65) ? random_linear(dice, step_ns) : random_table(dice, step_ns, c.scheduler.max_batched_tokens);
   out.bind();

@@ -8,17 +8,25 @@
 
 #include "base/request.hpp"
 #include "sim/run_config.hpp"
+#include "tests/oracle/content.hpp"
 
 namespace stowage {
 
-/// A workload of requests already in memory, in arrival order.
-[[nodiscard]] std::shared_ptr<const Workload> in_memory(std::vector<Request> requests);
+/// A workload of requests already in memory, in arrival order. `shapes`: what their prompts have in common, by id.
+[[nodiscard]] std::shared_ptr<const Workload> in_memory(std::vector<Request> requests,
+                                                        const std::vector<oracle::PromptShape>& shapes = {},
+                                                        std::int64_t hash_tokens = 1);
 
 struct Case {
   RunConfig config;
   std::vector<Request> requests;
+  /// What their prompts have in common, by id; empty = nothing.
+  std::vector<oracle::PromptShape> shapes = {};
+  std::int64_t hash_tokens = 1;
   /// Makes config.workload bring `requests`; call after changing them.
-  void bind() { config.workload = in_memory(requests); }
+  void bind();
+  /// Of the requests, for the oracle.
+  [[nodiscard]] std::vector<oracle::Content> contents() const { return oracle::contents(shapes, hash_tokens); }
   [[nodiscard]] std::string describe() const;  // one paragraph for people
   [[nodiscard]] std::string literal() const;   // C++ that builds this case, for regressions_test.cpp
 };

@@ -22,13 +22,20 @@ class Shrinker {
  private:
   /// Keeps the candidate when it is sound, something new, and still fails.
   bool accept(Case candidate) {
-    if (tries_ >= 4000 || !is_valid(candidate.config)) return false;
+    if (tries_ >= 4000 || !is_valid(candidate.config) || !hashes_fit(candidate)) return false;
     ++tries_;
     for (std::size_t i = 0; i < candidate.requests.size(); ++i) candidate.requests[i].id = i;
     candidate.bind();
     if (!fails_(candidate)) return false;
     best_ = std::move(candidate);
     return true;
+  }
+
+  /// Hashes stand for whole blocks, or whole numbers of them for a block.
+  static bool hashes_fit(const Case& c) {
+    if (c.shapes.empty()) return true;
+    const std::int64_t block = c.config.manager.integer("block_size");
+    return block % c.hash_tokens == 0 || c.hash_tokens % block == 0;
   }
 
   bool drop_requests() {
@@ -38,6 +45,10 @@ class Shrinker {
         Case c = best_;
         const auto from = c.requests.begin() + static_cast<std::ptrdiff_t>(at);
         c.requests.erase(from, from + static_cast<std::ptrdiff_t>(chunk));
+        if (!c.shapes.empty()) {
+          const auto first = c.shapes.begin() + static_cast<std::ptrdiff_t>(at);
+          c.shapes.erase(first, first + static_cast<std::ptrdiff_t>(chunk));
+        }
         if (accept(std::move(c)))
           any = true;
         else

@@ -27,6 +27,7 @@ bool Boundary::admit_head(std::int64_t from, std::int64_t n) {
   q_.running.push_back(&s);
   s.running = true;
   s.scheduled = s.completed = from;  // S16.9
+  if (s.record.first_scheduled_ns < 0) s.record.hit_tokens = static_cast<std::int32_t>(from);
   give_row(s, n);
   return true;
 }

@@ -28,9 +28,11 @@ std::vector<Content> contents(const std::vector<PromptShape>& shapes, std::int64
       c.prompt = out[before->second].prompt;
       c.prompt.insert(c.prompt.end(), out[before->second].output.begin(), out[before->second].output.end());
     } else {
-      for (const std::uint64_t hash : r.hashes)  // S15.1
+      for (const std::uint64_t hash : r.hashes) {  // S15.1
+        if (std::ssize(c.prompt) + hash_tokens > r.prompt) break;  // S15.9
         for (std::int64_t k = 0; k < hash_tokens; ++k)
           c.prompt.push_back(symbols.of('h', hash, static_cast<std::uint64_t>(k)));
+      }
     }
     c.prompt.resize(std::min(c.prompt.size(), prompt));
     while (c.prompt.size() < prompt) c.prompt.push_back(symbols.of('p', i, c.prompt.size()));  // S15.2

@@ -14,7 +14,7 @@ namespace {
 
 class Cluster {
  public:
-  explicit Cluster(const RunConfig& config) : c_(config) {
+  Cluster(const RunConfig& config, const std::vector<Content>& contents) : c_(config) {
     std::vector<ReplicaGroup> groups = c_.fleet.groups;
     if (groups.empty()) groups.push_back({"", 1, 1, c_.kv, c_.cost, c_.vmm});
     for (const auto& g : groups) {  // S12.1, S12.2
@@ -23,7 +23,7 @@ class Cluster {
         configs_.back()->kv = g.kv;
         configs_.back()->cost = g.cost;
         configs_.back()->vmm = g.vmm;
-        replicas_.push_back(make_replica(*configs_.back()));
+        replicas_.push_back(make_replica(*configs_.back(), {contents.empty() ? nullptr : &contents, {}}));
         loads_.push_back({g.weight, g.kv.pool.count(), 0, 0});
       }
     }
@@ -70,7 +70,8 @@ class Cluster {
 }  // namespace
 }  // namespace oracle
 
-std::vector<OracleResult> oracle_fleet(const RunConfig& config, const std::vector<Request>& requests) {
-  return oracle::Cluster(config).run(requests);
+std::vector<OracleResult> oracle_fleet(const RunConfig& config, const std::vector<Request>& requests,
+                                       const std::vector<oracle::Content>& contents) {
+  return oracle::Cluster(config, contents).run(requests);
 }
 }  // namespace stowage

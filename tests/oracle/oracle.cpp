@@ -23,8 +23,9 @@ std::unique_ptr<oracle::Memory> oracle::make_memory(const RunConfig& config) {
   return nullptr;
 }
 
-OracleResult oracle_run(const RunConfig& config, const std::vector<Request>& requests) {
-  const auto replica = oracle::make_replica(config);
+OracleResult oracle_run(const RunConfig& config, const std::vector<Request>& requests,
+                        const std::vector<oracle::Content>& contents) {
+  const auto replica = oracle::make_replica(config, {contents.empty() ? nullptr : &contents, {}});
   replica->start(requests.empty() ? 0 : requests.front().arrival_ns);
   for (const Request& q : requests) replica->deliver(q);
   replica->run_until(std::numeric_limits<std::int64_t>::max());

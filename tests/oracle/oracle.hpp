@@ -10,6 +10,7 @@
 #include "base/request.hpp"
 #include "sim/result.hpp"
 #include "sim/run_config.hpp"
+#include "tests/oracle/content.hpp"
 
 namespace stowage {
 
@@ -55,5 +56,7 @@ void sum_up(OracleResult& out, std::int64_t pool_bytes, std::int64_t span_ns);
 }  // namespace oracle
 
 /// `requests` in arrival order. The configuration must be sound (no scenario errors); config.workload is not read.
-[[nodiscard]] OracleResult oracle_run(const RunConfig& config, const std::vector<Request>& requests);
+/// `contents` by id; none = prompts have nothing in common.
+[[nodiscard]] OracleResult oracle_run(const RunConfig& config, const std::vector<Request>& requests,
+                                      const std::vector<oracle::Content>& contents = {});
 }  // namespace stowage

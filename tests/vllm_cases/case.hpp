@@ -54,6 +54,7 @@ struct VllmCase {
 /// The first difference between what the case expects and what a runner made of it; empty when there is none.
 [[nodiscard]] std::string first_difference(const nlohmann::json& expect, const Decisions& found);
 
-/// By the plain oracle of tests/oracle.
+/// By the plain oracle of tests/oracle, and by the engine.
 [[nodiscard]] Decisions run_oracle(const Scenario& scenario);
+[[nodiscard]] Decisions run_engine(const Scenario& scenario);
 }  // namespace stowage::vllm_cases

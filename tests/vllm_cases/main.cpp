@@ -17,10 +17,8 @@ struct RunnerRow {
   const char* name;
   Runner run;
 };
-/// The engine gets its row here, and its function beside run_oracle.
-constexpr RunnerRow runners[] = {{"oracle", run_oracle}};
-constexpr const char* about_runners =
-    "runner: the plain oracle (tests/oracle). The engine has no prefix caching and no asynchronous scheduling yet.";
+constexpr RunnerRow runners[] = {{"engine", run_engine}, {"oracle", run_oracle}};
+constexpr const char* about_runners = "runners: the engine (sim), and the plain oracle (tests/oracle)";
 
 std::vector<fs::path> case_files(const fs::path& folder) {
   std::vector<fs::path> out;

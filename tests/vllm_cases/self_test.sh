@@ -19,13 +19,13 @@ skipped 1: sliding windows (groups other than [0])
 END
 expect 1 wrong <<'END'
 FAILED cut.json: (the JSON library says why)
-FAILED every.json: oracle: request 0: expected [0,999,1000,0,[0]], found [0,1000,1000,0,[0]]
+FAILED every.json: engine: request 0: expected [0,999,1000,0,[0]], found [0,1000,1000,0,[0]]
 FAILED no-price.json: (the JSON library says why)
-FAILED one-more-step.json: oracle: number of steps: expected 3, found 2
+FAILED one-more-step.json: engine: number of steps: expected 3, found 2
 FAILED release.json: rules of vLLM 9.9.9 are not known
-FAILED request.json: oracle: request 1: expected [6000,6000,0,[4]], found [6000,6000,0,[8]]
-FAILED step.json: oracle: step 1: expected [5000,5000,6000,[[1,4,5]],[],13,1,0], found [5000,5000,6000,[[1,8,1]],[],13,1,0]
-FAILED summary.json: oracle: least_free: expected 12, found 13
+FAILED request.json: engine: request 1: expected [6000,6000,0,[4]], found [6000,6000,0,[8]]
+FAILED step.json: engine: step 1: expected [5000,5000,6000,[[1,4,5]],[],13,1,0], found [5000,5000,6000,[[1,8,1]],[],13,1,0]
+FAILED summary.json: engine: least_free: expected 12, found 13
 FAILED too-long.json: 1 of 2 requests completed
 0 passed, 9 failed
 END

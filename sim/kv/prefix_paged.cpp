@@ -1,0 +1,213 @@
+// `paged` with automatic prefix caching, as vLLM has it (semantics S16): who is admitted finds the leading blocks of
+// its prompt that someone before it computed, and blocks that nobody holds stay findable until they are taken.
+//
+// Decoders take blocks, and complete them, without being asked. Both are written down when it matters: the blocks when
+// something else touches the pool, their content when they are released, or looked up by a turn of the same session.
+#include <algorithm>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/error.hpp"
+#include "sim/kv/paged.hpp"
+#include "sim/kv/prefix_cache.hpp"
+
+namespace stowage {
+namespace {
+
+FreeOrder free_order(const RunConfig& config) {
+  return config.manager.choice("free_order") == "as_freed" ? FreeOrder::as_freed : FreeOrder::unnamed_first;
+}
+
+class PrefixPaged final : public Paged {
+ public:
+  PrefixPaged(const RunConfig& config, const SequenceTable& table)
+      : Paged(config, table),
+        cache_(blocks_, 1, free_order(config)),
+        // S16.12: vLLM counts its null block
+        reserve_(static_cast<std::int64_t>(config.manager.fraction("watermark") * static_cast<double>(blocks_ + 1))),
+        on_the_way_(config.scheduler.async_scheduling ? 1 : 0),
+        seats_(table.capacity()) {
+    finds_prefixes_ = true;
+    refresh();
+  }
+
+  void read_contents(const RequestStream& stream) override { stream_ = &stream; }
+
+  /// S16.7, S16.8.
+  std::int64_t lookup(const Request& r, std::int64_t known) override {
+    settle();
+    describe(r);
+    hit_ = cache_.find(head_.content, (known - 1) / size_);
+    return hit_.blocks * size_;
+  }
+
+  /// S16.10 to S16.15.
+  bool admit(Sid s, std::int64_t tokens, std::int64_t now) override {
+    settle();
+    const std::int64_t found = table_[s].computed / size_;
+    if (found == 0) {
+      describe(table_[s].request);
+      hit_ = {};
+    }
+    STOWAGE_ASSERT(found == hit_.blocks);
+    const std::int64_t spare = cache_.free() - (table_.running() > 0 ? reserve_ : 0) - hit_.idle + found;
+    if (need(tokens) > spare || (admit_full_ && need(table_[s].target()) > spare)) return false;
+    Seat& seat = seats_[static_cast<std::size_t>(s)];
+    std::swap(seat, head_);
+    if (found > 0) cache_.hold(seat.holder, seat.content, found);
+    take(seat, need(tokens) - found);
+    cache_.name(seat.holder, seat.content, tokens / size_);
+    admitted(s, need(tokens), now);
+    if (table_[s].request.content >= 0) residents_[table_[s].request.id] = s;
+    refresh();
+    return true;
+  }
+
+  bool extend(Sid s, std::int64_t tokens, std::int64_t now) override {
+    settle();
+    const std::int64_t blocks = missing(s, tokens);
+    if (blocks > cache_.free()) return false;
+    if (table_[s].decoding) {
+      cache_.take(blocks);
+    } else {
+      Seat& seat = seats_[static_cast<std::size_t>(s)];
+      for (const BlockContent::Turn& turn : seat.turns)  // who wrote a block first is found first
+        if (const auto r = residents_.find(turn.owner); r != residents_.end() && r->second != s)
+          name_written(r->second, table_.entitled(r->second));
+      take(seat, blocks);
+      cache_.name(seat.holder, seat.content, tokens / size_);
+    }
+    extended(s, blocks, now);
+    refresh();
+    return true;
+  }
+
+  /// S16.4, S16.5, S17.10.
+  void release(Sid s, std::int64_t now, MemoryAccount& account) override {
+    settle();
+    Seat& seat = seats_[static_cast<std::size_t>(s)];
+    name_known(s, need(table_.stored(s)), table_.kept(s));
+    cache_.release(seat.holder);
+    if (table_[s].request.content >= 0) residents_.erase(table_[s].request.id);
+    left(s, now, account);
+    refresh();
+  }
+
+  /// A head that waits for what someone who runs has yet to write may find more at the next boundary.
+  [[nodiscard]] std::int64_t quiet_until() const override {
+    return waits_for_resident_ ? table_.lane_clock() - 1 : Paged::quiet_until();
+  }
+
+  /// What is shared counts for one of its holders.
+  void each_extent(const std::function<void(const Extent&)>& visit) const override {
+    std::int64_t surplus = shared_;
+    for (Sid s = 0; s < static_cast<Sid>(seats_.size()); ++s) {
+      if (!table_[s].running) continue;
+      const std::int64_t blocks = blocks_of(s), elsewhere = std::min(surplus, blocks);
+      surplus -= elsewhere;
+      if (blocks > elsewhere) visit(Extent{-1, (blocks - elsewhere) * block_bytes_, s});
+    }
+    if (cached_ > 0) visit(Extent{-1, cached_ * block_bytes_, no_sid});
+  }
+
+ private:
+  struct Seat {
+    BlockContent content;
+    std::vector<std::uint64_t> units;  // where its hashes are not units
+    std::vector<BlockContent::Turn> turns;
+    PrefixCache::Holder holder;
+  };
+
+  /// Decoders grow by blocks that have no content; the rest of the free list is evicted first.
+  bool make_room(std::int64_t blocks) override {
+    settle();
+    if (blocks > cache_.free()) return false;
+    cache_.take(blocks);
+    refresh();
+    growth_.held -= blocks;  // they are taken right away
+    return true;
+  }
+
+  /// What decoders took since the books were last written.
+  void settle() { cache_.take(growth_.held - known_held_); known_held_ = growth_.held; }
+  void refresh() {
+    growth_.held = known_held_ = blocks_ - cache_.free();
+    growth_.units = growth_.held + cache_.unnamed_first();
+    cached_ = cache_.idle();
+    shared_ = cache_.surplus();
+  }
+  void take(Seat& seat, std::int64_t blocks) {
+    cache_.take(blocks);
+    cache_.adopt(seat.holder, blocks);
+  }
+  /// s has been given `tokens`, and stays (S16.14, S17.9).
+  void name_written(Sid s, std::int64_t tokens) { name_known(s, need(tokens), tokens - on_the_way_); }
+  /// s has so many blocks, and of its tokens so many are known.
+  void name_known(Sid s, std::int64_t blocks, std::int64_t known) {
+    Seat& seat = seats_[static_cast<std::size_t>(s)];
+    if (!table_[s].decoding && !table_[s].retired) return;  // its prompt's blocks have their names
+    cache_.adopt(seat.holder, blocks - seat.holder.blocks);
+    cache_.name(seat.holder, seat.content, std::max(seat.holder.named, known / size_));
+  }
+
+  /// S15.5, S15.6: into head_.
+  void describe(const Request& r) {
+    const PromptContent prompt = stream_ != nullptr ? stream_->content(r) : PromptContent{};
+    head_.content.units = {};
+    head_.content.unit_blocks = 0;
+    head_.units.clear();
+    if (!prompt.hashes.empty()) units_of(prompt, r.prompt_tokens);
+    head_.turns.clear();
+    waits_for_resident_ = false;
+    for (const PromptContent::Turn& turn : prompt.turns) {
+      head_.turns.push_back({turn.request, turn.end / size_});
+      const auto resident = residents_.find(turn.request);
+      if (resident == residents_.end()) continue;
+      waits_for_resident_ = true;
+      name_written(resident->second, table_.scheduled(resident->second));
+    }
+    head_.turns.push_back({r.id, 0});
+    head_.content.turns = head_.turns;
+    head_.content.salt = prompt.salt;
+  }
+  void units_of(const PromptContent& prompt, std::int64_t tokens) {
+    const std::int64_t blocks = std::min(std::ssize(prompt.hashes) * prompt.hash_tokens, tokens) / size_;
+    head_.content.unit_blocks = blocks;
+    if (prompt.hash_tokens % size_ == 0) {
+      cache_.set_blocks_per_unit(prompt.hash_tokens / size_);
+      head_.content.units = prompt.hashes;
+      return;
+    }
+    STOWAGE_ASSERT(size_ % prompt.hash_tokens == 0);
+    const auto each = static_cast<std::size_t>(size_ / prompt.hash_tokens);
+    for (std::size_t i = 0; i < static_cast<std::size_t>(blocks); ++i) {
+      std::uint64_t unit = 0;
+      for (std::size_t k = i * each; k < (i + 1) * each; ++k)
+        unit = mixed((unit + 0x9E3779B97F4A7C15U) ^ prompt.hashes[k]);
+      head_.units.push_back(unit);
+    }
+    head_.content.units = head_.units;
+  }
+  static std::uint64_t mixed(std::uint64_t x) {
+    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9U;
+    x = (x ^ x >> 27) * 0x94D049BB133111EBU;
+    return x ^ x >> 31;
+  }
+
+  PrefixCache cache_;
+  std::int64_t reserve_, on_the_way_;
+  const RequestStream* stream_ = nullptr;
+  std::vector<Seat> seats_;
+  Seat head_;  // of the request looked up last
+  PrefixCache::Hit hit_;
+  bool waits_for_resident_ = false;
+  std::unordered_map<std::uint64_t, Sid> residents_;  // requests whose content others may begin with
+  std::int64_t known_held_ = 0;
+};
+}  // namespace
+
+std::unique_ptr<KvManager> make_prefix_paged(const RunConfig& config, const SequenceTable& table) {
+  return std::make_unique<PrefixPaged>(config, table);
+}
+}  // namespace stowage
