@@ -26,8 +26,8 @@ double positive_number(std::string_view option, const std::string& text) {
 }
 
 std::string recorded_command(int argc, const char* const* argv) {
-  static constexpr std::array<std::string_view, 5> flags = {"--quiet", "--force", "--iterations", "--assert-slo",
-                                                            "--commands"};
+  static constexpr std::array<std::string_view, 6> flags = {"--quiet", "--force", "--iterations",
+                                                            "--steps", "--assert-slo", "--commands"};
   static constexpr std::array<std::string_view, 4> with_value = {"--jobs", "--format", "-o", "--output"};
   std::string out = "stowage";
   for (int i = 1; i < argc; ++i) {

@@ -83,6 +83,7 @@ class Parser {
         ->type_name("N");
     run->add_flag("--quiet", options_.quiet, "No progress on stderr");
     run->add_flag("--iterations", options_.iterations, "Also write iterations.csv, a row an iteration (needs -o)");
+    run->add_flag("--steps", options_.steps, "Also write steps.csv, what the scheduler decided in each (needs -o)");
     run->add_flag("--sensitivity", options_.sensitivity,
                   "Simulate again with other rates, lengths, memory and page sizes; for the page and the JSON");
     run->add_flag("--assert-slo", options_.assert_slo, "Exit with 3 unless every manager meets the scenario's slo");
@@ -349,9 +350,9 @@ class Parser {
     if (!tasks_.empty()) options_.tasks = whole_number("--tasks", tasks_, 1, 100'000);
     if (!count_.empty()) options_.count = static_cast<std::uint64_t>(whole_number("--count", count_, 1, int_max));
     if (!rate_scale_.empty()) options_.rate_scale = positive_number("--rate-scale", rate_scale_);
-    if (options_.iterations && options_.output.empty()) {
-      throw InputError({}, "--iterations writes a file: give a folder for it with -o DIR");
-    }
+    if ((options_.iterations || options_.steps) && options_.output.empty())
+      throw InputError({}, fmt::format("--{} writes a file: give a folder for it with -o DIR",
+                                       options_.iterations ? "iterations" : "steps"));
   }
 
   CLI::App app_;

@@ -21,7 +21,7 @@ struct Options {
   bool json = false;
   std::string format;               // besides text and json: "csv", "markdown"; else empty
   bool quiet = false;
-  bool iterations = false;
+  bool iterations = false, steps = false;
   bool assert_slo = false;
   bool sensitivity = false;
   int jobs = 0;                     // 0 = one a core

@@ -47,18 +47,22 @@ Scenario load(const Options& options) {
 struct RowWriters {
   std::optional<RequestsCsv> requests;
   std::optional<IterationsCsv> iterations;
+  std::optional<StepsCsv> steps;
 };
 
 std::vector<RunResult> simulate(const Scenario& scenario, const Options& options, ResultFolder* folder) {
   const std::size_t runs = scenario.runs.size();
   std::vector<std::string> names;
   std::vector<RowWriters> writers(runs);
+  const bool caches = std::ranges::any_of(
+      scenario.runs, [](const RunConfig& run) { return run.manager.flag("prefix_caching"); });
   for (std::size_t i = 0; i < runs; ++i) {
     const std::string& name = scenario.runs[i].manager.name;
     names.push_back(name);
     if (folder == nullptr) continue;
     const bool fleet = scenario.cluster.replicas_in_all() > 1;
-    writers[i].requests.emplace(folder->open("requests.csv", i), name, fleet, scenario.frontend.any());
+    writers[i].requests.emplace(folder->open("requests.csv", i), name, fleet, scenario.frontend.any(), caches);
+    if (options.steps) writers[i].steps.emplace(folder->open("steps.csv", i), name, runs > 1, fleet);
     if (options.iterations) writers[i].iterations.emplace(folder->open("iterations.csv", i), name, fleet);
   }
 
@@ -70,6 +74,7 @@ std::vector<RunResult> simulate(const Scenario& scenario, const Options& options
     RowWriters& rows = writers[i];
     if (rows.requests) hooks.on_request = [&](const RequestRecord& r) { rows.requests->write(r); };
     if (rows.iterations) hooks.on_iteration = [&](const IterationRecord& r) { rows.iterations->write(r); };
+    if (rows.steps) hooks.on_step = [&](const StepRecord& r) { rows.steps->write(r); };
     hooks.on_progress = [&, i](std::int64_t simulated_ns, std::uint64_t completed) {
       progress.update(i, simulated_ns, completed);
     };

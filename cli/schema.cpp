@@ -57,6 +57,9 @@ std::string summary_schema() {
        {"batch", batch},
        {"kv", kv},
        {"vmm", numbers({"map_calls", "unmap_calls", "busy_s", "stall_s", "stall_max_s", "stalled_iterations"})}});
+  run["properties"]["prefix"] = numbers({"queried_tokens", "hit_tokens", "resumed_tokens", "resumed_hit_tokens",
+                                         "cached_blocks_mean"});  // with prefix caching
+  run["properties"]["prefix"]["properties"]["hit_fraction"] = {{"type", {"number", "null"}}};
   run["properties"]["wall_s"] = {{"type", "number"}};  // printed by `run --format json`, in no file
   Json out = {{"$schema", "https://json-schema.org/draft/2020-12/schema"}, {"title", "Stowage result"}};
   out.update(object({{"schema", {{"const", "stowage.result/1"}}},

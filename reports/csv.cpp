@@ -1,7 +1,10 @@
 #include "reports/csv.hpp"
 
+#include <fmt/format.h>
+
 #include <charconv>
 #include <concepts>
+#include <vector>
 
 namespace stowage {
 namespace {
@@ -53,10 +56,11 @@ void header(OutputFile& file, std::string_view columns) {
 }
 }  // namespace
 
-RequestsCsv::RequestsCsv(OutputFile& file, std::string_view manager, bool fleet, bool frontend)
-    : file_(file), prefix_(prefix(manager)), fleet_(fleet), frontend_(frontend) {
+RequestsCsv::RequestsCsv(OutputFile& file, std::string_view manager, bool fleet, bool frontend, bool prefixes)
+    : file_(file), prefix_(prefix(manager)), fleet_(fleet), frontend_(frontend), prefixes_(prefixes) {
   std::string columns = fleet ? "manager,replica," : "manager,";
   columns += "id,arrival_ns,prompt_tokens,output_tokens,preemptions,queue_ns,ttft_ns,tpot_ns,e2e_ns";
+  if (prefixes) columns += ",hit_tokens";
   if (frontend) columns += ",client_arrival_ns,client_ttft_ns,client_e2e_ns";
   header(file, columns + "\n");
 }
@@ -72,6 +76,7 @@ void RequestsCsv::write(const RequestRecord& r) {
     row.empty();
   }
   row << r.finished_ns - r.arrival_ns;
+  if (prefixes_) row << r.hit_tokens;
   if (frontend_)
     row << r.client_arrival_ns << r.client_first_token_ns - r.client_arrival_ns
         << r.client_finished_ns - r.client_arrival_ns;
@@ -91,6 +96,30 @@ void IterationsCsv::write(const IterationRecord& r) {
   row << r.index << r.start_ns << r.stall_ns << r.step_ns << r.prefill_tokens << r.decode_seqs << r.decode_kv_tokens
       << r.running << r.waiting << r.live_bytes << r.held_bytes << r.cached_bytes << r.external_bytes << r.free_bytes;
   row.end();
+}
+
+StepsCsv::StepsCsv(OutputFile& file, std::string_view manager, bool several, bool fleet)
+    : file_(file), prefix_(several ? prefix(manager) : ""), fleet_(fleet) {
+  header(file, std::string(several ? "manager," : "") + (fleet ? "replica," : "") +
+                   "step,schedule_us,scheduled_us,update_us,updated_us,tokens,decodes,decode_context,running,waiting,"
+                   "free_blocks,preempted,prefills\n");
+}
+
+void StepsCsv::write(const StepRecord& r) {
+  std::int64_t tokens = 0, decodes = 0, context = 0;
+  std::vector<std::string> preempted, prefills;
+  for (const StepRecord::Row& row : r.rows) {
+    tokens += row.tokens;
+    decodes += row.decode ? 1 : 0;
+    context += row.decode ? row.before : 0;
+    if (!row.decode) prefills.push_back(fmt::format("{}:{}+{}/{}", row.id, row.before, row.tokens, row.known));
+  }
+  for (const std::uint64_t id : r.preempted) preempted.push_back(std::to_string(id));
+  const auto us = [](std::int64_t ns) { return static_cast<double>(ns) / 1000; };
+  file_.write(fmt::format("{}{}{},{},{},{},{},{},{},{},{},{},{},{},{}\n", prefix_,
+                          fleet_ ? std::to_string(r.replica) + "," : "", index_++, us(r.formed_ns), us(r.formed_ns),
+                          us(r.ends_ns), us(r.ends_ns), tokens, decodes, context, r.running, r.waiting, r.free_units,
+                          fmt::join(preempted, " "), fmt::join(prefills, " ")));
 }
 
 void write_memory_csv(OutputFile& file, const RunResult& run) {

@@ -24,9 +24,10 @@ namespace stowage {
 namespace fs = std::filesystem;
 namespace {
 /// What a command may leave in its folder; with --force, those not written again would speak of another result.
-constexpr std::array<std::string_view, 11> result_names = {
+constexpr std::array<std::string_view, 12> result_names = {
     "report.html",   "summary.json", "requests.csv",        "iterations.csv", "memory.csv",  "resolved.yaml",
-    "report.json",   "plan.json",    "trace.perfetto.json", "plan.csv",       "compare.json"};
+    "report.json",   "plan.json",    "trace.perfetto.json", "plan.csv",       "compare.json",
+    "steps.csv"};
 bool is_result(const fs::path& name) { return std::ranges::find(result_names, name.string()) != result_names.end(); }
 
 fs::path without_slash(const fs::path& folder) {  // "out/" is "out"

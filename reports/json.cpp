@@ -1,11 +1,13 @@
 #include "reports/json.hpp"
 
+#include <algorithm>
 #include <variant>
 
 #include "base/error.hpp"
 #include "reports/fleet.hpp"
 #include "sim/latency.hpp"
 #include "reports/metrics.hpp"
+#include "sim/kv/registry.hpp"
 
 namespace stowage {
 namespace {
@@ -21,10 +23,19 @@ Json summary(const Latency& latency, const RunResult& run) {
           {"p99", s.p99 / u},   {"max", s.max / u}, {"count", s.count}};
 }
 
+/// A result of another version may have managers, and parameters, that this one has not.
+bool is_flag(const ManagerSpec& spec, std::string_view name) {
+  const ManagerRow* row = find_manager(spec.kind);
+  if (row == nullptr) return false;
+  const auto param = std::ranges::find(row->params, name, &ParamSpec::name);
+  return param != row->params.end() && param->type == ParamType::flag;
+}
+
 Json manager(const ManagerSpec& spec) {
   Json out = {{"kind", spec.kind}};
   for (const auto& [name, value] : spec.params) {
-    std::visit([&, key = name](const auto& v) { out[key] = v; }, value);
+    if (is_flag(spec, name)) out[name] = spec.flag(name);
+    else std::visit([&, key = name](const auto& v) { out[key] = v; }, value);
   }
   return out;
 }
@@ -65,6 +76,21 @@ Json sensitivity(const ReportInput& input) {
       {"of", s.basis.empty() ? "all requests" : s.basis}, {"base", outcomes(s.base)}, {"changes", std::move(changes)}};
 }
 
+/// What prompts had in common. A block is one of the manager's, of `block_size` tokens.
+Json prefix(const RunResult& run) {
+  const RunResult::Prefix& p = run.prefix;
+  const auto block_bytes = static_cast<double>(run.manager.integer("block_size") * run.bytes_per_token);
+  const double cached = run.mean_fraction[static_cast<std::size_t>(Part::cached)];
+  return {{"queried_tokens", p.queried_tokens},
+          {"hit_tokens", p.hit_tokens},
+          {"hit_fraction", p.queried_tokens > 0
+                               ? Json(static_cast<double>(p.hit_tokens) / static_cast<double>(p.queried_tokens))
+                               : Json()},
+          {"resumed_tokens", p.resumed_tokens},
+          {"resumed_hit_tokens", p.resumed_hit_tokens},
+          {"cached_blocks_mean", cached * static_cast<double>(run.pool_bytes) / block_bytes}};
+}
+
 Json run_json(const ReportInput& input, const RunResult& run, WallTimes wall) {
   Json fractions = Json::object();
   for (std::size_t i = 0; i < part_count; ++i) fractions[std::string(part_names[i])] = run.mean_fraction[i];
@@ -102,6 +128,7 @@ Json run_json(const ReportInput& input, const RunResult& run, WallTimes wall) {
                 {"stall_s", seconds(run.vmm.stall_ns)},
                 {"stall_max_s", seconds(run.vmm.stall_max_ns)},
                 {"stalled_iterations", run.vmm.stalled_iterations}}}};
+  if (run.prefix.caching) out["prefix"] = prefix(run);
   if (wall == WallTimes::told) out["wall_s"] = seconds(run.wall_ns);
   if (run.client_ttft_ns.count() > 0) {
     out["client_ttft_s"] = summary(client_ttft, run);

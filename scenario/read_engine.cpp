@@ -44,10 +44,10 @@ FrontendCost read_frontend(const ConfigNode& node, const EngineSpec* engine, Pro
 
 void note_engine(Scenario& s) {
   if (s.engine == nullptr) return;
-  if (s.engine->async_scheduling)
+  if (s.engine->async_scheduling && !s.scheduler.async_scheduling)
     s.notes.push_back(
-        fmt::format("{} forms each batch while the one before runs (asynchronous scheduling), which is not simulated: "
-                    "a request may wait one step longer for its first token",
+        fmt::format("{} forms each batch while the one before runs, so that a request may wait one step longer for its "
+                    "first token: scheduler.async_scheduling: true simulates that",
                     s.engine->name));
   if (const std::string_view retired = find_scheduler(s.scheduler.policy)->retired; !retired.empty())
     s.notes.push_back(

@@ -27,6 +27,8 @@ Form parameter_form(const ParamSpec& p) {
     }
     case ParamType::fraction:
       return number(p.min, p.max);
+    case ParamType::flag:
+      return flag();
     case ParamType::choice:
       return one_of(words(p.choices));
     case ParamType::tokens:
@@ -46,14 +48,16 @@ Key parameter(const ParamSpec& p) {
   key.form = parameter_form(p);
   key.about = p.doc;
   if (p.fallback.empty()) key.absent = "as the manager decides";
-  key.get = [name = p.name](const void* object) -> Value {
+  key.get = [name = p.name, is_flag = p.type == ParamType::flag](const void* object) -> Value {
     const auto& params = static_cast<const ManagerSpec*>(object)->params;
     const auto it = params.find(name);
     if (it == params.end()) return {};
+    if (is_flag) return std::get<std::int64_t>(it->second) != 0;
     return std::visit([](const auto& value) { return Value{value}; }, it->second);
   };
   key.set = [name = p.name](void* object, const Value& value) {
     ParamValue& slot = static_cast<ManagerSpec*>(object)->params[std::string(name)];
+    if (const auto* yes = std::get_if<bool>(&value)) slot = std::int64_t{*yes};
     if (const auto* whole = std::get_if<std::int64_t>(&value)) slot = *whole;
     if (const auto* number = std::get_if<double>(&value)) slot = *number;
     if (const auto* word = std::get_if<std::string>(&value)) slot = *word;

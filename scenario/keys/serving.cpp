@@ -133,7 +133,10 @@ const TableOf<SchedulerConfig>& scheduler_keys() {
        {"chunked_prefill", flag(), "prompts may be cut", &S::chunked_prefill,
         {.alias = "enable_chunked_prefill", .absent = "true, or the engine's; false with prefill-first"}},
        {"admit_full", flag(), "admit a request only when all it may store would fit", &S::admit_full,
-        {.absent = "true, or the engine's"}}});
+        {.absent = "true, or the engine's"}},
+       {"async_scheduling", flag(), "a step is formed while the one before it runs", &S::async_scheduling},
+       {"long_prefill_token_threshold", count(0, batched_tokens_max), "tokens of one prompt in a step; 0 = no limit",
+        &S::long_prefill_threshold}});
   return table;
 }
 

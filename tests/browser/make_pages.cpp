@@ -62,19 +62,7 @@ std::shared_ptr<const Workload> chat(std::size_t count, double rate_per_s) {
 
 ManagerSpec manager(std::string kind, std::map<std::string, ParamValue, std::less<>> given, std::string name = "") {
   const ManagerRow& row = *find_manager(kind);
-  ManagerSpec spec{.kind = std::move(kind), .name = "", .params = {}};
-  for (const ParamSpec& p : row.params) {
-    const std::string text(p.fallback);
-    if (text.empty()) continue;
-    if (p.type == ParamType::choice)
-      spec.params.emplace(p.name, text);
-    else if (p.type == ParamType::fraction)
-      spec.params.emplace(p.name, std::stod(text));
-    else if (p.type == ParamType::bytes)
-      spec.params.emplace(p.name, std::int64_t{2} << 20);
-    else
-      spec.params.emplace(p.name, std::int64_t{std::stoll(text)});
-  }
+  ManagerSpec spec = manager_spec(row);
   for (auto& [key, value] : given) spec.params[key] = value;
   spec.name = name.empty() ? row.default_name(spec) : name;
   return spec;
