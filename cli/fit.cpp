@@ -18,6 +18,7 @@
 #include "models/cost/roofline.hpp"
 #include "models/vllm_log.hpp"
 #include "reports/text.hpp"
+#include "scenario/keys/tables.hpp"
 #include "scenario/scenario.hpp"
 
 namespace stowage::cli {
@@ -77,26 +78,41 @@ void measure(Question& q, const Workload& workload) {
                                   number(refused), number(q.in.max_model_len)));
 }
 
+/// What the options say of memory and batches goes before the engine's own, and both before the scenario's.
 void read_memory(Question& q, const Settings& set) {
-  const EngineLimits limits = q.engine != nullptr ? engine_limits(q.in.hardware) : EngineLimits{8192, 256};
+  MemorySpec memory;
+  set.read(keys::memory_keys(), memory);
   auto& m = q.memory;
+  SchedulerConfig batch;
+  batch.max_batch = m.max_batch, batch.max_batched_tokens = m.max_batched_tokens;
+  if (q.engine != nullptr) {
+    const EngineLimits limits = engine_limits(q.in.hardware);
+    batch.max_batch = limits.max_num_seqs, batch.max_batched_tokens = limits.max_num_batched_tokens;
+    m.utilization = q.engine->utilization;
+  }
+  set.read(keys::scheduler_keys(), batch);
+  m.max_batch = batch.max_batch, m.max_batched_tokens = batch.max_batched_tokens;
   m.engine = q.engine;
   m.tensor = q.in.layout.tensor;
   m.pipeline = q.in.layout.pipeline;
   m.expert = q.in.layout.expert;
-  m.max_batch = set.whole("max-batch", q.engine != nullptr ? limits.max_num_seqs : m.max_batch, 1 << 16);
-  m.max_batched_tokens = set.whole("max-batched-tokens",
-                                   q.engine != nullptr ? limits.max_num_batched_tokens : m.max_batched_tokens, 1 << 20);
-  if (q.engine != nullptr) m.utilization = q.engine->utilization;
-  m.utilization = set.share("utilization").value_or(m.utilization);
-  const auto override_with = [&](const char* name, std::optional<Bytes>& value) {
-    if (const auto given = set.size(name)) value = given;
+  m.utilization = memory.utilization.value_or(m.utilization);
+  const auto override_with = [](const std::optional<Bytes>& given, std::optional<Bytes>& value) {
+    if (given) value = given;
   };
-  override_with("device", m.device);
-  override_with("weights", m.weights);
-  override_with("activations", m.activations);
-  override_with("overhead", m.overhead);
-  override_with("graphs", m.graphs);
+  override_with(memory.device, m.device);
+  override_with(memory.weights, m.weights);
+  override_with(memory.activations, m.activations);
+  override_with(memory.overhead, m.overhead);
+  override_with(memory.graphs, m.graphs);
+}
+
+/// --max-model-len, else `otherwise`.
+std::int64_t longest(const Settings& set, std::int64_t otherwise) {
+  SchedulerConfig limits;
+  limits.max_model_len = otherwise;
+  set.read(keys::scheduler_keys(), limits);
+  return limits.max_model_len;
 }
 
 /// The terms a log tells replace the estimates; its tokens, or its GiB, replace the pool.
@@ -139,7 +155,7 @@ void from_scenario(Question& q, const Settings& set) {
   q.memory.device = s.memory.device;
   q.memory.weights = s.memory.weights;
   q.memory.graphs = s.memory.graphs;
-  q.in.max_model_len = set.whole("max-model-len", s.scheduler.max_model_len, 1 << 30);
+  q.in.max_model_len = longest(set, s.scheduler.max_model_len);
   q.workload = "of " + s.file;
   if (s.memory.kv_pool || s.memory.kv_tokens)
     q.notes.push_back("the scenario gives its pool outright; this is the pool its GPUs would have");
@@ -155,7 +171,7 @@ void from_options(Question& q, const Settings& set) {
   q.in.model = load_model(set.text("model"));
   q.in.hardware = load_hardware(set.text("hardware"));
   q.in.layout = set.layout(q.in.model, q.in.hardware);
-  q.in.max_model_len = set.whole("max-model-len", std::min<std::int64_t>(8192, q.in.model.max_positions), 1 << 30);
+  q.in.max_model_len = longest(set, std::min(SchedulerConfig{}.max_model_len, q.in.model.max_positions));
 }
 
 /// Steps by the profile that ships for the GPU, else by its spec sheet.
@@ -198,12 +214,9 @@ Question ask(const Options& options) {
   } else {
     from_options(q, set);
   }
-  if (set.has("kv-dtype")) {
-    const std::string dtype = set.text("kv-dtype");
-    if (dtype != "bfloat16" && dtype != "float16" && dtype != "float8")
-      throw InputError({}, fmt::format("--kv-dtype: no '{}'; write bfloat16, float16 or float8", dtype));
-    q.in.model.kv_dtype = dtype == "float8" ? Dtype::float8 : Dtype::bfloat16;
-  }
+  MemorySpec memory;
+  set.read(keys::memory_keys(), memory);
+  if (memory.kv_dtype) q.in.model.kv_dtype = *memory.kv_dtype;
   if (set.has("trace")) {
     TraceLedger ledger;
     measure(q, *open_trace({.path = set.text("trace")}, ledger));

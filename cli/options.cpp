@@ -176,7 +176,7 @@ class Parser {
   }
 
   /// Options kept as written; the subcommand reads them.
-  void add_settings(CLI::App* app, std::span<const Setting> list) {
+  void add_settings(CLI::App* app, const std::vector<Setting>& list) {
     for (const Setting& s : list)
       app->add_option_function<std::string>(
              fmt::format("--{}", s.name), [this, name = s.name](const std::string& v) { options_.settings[name] = v; },

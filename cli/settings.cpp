@@ -4,7 +4,9 @@
 
 #include "base/config.hpp"
 #include "base/error.hpp"
+#include "cli/setting_lists.hpp"
 #include "models/cost/roofline.hpp"
+#include "scenario/keys/reader.hpp"
 
 namespace stowage::cli {
 
@@ -20,25 +22,29 @@ std::int64_t Settings::whole(const std::string& name, std::int64_t fallback, std
   throw InputError({}, fmt::format("--{}: '{}' is not a whole number from 1 to {}", name, shown(text(name)), max));
 }
 
-std::optional<Bytes> Settings::size(const std::string& name) const {
-  if (!has(name)) return std::nullopt;
-  const auto value = parse_bytes(text(name));
-  if (value && value->count() >= 0 && value->count() <= std::int64_t{1} << 50) return value;
-  throw InputError({}, fmt::format("--{}: '{}' is not a size up to 1PiB; write a number and a unit, as 1.89GiB", name,
-                                   shown(text(name))));
-}
-
-std::optional<double> Settings::share(const std::string& name) const {
-  if (!has(name)) return std::nullopt;
-  const auto value = parse_number(text(name));
-  if (value && *value > 0 && *value <= 1) return value;
-  throw InputError({}, fmt::format("--{}: '{}' is not a share; write it as 0.9 or 90%", name, shown(text(name))));
+void Settings::read_into(const keys::Table& table, void* object) const {
+  Problems problems;
+  for (const keys::Key& key : table.keys) {
+    const std::string option = option_of(key.name), place = "--" + option;
+    if (!has(option) || !key.set) continue;
+    try {
+      ConfigDocument document;
+      document.put(key.name, ConfigDocument::typed(text(option), place), {place});
+      const auto value = keys::read_value(document.find(key.name), key.form, problems);
+      if (value) key.set(object, *value);
+    } catch (const InputError& error) {
+      for (const Problem& p : error.problems()) problems.add(p.at, p.message);
+    }
+  }
+  problems.throw_if_any();
 }
 
 Layout Settings::layout(const ModelSpec& model, const HardwareSpec& hardware, const Layout& fallback) const {
-  const auto degree = [&](const char* name, int value) { return static_cast<int>(whole(name, value, 1024)); };
-  const Layout layout{degree("tensor", fallback.tensor), degree("pipeline", fallback.pipeline),
-                      degree("expert", fallback.expert), degree("data", fallback.data)};
+  ClusterSpec cluster;
+  cluster.tensor = fallback.tensor, cluster.pipeline = fallback.pipeline;
+  cluster.expert = fallback.expert, cluster.data = fallback.data;
+  read(keys::cluster_keys(), cluster);
+  const Layout layout = cluster.layout();
   if (const auto problem = layout_problem(model, layout))
     throw InputError({}, fmt::format("--{}: {}", problem->key, problem->why));
   if (const auto why = link_problem(hardware, layout))

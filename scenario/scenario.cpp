@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 using detail::Context;
 using detail::Parts;
 constexpr std::int64_t int64_max = std::numeric_limits<std::int64_t>::max();
-constexpr std::int64_t model_len_default = 8192;
+const std::int64_t model_len_default = SchedulerConfig{}.max_model_len;
 
 /// The requests in memory when they are few enough, else as they come.
 std::shared_ptr<const Workload> held(std::shared_ptr<const Workload> workload) {

@@ -52,14 +52,6 @@ std::string values(const Form& form) {
   return out;
 }
 
-/// What a missing key means.
-std::string absent(const Key& key, const Table& table) {
-  if (key.required) return "required";
-  if (!key.absent.empty()) return std::string(key.absent);
-  if (!key.get || !table.initial || key.form.type == Type::map) return "";
-  return written_value(key.form, key.get(table.initial.get()));
-}
-
 std::string label(const Key& key) {
   if (key.endings.empty()) return fmt::format("`{}`", key.name);
   std::vector<std::string_view> endings;
@@ -78,7 +70,7 @@ std::string rows(const Table& table) {
       others.push_back(fmt::format("`{}{}`", other, key.endings.empty() ? "" : "_"));
     std::string about(key.about);
     if (!others.empty()) about += fmt::format("; also {}", fmt::join(others, ", "));
-    out += fmt::format("| {} | {} | {} | {} |\n", label(key), values(key.form), absent(key, table), about);
+    out += fmt::format("| {} | {} | {} | {} |\n", label(key), values(key.form), default_text(key, table), about);
   }
   return out;
 }
@@ -92,12 +84,6 @@ std::string path_of(std::string_view path, const Key& key, const Table& below) {
     if (key.form.of.size() > 1 && own.form.type == Type::choice && own.form.words.size() == 1)
       out += fmt::format("` of {} `{}", own.name, own.form.words[0]);
   return out;
-}
-
-std::string sentence(std::string_view text) {
-  std::string out(text);
-  if (!out.empty() && out[0] >= 'a' && out[0] <= 'z') out[0] = static_cast<char>(out[0] - 'a' + 'A');
-  return out + ".";
 }
 
 void add(std::string& out, std::vector<const Table*>& done, const Table& table, const std::string& title,
@@ -130,6 +116,19 @@ void add_paths(std::vector<std::string>& out, const Table& table, const std::str
   }
 }
 }  // namespace
+
+std::string default_text(const Key& key, const Table& table) {
+  if (key.required) return "required";
+  if (!key.absent.empty()) return std::string(key.absent);
+  if (!key.get || !table.initial || key.form.type == Type::map) return "";
+  return written_value(key.form, key.get(table.initial.get()));
+}
+
+std::string sentence(std::string_view text) {
+  std::string out(text);
+  if (!out.empty() && out[0] >= 'a' && out[0] <= 'z') out[0] = static_cast<char>(out[0] - 'a' + 'A');
+  return out + ".";
+}
 
 std::string reference(const Table& table, std::string_view root, const Table* stop) {
   std::string out;
