@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Is the tree as docs/design.md says? tidy.sh CHECK [ROOT]; prints each fault as file:line: what, and exits 1.
 #   includes   #include lines keep to the direction of the folders
-#   cycles     no two folders include each other, directly or through others; those of the core (sim/) count singly
+#   cycles     no two folders include each other, directly or through others; sub-folders count singly
 #   size       lines of at most 120 columns, source files of at most 400 lines, of the core (sim/) 300
 #   banned     nothing but cli prints, exits or asks the clock; random numbers come from base/rng
 #   headers    every header compiles alone ($CXX, or c++)
+#   promises   every test that docs/reliability.md names is there
 #   semantics  every rule of docs/semantics.md is cited by a test, and every rule cited exists
 set -uo pipefail
-check=${1:?usage: tidy.sh includes|cycles|size|banned|headers|semantics [ROOT]}
+check=${1:?usage: tidy.sh includes|cycles|size|banned|headers|promises|semantics [ROOT]}
 cd "${2:-$(dirname "${BASH_SOURCE[0]}")/../..}" || exit 2
 export LC_ALL=C.UTF-8
 
@@ -51,12 +52,13 @@ check_includes() {
   done < <(sources | xargs grep -HnE '^ *# *include *"')
 }
 
+# scenario/keys counts as scenario: a row of its tables fills a member of the scenario, which is read by those rows.
 check_cycles() {
   local line
   while read -r line; do fault "$line"; done < <(
     sources | xargs grep -HE '^ *# *include *"[^"]+/' |
       sed -E 's|^([^:]*)/[^/:]*:.*"(.*)/[^/"]*".*|\1 \2|' |
-      awk '{ for (i = 1; i <= 2; i++) if ($i !~ /^sim/) sub("/.*", "", $i) } $1 != $2' | sort -u | tsort 2>&1 >/dev/null |
+      awk '{ for (i = 1; i <= 2; i++) sub("^scenario/keys$", "scenario", $i) } $1 != $2' | sort -u | tsort 2>&1 >/dev/null |
       sed -E 's/.*input contains a loop:/include cycle of folders:/; s/^tsort: //')
 }
 
@@ -127,6 +129,21 @@ check_semantics() {
   done | sort -t: -k2n)
   while IFS=: read -r file line _; do fault "$file:$line: cite rules by their numbers, not by section"; done < <(
     { sources; find docs -name '*.md' 2>/dev/null; } | xargs grep -HniE 'semantics[^|.]{0,14}section')
+}
+
+# unit_sim.Slo.* is a TEST of the suite Slo, golden.served_* a case, any other name stands in a CMakeLists.txt or a script.
+check_promises() {
+  local page=docs/reliability.md line name rest suite
+  while IFS=: read -r line name; do
+    name=${name//\`/} rest=${name#*.}
+    case $name in
+      golden.*) compgen -G "tests/golden/cases/$rest.cmd" >/dev/null ;;
+      unit_*.*.* | fuzz.*.*)
+        suite=${rest%%.*} rest=${rest#*.}
+        grep -rqE "^TEST(_F|_P)?\\(${suite//\*/[A-Za-z]*}, ${rest//\*/[A-Za-z_]*}\\)" tests ;;
+      *) grep -rqw -- "${rest%.\*}" tests --include=CMakeLists.txt --include='*.sh' --include='*.cpp' ;;
+    esac || fault "$page:$line: there is no test $name"
+  done < <(grep -noE '`[a-z_*]+\.[A-Za-z_]*[A-Za-z_.*]+`' "$page" | grep -vE '\.(md|json|yaml|csv|cpp|html)`')
 }
 
 "check_$check"
