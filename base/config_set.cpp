@@ -90,9 +90,13 @@ DataPtr with_value(const DataPtr& node, std::span<const Step> steps, const DataP
   const std::string where = copy->path.empty() ? file : fmt::format("'{}'", shown(copy->path));
   if (step.is_index) {
     if (copy->kind != Kind::list) throw InputError(at, fmt::format("{} is not a list; leave out the [...]", where));
-    if (step.index > copy->items.size())
-      throw InputError(
-          at, fmt::format("{} has {} entries; [{}] would append", where, copy->items.size(), copy->items.size()));
+    if (step.index > copy->items.size()) {
+      const std::size_t n = copy->items.size();
+      const std::string there = n == 0   ? "has no entry"
+                                : n == 1 ? "has 1 entry, [0]"
+                                         : fmt::format("has {} entries, [0] to [{}]", n, n - 1);
+      throw InputError(at, fmt::format("there is no [{}]: {} {}; [{}] would append one", step.index, where, there, n));
+    }
     if (step.index == copy->items.size()) {
       if (!value) return copy;
       copy->items.push_back(nullptr);

@@ -191,14 +191,16 @@ void check_within(const Axis& outer, const Axis& inner, bool inner_first, Proble
   if (inner_first)
     problems.add(inner.at, fmt::format("'{}' sets all of it afterwards, so that '{}' has no effect; write '{}' first",
                                        outer.path, inner.path, outer.path));
-  const std::string rest = inner.path.substr(outer.path.size() + 1);
-  const std::string key = rest.substr(0, rest.find_first_of(".["));
-  for (const AxisValue& value : outer.values)
-    if (value.node.kind() == ConfigNode::Kind::map && value.node.get(key)) {
+  const std::string below = "value" + inner.path.substr(outer.path.size());
+  for (const AxisValue& value : outer.values) {
+    ConfigDocument alone;
+    alone.put("value", value.node, value.node.at());
+    if (alone.find(below)) {
       problems.add(inner.at,
                    fmt::format("'{}' is also in the values of '{}'; give it at one place", inner.path, outer.path));
       return;
     }
+  }
 }
 }  // namespace
 
@@ -210,7 +212,7 @@ Space::Space(std::vector<Axis> axes) : axes_(std::move(axes)) {
       problems.add(axis.at, fmt::format("'{}' is varied twice; give all its values at one place", axis.path));
     STOWAGE_ASSERT(!axis.values.empty());
     for (const auto& other : axes_)
-      if (other.path.starts_with(axis.path + ".")) check_within(axis, other, &other < &axis, problems);
+      if (within(other.path, axis.path)) check_within(axis, other, &other < &axis, problems);
     if (size_ > points_max / axis.values.size()) {
       problems.add(axis.at, fmt::format("the space has more than {} points; vary less", points_max));
       break;

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "models/hardware/hardware.hpp"
 #include "planner/study_keys.hpp"
 #include "scenario/keys/reader.hpp"
 #include "scenario/keys/tables.hpp"
@@ -14,6 +15,7 @@
 namespace stowage {
 namespace {
 namespace fs = std::filesystem;
+using keys::Key;
 using keys::KeyReader;
 
 /// "1", or "N+1" as people say it.
@@ -72,14 +74,17 @@ void apply_sets(ConfigDocument& study, ConfigDocument& scenario, bool apart, std
 
 bool typed_at(const ConfigNode& node, std::string_view place) { return node && node.at().file == place; }
 
+/// The paths of axes, each as the user wrote it: "scheduler.max_num_seqs".
+using AsTyped = std::map<std::string, std::string, std::less<>>;
+
 /// The points put their own values where axes are: what --set and --seed say there would be lost without a word.
-void refuse_overridden(const Study& study, std::span<const std::string> sets, std::optional<std::uint64_t> seed,
-                       Problems& problems) {
+void refuse_overridden(const Study& study, const AsTyped& as_typed, std::span<const std::string> sets,
+                       std::optional<std::uint64_t> seed, Problems& problems) {
   for (const Axis& axis : study.axes) {
     const auto refuse = [&](const std::string& place, std::string_view key) {
       problems.add({place, 0, 0},
                    fmt::format("'{}' would be lost: the study varies '{}'; give its values with --vary {}=", key,
-                               axis.path, axis.path));
+                               as_typed.at(axis.path), as_typed.at(axis.path)));
     };
     for (std::size_t i = 0; i < sets.size(); ++i) {
       const std::string_view typed = std::string_view(sets[i]).substr(0, sets[i].find('='));
@@ -102,6 +107,41 @@ void leave_out_serving(std::vector<Axis>& axes, Problems& problems) {
           problems.add(value.node.at(),
                        fmt::format("'serving': '{}' is not modelled yet; leave it out", shown(value.text)));
   std::erase_if(axes, [](const Axis& axis) { return axis.path == "serving"; });
+}
+
+bool names_gpu(std::string_view path) {
+  const Key* key = keys::find(keys::scenario_keys(), path.substr(path.find_last_of(".") + 1));
+  return key != nullptr && key->name == "hardware";
+}
+
+/// Adds the names of the GPU files in and below `node`, which stands at `path`. False when one cannot be read, which
+/// whoever resolves the points says.
+bool add_gpu_files(const ConfigNode& node, std::string_view path, std::vector<std::string>& names) {
+  bool known = true;
+  if (node.kind() == ConfigNode::Kind::list)
+    for (std::size_t i = 0; i < node.size(); ++i) known = add_gpu_files(node[i], "", names) && known;
+  for (const auto& [key, value] : node.entries()) known = add_gpu_files(value, key, names) && known;
+  if (node.kind() != ConfigNode::Kind::scalar || !names_gpu(path)) return known;
+  try {
+    Problems problems;
+    const auto reference = keys::read_value(node, keys::reference(), problems);
+    problems.throw_if_any();
+    names.push_back(load_hardware(std::get<std::string>(*reference)).name);
+  } catch (const InputError&) { return false; }
+  return known;
+}
+
+/// A price under a name that no GPU has would never be asked for.
+void check_priced_gpus(const Study& study, const ConfigNode& prices, Problems& problems) {
+  std::vector<std::string> names = hardware_names();
+  bool known = add_gpu_files(study.base.root(), "", names);
+  for (const Axis& axis : study.axes)
+    for (const AxisValue& value : axis.values) known = add_gpu_files(value.node, axis.path, names) && known;
+  const std::vector<std::string_view> all(names.begin(), names.end());
+  for (const auto& [gpu, at] : prices.keys())
+    if (known && std::find(all.begin(), all.end(), gpu) == all.end())
+      problems.add(at, fmt::format("'prices': no GPU '{}' in the zoo or in this study{}", shown(gpu),
+                                   did_you_mean(gpu, all)));
 }
 
 ConfigDocument load_base(const ConfigNode& node, const std::string& file, Problems& problems) {
@@ -131,6 +171,12 @@ Study load_study(const std::string& path, std::span<const std::string> sets, std
   apply_sets(document, study.base, apart, sets, problems);
   problems.throw_if_any();
 
+  AsTyped as_typed;
+  const auto spell = [&](Axis& axis) {
+    const std::string typed = axis.path;
+    axis.path = keys::spelled(study.base.root(), keys::scenario_keys(), typed);
+    as_typed.insert_or_assign(axis.path, typed);
+  };
   study.name = fs::path(path).stem().string();
   if (const ConfigNode name = study.base.root().get("name"); name.kind() == ConfigNode::Kind::scalar)
     study.name = name.text();
@@ -140,13 +186,13 @@ Study load_study(const std::string& path, std::span<const std::string> sets, std
       in.problem("schema", "'schema' is not known to this version, which reads schema 1");
     study.name = read_text(in.node("name"), problems).value_or(study.name);
     study.axes = read_space(in.node("space"), problems);
-    for (Axis& axis : study.axes) axis.path = keys::spelled(study.base.root(), keys::scenario_keys(), axis.path);
+    for (Axis& axis : study.axes) spell(axis);
     read_plan(in, study.plan, problems);
     study.has_prices = in.has("prices");
   }
   for (std::size_t i = 0; i < vary.size(); ++i) {
     Axis axis = read_vary(vary[i], static_cast<int>(i) + 1, problems);
-    axis.path = keys::spelled(study.base.root(), keys::scenario_keys(), axis.path);
+    spell(axis);
     const auto same = std::find_if(study.axes.begin(), study.axes.end(),
                                    [&](const Axis& a) { return a.path == axis.path && !a.at.file.starts_with("--"); });
     if (same != study.axes.end())
@@ -155,8 +201,9 @@ Study load_study(const std::string& path, std::span<const std::string> sets, std
       study.axes.push_back(std::move(axis));
   }
   leave_out_serving(study.axes, problems);
+  if (apart) check_priced_gpus(study, document.root().get("prices"), problems);
   problems.throw_if_any();
-  refuse_overridden(study, sets, seed, problems);
+  refuse_overridden(study, as_typed, sets, seed, problems);
   problems.throw_if_any();
   // --seed is no cure for a seed that `run` refuses.
   (void)keys::read_value(study.base.root().get("seed"), keys::find(keys::scenario_keys(), "seed")->form, problems);

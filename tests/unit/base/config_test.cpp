@@ -154,7 +154,8 @@ TEST(ConfigDocument, set_refuses) {
   EXPECT_EQ(message("a"), "--set #3: error: 'a' has no '='; write it as key=value");
   EXPECT_EQ(message("a.x=1"), "--set #3: error: 'a' is not a map; it has no key 'x'");
   EXPECT_EQ(message("a[0]=1"), "--set #3: error: 'a' is not a list; leave out the [...]");
-  EXPECT_EQ(message("b.c[5]=1"), "--set #3: error: 'b.c' has 2 entries; [2] would append");
+  EXPECT_EQ(message("b.c[5]=1"),
+            "--set #3: error: there is no [5]: 'b.c' has 2 entries, [0] to [1]; [2] would append one");
   for (const char* path : {"", ".a", "a.", "a..b", "[0]", "b.c[", "b.c[x]", "b.c[-1]", "b.c[0]x", "b.c[0", "b.c[1.5]"})
     EXPECT_NE(message(std::string(path) + "=1").find("is not a path; write it as"), std::string::npos) << path;
   EXPECT_NE(message("a=[1"), "");

@@ -274,7 +274,7 @@ TEST(Scenario, set_is_checked_like_the_file) {
             "--set #2: error: unknown key 'memroy'; did you mean 'memory'?");
   EXPECT_EQ(refusal(minimal, {"nonsense", "managers[4].kind=paged"}),
             "--set #1: error: 'nonsense' has no '='; write it as key=value\n"
-            "--set #2: error: 'managers' has 1 entries; [1] would append");
+            "--set #2: error: there is no [4]: 'managers' has 1 entry, [0]; [1] would append one");
 }
 
 TEST(Scenario, shipped_scenarios_load_and_resolve) {
