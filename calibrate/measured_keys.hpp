@@ -47,6 +47,8 @@ inline const std::map<std::string_view, Names> of_result = {
     {"batch", {"mean", "max"}},
     {"kv",
      {"pool_bytes", "pool_tokens", "bytes_per_token", "peak_committed_bytes", "peak_live_bytes", "mean_fraction"}},
+    {"prefix",
+     {"queried_tokens", "hit_tokens", "hit_fraction", "resumed_tokens", "resumed_hit_tokens", "cached_blocks_mean"}},
     {"vmm", {"map_calls", "unmap_calls", "busy_s", "stall_s", "stall_max_s", "stalled_iterations"}}};
 inline const Names not_read = {"name", "manager", "first_rejected"};
 }  // namespace stowage::measured_keys

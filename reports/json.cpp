@@ -91,6 +91,13 @@ Json prefix(const RunResult& run) {
           {"cached_blocks_mean", cached * static_cast<double>(run.pool_bytes) / block_bytes}};
 }
 
+/// resolved.yaml writes the terms of a front end where there is one; all of them 0 is none.
+bool has_frontend(const ReportInput& input) {
+  const auto terms = input.scenario.find("frontend");
+  return terms != input.scenario.end() && terms->is_object() &&
+         std::ranges::any_of(*terms, [](const Json& term) { return term != "0s"; });
+}
+
 Json run_json(const ReportInput& input, const RunResult& run, WallTimes wall) {
   Json fractions = Json::object();
   for (std::size_t i = 0; i < part_count; ++i) fractions[std::string(part_names[i])] = run.mean_fraction[i];
@@ -130,7 +137,7 @@ Json run_json(const ReportInput& input, const RunResult& run, WallTimes wall) {
                 {"stalled_iterations", run.vmm.stalled_iterations}}}};
   if (run.prefix.caching) out["prefix"] = prefix(run);
   if (wall == WallTimes::told) out["wall_s"] = seconds(run.wall_ns);
-  if (run.client_ttft_ns.count() > 0) {
+  if (has_frontend(input) || run.client_ttft_ns.count() > 0) {  // null of a run that served nobody
     out["client_ttft_s"] = summary(client_ttft, run);
     out["client_e2e_s"] = summary(client_e2e, run);
   }

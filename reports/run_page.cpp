@@ -42,7 +42,7 @@ page::Section slo(const ReportInput& input) {
   page::Section out{"slo",
                     "Service levels",
                     "What was asked, and what each manager achieved. A request that was not served counts as later "
-                    "than any limit.",
+                    "than any limit; all other latencies of this page are of the served.",
                     {}};
   if (input.slo.empty() || input.runs.empty()) return out;
   page::Table table{"Service levels", run_columns(input, "target"), {{"", {}}}, ""};

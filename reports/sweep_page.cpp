@@ -307,7 +307,7 @@ page::Verdict sweep_verdict(const Json& sweep) {
     if (soonest == nullptr || number_at(c, "ttft_p99_s") < number_at(*soonest, "ttft_p99_s")) soonest = &c;
   }
   v.sentence =
-      fmt::format("{} simulated, {} of {} runs went through{}.",
+      fmt::format("{}: {} of {} runs went through{}.",
                   text::plural(sweep.at("points").get<std::uint64_t>(), "point"), text::count(good), text::count(all),
                   shortfalls(sweep));
   // Managers whose figure at that point is within 1 % are named together.
@@ -330,6 +330,8 @@ page::Verdict sweep_verdict(const Json& sweep) {
                                       text::duration(number_at(*soonest, "ttft_p99_s") * 1e9),
                                       text::number(number_at(*soonest, "requests_per_s"))));
   }
+  if (number_at(sweep.at("slo"), "judged") > 0 && number_at(sweep.at("unserved"), "runs") > 0)
+    v.reasons.emplace_back("slo_met counts requests that are not served as missed; all latencies are of the served.");
   if (good < all) {
     v.tone = Tone::mixed;
     v.reasons.push_back(text::plural(all - good, "run") + " could not be; the notes say why.");

@@ -92,6 +92,7 @@ std::string to_markdown(const ReportInput& input) {
     }
     out += "\n";
   }
+  if (const std::string why = words::two_percentiles(input); !why.empty()) out += "\n" + markdown(why) + "\n";
   return out;
 }
 }  // namespace stowage

@@ -273,6 +273,8 @@ std::string to_terminal(const ReportInput& input, const TerminalOptions& options
   if (!input.kv_line.empty()) page.wrapped(input.kv_line, 1, Paint::dim);
   page.blank();
   if (!input.runs.empty()) input.runs.size() <= 4 ? side_by_side(page, input) : one_a_line(page, input);
+  const std::string why_two = words::two_percentiles(input);
+  if (!why_two.empty() && page.left() > 2) page.line(why_two, Paint::dim);
   for (const RunResult& run : input.runs)
     if (!run.replicas.empty() && page.left() > 2) page.wrapped("fleet: " + run.name + ": " + imbalance_words(run), 1);
   for (std::size_t i = 0; i < input.notes.size(); ++i) {

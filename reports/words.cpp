@@ -163,6 +163,12 @@ Headline headline(const ReportInput& input) {
   return out;
 }
 
+std::string two_percentiles(const ReportInput& input) {
+  const auto differ = [](const RunResult& r) { return 0 < r.completed && r.completed < r.submitted; };
+  if (input.slo.empty() || std::ranges::none_of(input.runs, differ)) return "";
+  return "The SLO counts requests that are not served as missed; all other latencies are of the served.";
+}
+
 std::string why_none(const RunResult& run) {
   if (run.first_rejected.empty())
     return fmt::format("{} submitted, {} rejected, {} unfinished", text::count(run.submitted),

@@ -19,6 +19,8 @@ struct Headline {
 /// Managers whose numbers lie within 1 % of each other are called alike; of a p99, 5 %.
 [[nodiscard]] Headline headline(const ReportInput& input);
 
+/// Why a percentile of the SLO and the same one of the table may differ; empty when they cannot.
+[[nodiscard]] std::string two_percentiles(const ReportInput& input);
 /// Why a run that served no request did not, without a full stop: "4 submitted, 4 rejected; ...".
 [[nodiscard]] std::string why_none(const RunResult& run);
 [[nodiscard]] std::string memory_over_time(const RunResult& run);

@@ -80,6 +80,21 @@ TEST(Json, FilesHoldNoWallTimes) {
   EXPECT_FALSE(to_json(quick)["runs"][0].contains("wall_s"));
 }
 
+TEST(Json, LatenciesAtTheClientThatNobodyHadAreNull) {
+  ReportInput input = sample_input();
+  EXPECT_FALSE(to_json(input)["runs"][0].contains("client_ttft_s"));  // no front end
+  input.scenario["frontend"] = {{"per_request", "0s"}, {"per_token", "0s"}};
+  EXPECT_FALSE(to_json(input)["runs"][0].contains("client_ttft_s"));
+  input.scenario["frontend"]["per_token"] = "1us";
+  for (const ReportInput& same : {input, from_saved(to_saved(input), "report.json")}) {
+    const Json run = Json::parse(to_json(same)["runs"][0].dump());
+    for (const auto* key : {"client_ttft_s", "client_e2e_s"}) {
+      EXPECT_EQ(run[key]["count"], 0) << key;
+      EXPECT_TRUE(run[key]["p99"].is_null()) << key;
+    }
+  }
+}
+
 TEST(Json, SloOfEveryRun) {
   const Json j = to_json(sample_input());  // ttft_p99 <= 15 ms and tbt_max <= 10 ms, steps of 10 and 20 ms
   EXPECT_EQ(j["runs"][0]["slo"]["met"], true);

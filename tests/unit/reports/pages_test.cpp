@@ -127,7 +127,7 @@ TEST(SweepPage, NumbersThatAreNoneAreGaps) {
       {"name": "paged-16", "median": [0.5, null], "least": [0.5, null], "greatest": [0.5, null]}]}],
     "failures": [{"point": 1, "set": "--set x=2", "manager": "", "status": "infeasible", "note": "does not fit"}],
     "table": [[0, "1", "paged-16", "ok", ""], [1, "2", "", "infeasible", "does not fit"]]})")));
-  EXPECT_EQ(p.verdict.sentence, "2 points simulated, 1 of 2 runs went through.");
+  EXPECT_EQ(p.verdict.sentence, "2 points: 1 of 2 runs went through.");
   const std::string html = page::to_html(p);
   EXPECT_NE(html.find("Point 1 (--set x=2): infeasible: does not fit"), std::string::npos);
   EXPECT_NE(html.find("\"y\":[0.5,null]"), std::string::npos);

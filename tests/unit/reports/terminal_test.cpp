@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "reports/metrics.hpp"
+#include "reports/tables.hpp"
 #include "reports/text.hpp"
 #include "reports/words.hpp"
 #include "sample.hpp"
@@ -104,6 +105,23 @@ TEST(Words, AlikeMeansWithinOnePercent) {
 
   input.runs[1] = sample_run("b", 5'000'000);
   EXPECT_EQ(words::headline(input).sentence, "b serves most: 32 requests/s, 2 times a (16).");
+}
+
+/// The SLO's p99 is of all requests, the table's of those that were served: two figures, and a line that says why.
+TEST(Words, TwoPercentilesAreExplainedWhereTheyMayDiffer) {
+  constexpr std::string_view why = "The SLO counts requests that are not served as missed; all other latencies are of";
+  ReportInput input = sample_input();
+  EXPECT_EQ(words::two_percentiles(input), "");  // all served
+  input.runs[1].submitted = 5, input.runs[1].rejected = 1;
+  EXPECT_TRUE(words::two_percentiles(input).starts_with(why));
+  for (const std::string& text : {to_terminal(input, {}), to_markdown(input)})
+    EXPECT_NE(text.find(why), std::string::npos) << text;
+  input.runs.resize(1);
+  EXPECT_EQ(words::two_percentiles(input), "");
+  input.runs[0].submitted = 5, input.runs[0].unfinished = 1;
+  EXPECT_NE(words::two_percentiles(input), "");
+  input.slo.clear();
+  EXPECT_EQ(words::two_percentiles(input), "");
 }
 
 TEST(Words, NothingRanNothingCompleted) {
