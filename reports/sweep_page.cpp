@@ -330,7 +330,10 @@ page::Verdict sweep_verdict(const Json& sweep) {
                                       text::duration(number_at(*soonest, "ttft_p99_s") * 1e9),
                                       text::number(number_at(*soonest, "requests_per_s"))));
   }
-  if (number_at(sweep.at("slo"), "judged") > 0 && number_at(sweep.at("unserved"), "runs") > 0)
+  const auto some = [&](const char* of, const char* what) {  // nothing in a page of an older version
+    return sweep.contains(of) && number_at(sweep.at(of), what) > 0;
+  };
+  if (some("slo", "judged") && some("unserved", "runs"))
     v.reasons.emplace_back("slo_met counts requests that are not served as missed; all latencies are of the served.");
   if (good < all) {
     v.tone = Tone::mixed;

@@ -23,7 +23,8 @@ std::vector<std::uint64_t> read_hashes(const ConfigNode& list, Problems& problem
     const std::string text = list[i].kind() == ConfigNode::Kind::scalar ? std::string(list[i].text()) : "";
     std::uint64_t hash = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), hash);
-    if (error == std::errc{} && end == text.data() + text.size())
+    const bool octal = text.size() > 1 && text[0] == '0';  // 010 is 8 to some, 10 to others: no number here is
+    if (error == std::errc{} && end == text.data() + text.size() && !octal)
       out.push_back(hash);
     else
       problems.add(list[i].at(),

@@ -133,6 +133,19 @@ TEST(SweepPage, NumbersThatAreNoneAreGaps) {
   EXPECT_NE(html.find("\"y\":[0.5,null]"), std::string::npos);
 }
 
+TEST(SweepPage, TwoPercentilesAreExplainedWhereTheyMayDiffer) {
+  const auto reasons = [](const char* judged, const char* short_runs) {
+    const std::string text = R"({"points": 1, "status": {"ok": 1}, "cloud": [], "slo": {"met": 1, "judged": )" +
+                             std::string(judged) + R"(}, "unserved": {"most": 3, "of": 90, "runs": )" + short_runs +
+                             "}}";
+    return sweep_verdict(Json::parse(text)).reasons;
+  };
+  ASSERT_EQ(reasons("1", "1").size(), 1U);
+  EXPECT_TRUE(reasons("1", "1")[0].starts_with("slo_met counts requests that are not served as missed"));
+  EXPECT_TRUE(reasons("1", "0").empty());
+  EXPECT_TRUE(reasons("0", "1").empty());
+}
+
 TEST(RunPage, AFleetIsSavedWholeAndNamesItsReplicas) {
   ReportInput input = sample_input();
   for (int i = 0; i < 40; ++i) {
