@@ -1,4 +1,4 @@
-// The figures of plan.json and plan.csv under their own names, of replicas of two GPUs in nodes of three; the demand.
+// The figures of plan.json and plan.csv under their own names, of replicas of two GPUs in nodes of eight; the demand.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -29,7 +29,7 @@ scenario:
 slo: {{e2e_p90: 300ms}}
 probe: {{requests: 1000, precision: 1%}}
 search: {{draws: 12}}
-prices: {{h100-sxm-80gb: {{usd_per_node_hour: 12, gpus_per_node: 3, watts: 4000}}}}
+prices: {{h100-sxm-80gb: {{usd_per_node_hour: 12, gpus_per_node: 8, watts: 4000}}}}
 {}
 )",
                                                          tensor, cost, rest)),
@@ -38,18 +38,19 @@ prices: {{h100-sxm-80gb: {{usd_per_node_hour: 12, gpus_per_node: 3, watts: 4000}
 
 TEST(PlanFigures, StandUnderTheirOwnNames) {
   const TempFolder folder;
-  const Plan plan = plan_of(folder, "demand: 100/s");
+  const Plan plan = plan_of(folder, "demand: 80/s");
   ASSERT_TRUE(plan.decision.feasible);
   const Candidate& w = plan.bench.candidates[*plan.decision.winner];
   const Probe& at = *w.capacity.at;
-  // A node of three GPUs holds one replica of two, and one GPU of it stands idle.
-  const auto n = w.sizing->replicas;
+  // A node of eight GPUs holds four replicas of two; what they leave stands idle.
+  const auto n = w.sizing->replicas, nodes = (n + 3) / 4, idle = 8 * nodes - 2 * n;
+  ASSERT_NE(nodes, idle);
   std::map<std::string, double> expected = {
-      {"replicas", n},          {"gpus", 2 * n},         {"nodes", n},  {"stranded_gpus", n},
-      {"usd_per_hour", 12 * n}, {"gpus_per_replica", 2}, {"number", 0}, {"rate_per_s", w.capacity.rate_per_s},
+      {"replicas", n},          {"gpus", 2 * n},         {"nodes", nodes},  {"stranded_gpus", idle},
+      {"usd_per_hour", 12 * nodes}, {"gpus_per_replica", 2}, {"number", 0}, {"rate_per_s", w.capacity.rate_per_s},
       {"bound_per_s", w.bound_per_s}};
-  // 8 USD an hour for two GPUs of 4, at 0.8 of the rate, four tokens a request.
-  expected["usd_per_million_output_tokens"] = 8 / (0.8 * w.capacity.rate_per_s * 4 * 3600) * 1e6;
+  // 12 / 8 x 2 USD an hour for two GPUs, at 0.8 of the rate, four tokens a request.
+  expected["usd_per_million_output_tokens"] = 3 / (0.8 * w.capacity.rate_per_s * 4 * 3600) * 1e6;
   expected["ttft_p50_s"] = at.ttft_p50_ns / 1e9;
   expected["tpot_p50_s"] = 0.010;
   expected["kv_lost"] = at.kv_lost;
@@ -66,8 +67,8 @@ TEST(PlanFigures, StandUnderTheirOwnNames) {
   const auto& c = json["candidates"][0];
   for (const char* key : {"replicas", "gpus", "nodes", "stranded_gpus", "usd_per_hour"})
     EXPECT_NEAR(c["sizing"][key].get<double>(), expected[key], 1e-9 * expected[key]) << key;
-  EXPECT_EQ(c["sizing"]["node_gpus"], 3 * n);
-  EXPECT_EQ(c["sizing"]["watts"], 4000.0 * static_cast<double>(n));
+  EXPECT_EQ(c["sizing"]["node_gpus"], 8 * nodes);
+  EXPECT_EQ(c["sizing"]["watts"], 4000.0 * static_cast<double>(nodes));
   EXPECT_NEAR(c["usd_per_million_output_tokens"].get<double>(), expected["usd_per_million_output_tokens"], 1e-9);
   // Two GPUs make the tokens of a replica.
   EXPECT_DOUBLE_EQ(c["output_tokens_per_s_per_gpu"].get<double>() * 2, at.output_tokens_per_s);
