@@ -222,7 +222,9 @@ void Replica::deliver(const Request& r) {
 }
 
 std::int64_t Replica::steady_until(std::int64_t step_ns, bool wanted_too) const {
-  const std::int64_t from = batch_.idle() ? now_ : batch_.oldest().ends_ns;
+  // Where another step may be formed at once it may admit somebody, of whose prompt a part is there already.
+  const bool forms = batch_.idle() || (wanted_too && !batch_.full());
+  const std::int64_t from = forms ? now_ : batch_.oldest().ends_ns;
   if (batch_.waiting() > 0 || arrivals_.next_ns() != Arrivals::none) return from;
   if (batch_.idle() && table_.running() == 0) return Arrivals::none;
   const std::int64_t decoders = batch_.decoders();
