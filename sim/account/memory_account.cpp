@@ -51,21 +51,21 @@ void MemoryAccount::open_bin_at(std::int64_t now_ns) {
 void MemoryAccount::add_over_bins(std::int64_t dt_ns, const MemoryLevels& levels) {
   while (dt_ns > 0) {
     const std::int64_t step = std::min(dt_ns, bin_end_ - now_);
-    add_within_bin(step, static_cast<Int128>(levels.live) * step, static_cast<Int128>(levels.held) * step, levels);
+    add_within_bin(step, static_cast<Int128>(levels.live) * step, static_cast<Int128>(levels.held) * step,
+                   static_cast<Int128>(levels.cached) * step, levels);
     dt_ns -= step;
   }
 }
 
-void MemoryAccount::add_within_bin(std::int64_t dt_ns, Int128 live, Int128 held, const MemoryLevels& levels) {
+void MemoryAccount::add_within_bin(std::int64_t dt_ns, Int128 live, Int128 held, Int128 cached,
+                                   const MemoryLevels& levels) {
   Bin& bin = bins_[current_];
   bin.live += live;
   bin.held += held;
-  if ((levels.cached | levels.round_up) != 0) {
-    bin.cached += static_cast<Int128>(levels.cached) * dt_ns;
-    bin.round_up += static_cast<Int128>(levels.round_up) * dt_ns;
-  }
+  bin.cached += cached;
+  if (levels.round_up != 0) bin.round_up += static_cast<Int128>(levels.round_up) * dt_ns;
   if (levels.blocked)
-    bin.blocked_free += static_cast<Int128>(pool_ - rounding_ - levels.cached - levels.round_up) * dt_ns - held;
+    bin.blocked_free += static_cast<Int128>(pool_ - rounding_ - levels.round_up) * dt_ns - held - cached;
   bin.running += static_cast<Int128>(levels.running) * dt_ns;
   bin.waiting += static_cast<Int128>(levels.waiting) * dt_ns;
   now_ += dt_ns;

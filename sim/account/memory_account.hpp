@@ -34,11 +34,12 @@ class MemoryAccount {
   /// Levels hold over [now, now + dt); spans follow each other without gaps.
   void add(std::int64_t dt_ns, const MemoryLevels& levels) {
     if (now_ + dt_ns > bin_end_) return add_over_bins(dt_ns, levels);
-    add_within_bin(dt_ns, static_cast<Int128>(levels.live) * dt_ns, static_cast<Int128>(levels.held) * dt_ns, levels);
+    add_within_bin(dt_ns, static_cast<Int128>(levels.live) * dt_ns, static_cast<Int128>(levels.held) * dt_ns,
+                   static_cast<Int128>(levels.cached) * dt_ns, levels);
   }
-  /// Time-integrals of live and held (bytes x ns) over spans that all lie before bin_end_ns(); the rest of `levels`
-  /// holds throughout.
-  void add_within_bin(std::int64_t dt_ns, Int128 live, Int128 held, const MemoryLevels& levels);
+  /// Time-integrals of live, held and cached (bytes x ns) over spans that all lie before bin_end_ns(); the rest of
+  /// `levels` holds throughout.
+  void add_within_bin(std::int64_t dt_ns, Int128 live, Int128 held, Int128 cached, const MemoryLevels& levels);
   [[nodiscard]] std::int64_t bin_end_ns() const { return bin_end_; }
   [[nodiscard]] std::int64_t now_ns() const { return now_; }
 

@@ -40,7 +40,8 @@ struct Extent {
 /// Memory of decoders that grow by a token an iteration and do nothing else: at the boundary where the clock of their
 /// lane shows c they take need[c mod size] units of those free. The engine's tight loop keeps a copy in registers.
 struct Growth {
-  std::int64_t held = 0, units = 0;    // by residents; all there are of the pool
+  std::int64_t held = 0, units = 0;    // by residents; all that may be held
+  std::int64_t evictable = 0;          // beyond these, kept for nobody: taken when there are no others
   const std::int64_t* need = nullptr;  // [size]; nullptr = decoders take nothing while they only grow
   std::size_t size = 1, phase = 0;     // phase = clock mod size
   std::int64_t* taken_ns = nullptr;    // [mask + 1]: when the boundary of a clock was

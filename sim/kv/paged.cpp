@@ -148,10 +148,11 @@ constexpr ParamSpec params[] = {
     {"watermark", ParamType::fraction, "0", "", 0, 1, "share of the blocks kept free at admission (vLLM v0: 0.01)",
      "0 0 0.01 0.17 0.3"},
     {"prefix_caching", ParamType::flag, "false", "", 0, 0,
-     "whole blocks stay findable until they are taken, for prompts that begin alike", "false true"},
+     "whole blocks stay findable until they are taken, for prompts that begin alike", "false true",
+     "false, or the engine's"},
     {"free_order", ParamType::choice, "nameless_first", "nameless_first as_freed", 0, 0,
      "with prefix caching: whether freed blocks without content are taken first (vLLM since 0.24)",
-     "nameless_first nameless_first as_freed"},
+     "nameless_first nameless_first as_freed", "nameless_first, or the engine's"},
 };
 constexpr std::string_view contract_cases[] = {"block_size=16", "block_size=7 watermark=0.1",
                                                "block_size=7 prefix_caching=true"};

@@ -30,7 +30,7 @@ PrefixCache::RunId PrefixCache::new_run(NodeId node, std::int64_t length, std::i
 void PrefixCache::drop_run(RunId id) {
   const NodeId node = runs_[id].node;
   free_runs_.push_back(id);
-  if (node == none) return;
+  if (node >= nobodys) return;
   std::erase(nodes_[node].runs, id);
   prune(node);
 }
@@ -185,6 +185,16 @@ void PrefixCache::name(Holder& holder, const BlockContent& content, std::int64_t
     }
     holder.named += fresh;
   }
+}
+
+void PrefixCache::discard(Holder& holder, std::int64_t named) {
+  STOWAGE_ASSERT(holder.named == 0 && named <= holder.blocks);
+  free_unnamed(holder.blocks - named);
+  holder.blocks = 0;
+  if (named == 0) return;
+  idle_ += named;
+  if (tail_ != none && runs_[tail_].node == nobodys) runs_[tail_].length += named;
+  else link_before(new_run(nobodys, named, 0), none);
 }
 
 void PrefixCache::release(Holder& holder) {

@@ -80,6 +80,9 @@ class PrefixCache {
   void name(Holder& holder, const BlockContent& content, std::int64_t blocks);
   /// All of its blocks, the last one first; the holder is empty then.
   void release(Holder& holder);
+  /// The same of a holder without named blocks. Its first `named` would have content that nobody will ask for: they are
+  /// kept as long, and cost nothing.
+  void discard(Holder& holder, std::int64_t named);
 
   /// Runs and tree nodes alive: what the cache needs in memory.
   [[nodiscard]] std::size_t runs() const { return runs_.size() - free_runs_.size(); }
@@ -89,7 +92,7 @@ class PrefixCache {
   using NodeId = std::uint32_t;
   using RunId = std::uint32_t;
   static constexpr std::uint32_t none = ~std::uint32_t{0};
-  static constexpr NodeId root = 0;
+  static constexpr NodeId root = 0, nobodys = none - 1;  // content that nobody will ask for
 
   /// Blocks in a row that are the first `length` of a node's content, held alike and side by side in the free list.
   struct Run {

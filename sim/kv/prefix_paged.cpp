@@ -27,6 +27,7 @@ class PrefixPaged final : public Paged {
         // S16.12: vLLM counts its null block
         reserve_(static_cast<std::int64_t>(config.manager.fraction("watermark") * static_cast<double>(blocks_ + 1))),
         on_the_way_(config.scheduler.async_scheduling ? 1 : 0),
+        evicts_last_(free_order(config) == FreeOrder::unnamed_first),
         seats_(table.capacity()) {
     finds_prefixes_ = true;
     refresh();
@@ -39,6 +40,7 @@ class PrefixPaged final : public Paged {
     settle();
     describe(r);
     hit_ = cache_.find(head_.content, (known - 1) / size_);
+    looked_up_ = true;
     return hit_.blocks * size_;
   }
 
@@ -46,10 +48,11 @@ class PrefixPaged final : public Paged {
   bool admit(Sid s, std::int64_t tokens, std::int64_t now) override {
     settle();
     const std::int64_t found = table_[s].computed / size_;
-    if (found == 0) {
+    if (!looked_up_) {
       describe(table_[s].request);
       hit_ = {};
     }
+    looked_up_ = false;
     STOWAGE_ASSERT(found == hit_.blocks);
     const std::int64_t spare = cache_.free() - (table_.running() > 0 ? reserve_ : 0) - hit_.idle + found;
     if (need(tokens) > spare || (admit_full_ && need(table_[s].target()) > spare)) return false;
@@ -57,7 +60,7 @@ class PrefixPaged final : public Paged {
     std::swap(seat, head_);
     if (found > 0) cache_.hold(seat.holder, seat.content, found);
     take(seat, need(tokens) - found);
-    cache_.name(seat.holder, seat.content, tokens / size_);
+    if (shares(s)) cache_.name(seat.holder, seat.content, tokens / size_);
     admitted(s, need(tokens), now);
     if (table_[s].request.content >= 0) residents_[table_[s].request.id] = s;
     refresh();
@@ -76,7 +79,7 @@ class PrefixPaged final : public Paged {
         if (const auto r = residents_.find(turn.owner); r != residents_.end() && r->second != s)
           name_written(r->second, table_.entitled(r->second));
       take(seat, blocks);
-      cache_.name(seat.holder, seat.content, tokens / size_);
+      if (shares(s)) cache_.name(seat.holder, seat.content, tokens / size_);
     }
     extended(s, blocks, now);
     refresh();
@@ -86,9 +89,18 @@ class PrefixPaged final : public Paged {
   /// S16.4, S16.5, S17.10.
   void release(Sid s, std::int64_t now, MemoryAccount& account) override {
     settle();
+    const Sequence& q = table_[s];
     Seat& seat = seats_[static_cast<std::size_t>(s)];
-    name_known(s, need(table_.stored(s)), table_.kept(s));
-    cache_.release(seat.holder);
+    const std::int64_t stored = table_.stored(s);
+    // The blocks of a prompt have their names when it is scheduled, those of outputs when these are known.
+    const std::int64_t known = q.decoding || q.retired ? std::max(q.target(), table_.kept(s)) : stored;
+    if (q.retired && seat.holder.named == 0 && !shares(s)) {
+      cache_.adopt(seat.holder, need(stored) - seat.holder.blocks);
+      cache_.discard(seat.holder, known / size_);
+    } else {
+      name_known(s, need(stored), known);
+      cache_.release(seat.holder);
+    }
     if (table_[s].request.content >= 0) residents_.erase(table_[s].request.id);
     left(s, now, account);
     refresh();
@@ -130,10 +142,15 @@ class PrefixPaged final : public Paged {
   }
 
   /// What decoders took since the books were last written.
-  void settle() { cache_.take(growth_.held - known_held_); known_held_ = growth_.held; }
+  void settle() {
+    if (growth_.held == known_held_) return;
+    cache_.take(growth_.held - known_held_);
+    refresh();
+  }
   void refresh() {
     growth_.held = known_held_ = blocks_ - cache_.free();
     growth_.units = growth_.held + cache_.unnamed_first();
+    growth_.evictable = evicts_last_ ? cache_.idle() : 0;
     cached_ = cache_.idle();
     shared_ = cache_.surplus();
   }
@@ -141,12 +158,16 @@ class PrefixPaged final : public Paged {
     cache_.take(blocks);
     cache_.adopt(seat.holder, blocks);
   }
-  /// s has been given `tokens`, and stays (S16.14, S17.9).
-  void name_written(Sid s, std::int64_t tokens) { name_known(s, need(tokens), tokens - on_the_way_); }
+  /// s has been given `tokens`, and stays (S16.14, S17.9). The blocks of its prompt have their names.
+  void name_written(Sid s, std::int64_t tokens) {
+    if (table_[s].decoding || table_[s].retired) name_known(s, need(tokens), tokens - on_the_way_);
+  }
+  /// Others may begin as this one does. Whoever does not share is looked up only by himself, when he was preempted: his
+  /// blocks get their names then.
+  [[nodiscard]] bool shares(Sid s) const { return table_[s].request.content >= 0; }
   /// s has so many blocks, and of its tokens so many are known.
   void name_known(Sid s, std::int64_t blocks, std::int64_t known) {
     Seat& seat = seats_[static_cast<std::size_t>(s)];
-    if (!table_[s].decoding && !table_[s].retired) return;  // its prompt's blocks have their names
     cache_.adopt(seat.holder, blocks - seat.holder.blocks);
     cache_.name(seat.holder, seat.content, std::max(seat.holder.named, known / size_));
   }
@@ -197,10 +218,12 @@ class PrefixPaged final : public Paged {
 
   PrefixCache cache_;
   std::int64_t reserve_, on_the_way_;
+  bool evicts_last_;  // blocks without content are taken first
   const RequestStream* stream_ = nullptr;
   std::vector<Seat> seats_;
   Seat head_;  // of the request looked up last
   PrefixCache::Hit hit_;
+  bool looked_up_ = false;
   bool waits_for_resident_ = false;
   std::unordered_map<std::uint64_t, Sid> residents_;  // requests whose content others may begin with
   std::int64_t known_held_ = 0;

@@ -61,6 +61,9 @@ PrefixCache::NodeId PrefixCache::new_node() {
   }
   const NodeId id = free_nodes_.back();
   free_nodes_.pop_back();
+  Node& node = nodes_[id];
+  node.salt = node.owner = 0;
+  node.children = 0;
   return id;
 }
 
@@ -134,7 +137,7 @@ void PrefixCache::prune(NodeId id) {
   while (id != root && nodes_[id].runs.empty() && nodes_[id].children == 0) {
     const NodeId parent = nodes_[id].parent;
     index_.erase(key_of(id));
-    nodes_[id] = {};
+    nodes_[id].units.clear();  // its memory is for the next
     free_nodes_.push_back(id);
     --nodes_[parent].children;
     id = parent;

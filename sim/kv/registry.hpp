@@ -26,6 +26,7 @@ struct ParamSpec {
   std::string_view doc;
   /// Values for random scenarios, as the user would write them; none = `fallback` and `choices`.
   std::string_view trials = {};
+  std::string_view absent = {};  // what one left out is, in words; empty = `fallback`
 };
 
 struct RunConfig;

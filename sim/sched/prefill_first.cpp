@@ -32,8 +32,6 @@ std::vector<SchedulerProblem> check(const SchedulerConfig& c) {
   std::vector<SchedulerProblem> out;
   if (c.chunked_prefill)
     out.push_back({"chunked_prefill", "policy prefill-first runs whole prompts; leave it out or write false", true});
-  if (c.async_scheduling)
-    out.push_back({"async_scheduling", "policy prefill-first waits for each step; leave it out or write false", true});
   if (c.max_batched_tokens < c.max_model_len)
     out.push_back({"policy",
                    fmt::format("without chunked prefill a prompt must fit in one step: max_batched_tokens {} is less "
@@ -53,6 +51,7 @@ SchedulerRow prefill_first_row() {
           .summary = "whole prompts alone while any can be admitted, else a token of everyone running (vLLM of 2023)",
           .chunks = false,
           .retired = "no scheduler that runs prompts first (vLLM had it through 0.6)",
+          .ahead = false,
           .on_hardware = false,
           .check = check,
           .make = make_scheduler<PrefillFirst>};

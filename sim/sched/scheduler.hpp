@@ -33,6 +33,7 @@ struct SchedulerRow {
   std::string_view summary;  // one line for the schema and the docs
   bool chunks = true;        // cuts prompts into chunks unless told otherwise; false = never
   std::string_view retired = {};  // why no engine of today runs it, as in "vLLM has no ..."; empty = deployable
+  bool ahead = true;       // may form a step while one runs (async_scheduling)
   bool on_hardware = true;   // gpu_probe replay can run it
   std::vector<SchedulerProblem> (*check)(const SchedulerConfig&) = nullptr;
   std::unique_ptr<Scheduler> (*make)(const SchedulerConfig&) = nullptr;

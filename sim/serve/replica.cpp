@@ -222,13 +222,12 @@ void Replica::deliver(const Request& r) {
 }
 
 std::int64_t Replica::steady_until(std::int64_t step_ns, bool wanted_too) const {
-  // Where another step may be formed at once it may admit somebody, of whose prompt a part is there already.
-  const bool forms = batch_.idle() || (wanted_too && !batch_.full());
-  const std::int64_t from = forms ? now_ : batch_.oldest().ends_ns;
+  const bool waits = batch_.full() || (nothing_to_form_ && !batch_.idle());  // else the next step is formed now
+  const std::int64_t from = waits ? batch_.oldest().ends_ns : now_;
   if (batch_.waiting() > 0 || arrivals_.next_ns() != Arrivals::none) return from;
   if (batch_.idle() && table_.running() == 0) return Arrivals::none;
   const std::int64_t decoders = batch_.decoders();
-  const bool steady = !batch_.idle() && batch_.last().plain(decoders) && batch_.oldest().plain(decoders);
+  const bool steady = batch_.full() && batch_.last().plain(decoders) && batch_.oldest().plain(decoders);
   const std::int64_t ends = batch_.next_finish(), clock = table_.lane_clock() + (batch_.behind() ? 1 : 0);
   const std::int64_t left = ends - clock + (config_.scheduler.async_scheduling ? 0 : 1);  // S17.11: a step sooner
   if (!steady || ends < clock || left <= 0) return from;

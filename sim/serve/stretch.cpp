@@ -2,6 +2,7 @@
 // prices, clocks and books every iteration, touching nothing by request. Nobody can be admitted meanwhile: a head that
 // was refused stays refused until memory is released, and the budget and the number of running requests stand still.
 #include <algorithm>
+#include <utility>
 
 #include "sim/serve/replica.hpp"
 
@@ -33,18 +34,27 @@ void Replica::stretch(const Quiet& alike) {
   Int128 live = 0, held = 0;  // tokens x ns, units x ns since `booked`
   std::int64_t bin_end = account_.bin_end_ns();
   const std::int64_t work = served ? server_.work_ns(batch) : 0;
+  bool evicting = grows && memory.evictable > 0 && memory.units == memory.held;  // all that is free is kept
+  if (evicting) memory.units += std::exchange(memory.evictable, 0);
+  const auto book = [&](std::int64_t until) {
+    const std::int64_t dt = until - booked;
+    const Int128 cached = evicting ? (static_cast<Int128>(memory.units) * dt - held) * unit_bytes
+                                   : static_cast<Int128>(level_.cached) * dt;
+    account_.add_within_bin(dt, live * bpt_ - static_cast<Int128>(shared) * dt, held * unit_bytes, cached, level_);
+    live = held = 0;
+    booked = until;
+  };
   for (;;) {
     const std::int64_t before = ends;
     ends = (async ? before : now) + round_ns(price.ns(kv_tokens));
     next = async ? before : ends;
     const std::int64_t gap = next - now, stored = async ? kv_tokens - unstored : kv_tokens;
     if (next > bin_end) [[unlikely]] {
-      account_.add_within_bin(now - booked, live * bpt_ - static_cast<Int128>(shared) * (now - booked),
-                              held * unit_bytes, level_);
+      book(now);
       level_.live = stored * bpt_ - shared;
       level_.held = memory.held * unit_bytes;
+      if (evicting) level_.cached = memory.free() * unit_bytes;
       account_.add(gap, level_);
-      live = held = 0;
       booked = next;
       bin_end = account_.bin_end_ns();
     } else {
@@ -55,7 +65,14 @@ void Replica::stretch(const Quiet& alike) {
     kv_tokens += batch;
     if constexpr (served) server_.take(next, work);
     if constexpr (grows) memory.advance();
-    if (++clock > last || next >= until_ns || (grows && !memory.extend(clock, next))) break;
+    if (++clock > last || next >= until_ns) break;
+    if (grows && !memory.extend(clock, next)) {
+      if (memory.evictable == 0) break;  // from here on what decoders take is what was kept for nobody
+      book(next);
+      memory.units += std::exchange(memory.evictable, 0);
+      evicting = true;
+      if (!memory.extend(clock, next)) break;
+    }
     now = next;
   }
 
@@ -66,8 +83,7 @@ void Replica::stretch(const Quiet& alike) {
     kv_->growth().phase = memory.phase;
     kv_->growth().clock = clock;
   }
-  account_.add_within_bin(next - booked, live * bpt_ - static_cast<Int128>(shared) * (next - booked), held * unit_bytes,
-                          level_);
+  book(next);
   gaps.finish(static_cast<std::uint64_t>(clock - first), next - now_);
   metrics_.running_ns += static_cast<Int128>(batch) * (next - now_);
   metrics_.busy_ns += next - now_;

@@ -50,6 +50,11 @@ TEST(EngineAgainstOracle, RandomScenarios) {
                 CaseSize::small, random_case);
 }
 
+TEST(EngineAgainstOracle, SeedsThatOnceDiffered) {
+  for (const std::uint64_t seed : {69, 167, 360, 748, 1400}) compare_cases(seed, 1, CaseSize::small, random_case);
+  compare_cases(1906, 1, CaseSize::small, random_fleet_case);  // a router's bound, with a batch still to be formed
+}
+
 TEST(EngineAgainstOracle, LargeScenarios) {
   compare_cases(from_environment("STOWAGE_DIFF_FIRST", 1), from_environment("STOWAGE_DIFF_LARGE_SEEDS", 12),
                 CaseSize::large, random_case);

@@ -142,6 +142,7 @@ VmmCost random_vmm(Dice& dice, double step_ns, std::int64_t tensors) {
 }
 /// Prompts of a few common beginnings, and turns of sessions, which do not stop by themselves.
 void random_contents(Dice& dice, Case& out, std::int64_t longest) {
+  if (dice.chance(30)) return;  // nothing in common: only who was preempted finds something
   std::map<std::string, std::int32_t> of_session;  // tokens of its turns so far
   const std::int64_t block = out.config.manager.integer("block_size");
   out.hash_tokens = dice.chance(50) ? block * dice.in(1, 3) : block;
@@ -209,9 +210,7 @@ Case random_case(std::uint64_t seed, CaseSize size) {
   const std::int64_t rest = dice.chance(50) ? 0 : dice.in(0, c.kv.bytes_per_token.count());
   c.kv.pool = Bytes{std::max(least_pool, static_cast<std::int64_t>(want)) + rest};
   Dice ahead(seed ^ 0x5851F42D4C957F2D);
-  SchedulerConfig async = c.scheduler;
-  async.async_scheduling = true;
-  if (find_scheduler(async.policy)->check(async).empty() && ahead.chance(45)) c.scheduler = async;
+  c.scheduler.async_scheduling = find_scheduler(c.scheduler.policy)->ahead && ahead.chance(45);
   if (ahead.chance(20)) c.scheduler.long_prefill_threshold = ahead.in(1, std::max<std::int64_t>(1, longest / 3));
   c.scheduler.threshold_waived_alone = ahead.chance(30);
   if (ahead.chance(35))
