@@ -17,6 +17,7 @@ constexpr EngineSpec release(std::string_view name, int minor) {
   e.graph_mib = minor >= 21 ? 19 : 0;
   e.pool_measured = minor <= 20;
   e.admit_full = minor >= 19;
+  e.nameless_first = minor >= 24;
   return e;
 }
 

@@ -119,7 +119,7 @@ void check_prefixes(Scenario& s, const Parts& parts, Problems& problems) {
   if (!hash_tokens) return;
   bool caches = false;
   for (const auto& entry : parts.managers) {
-    if (!detail::caches_prefixes(entry.spec)) continue;
+    if (!entry.spec.flag("prefix_caching")) continue;
     caches = true;
     const std::int64_t block = entry.spec.integer("block_size");
     if (*hash_tokens % block != 0 && block % *hash_tokens != 0)

@@ -25,6 +25,7 @@ SchedulerConfig scheduler_defaults(const EngineSpec* engine, const HardwareSpec&
   c.max_batched_tokens = limits.max_num_batched_tokens;
   c.admit_full = engine->admit_full;
   c.chunked_prefill = engine->chunked_prefill;
+  c.async_scheduling = engine->async_scheduling;
   return c;
 }
 

@@ -20,7 +20,7 @@ bool good_name(std::string_view name) {
   return name.size() <= name_length_max && std::all_of(name.begin(), name.end(), good) && name[0] != '.';
 }
 
-ManagerEntry read_entry(const ConfigNode& node, Problems& problems) {
+ManagerEntry read_entry(const ConfigNode& node, const EngineSpec* engine, Problems& problems) {
   ManagerEntry entry;
   entry.at = node.at();
   entry.path = node.path();
@@ -38,6 +38,10 @@ ManagerEntry read_entry(const ConfigNode& node, Problems& problems) {
   const auto& table = keys::manager_keys(kinds[kind]);
   entry.spec = *static_cast<const ManagerSpec*>(table.initial.get());
   keys::KeyReader in(node, table, problems);
+  if (engine != nullptr && entry.spec.params.contains("prefix_caching")) {
+    entry.spec.params["prefix_caching"] = std::int64_t{engine->prefix_cache};
+    entry.spec.params["free_order"] = std::string(engine->nameless_first ? "nameless_first" : "as_freed");
+  }
   in.read(entry.spec);
   if (!entry.spec.name.empty() && !good_name(entry.spec.name)) {
     in.problem("name", fmt::format("'{}': a name has at most {} letters, digits, '-', '_', '+' and '.' (not first)",
@@ -64,15 +68,7 @@ void name_all(std::vector<ManagerEntry>& entries, const ConfigNode& list, Proble
 }
 }  // namespace
 
-bool caches_prefixes(const ManagerSpec& spec) {
-  const auto param = spec.params.find("prefix_caching");
-  if (param == spec.params.end()) return false;
-  const auto* number = std::get_if<std::int64_t>(&param->second);
-  const auto* word = std::get_if<std::string>(&param->second);
-  return (number != nullptr && *number != 0) || (word != nullptr && *word == "true");
-}
-
-std::vector<ManagerEntry> read_managers(const ConfigNode& node, Problems& problems) {
+std::vector<ManagerEntry> read_managers(const ConfigNode& node, const EngineSpec* engine, Problems& problems) {
   std::vector<ManagerEntry> entries;
   if (!node) return entries;  // reported as missing
   if (node.kind() != ConfigNode::Kind::list || node.size() == 0) {
@@ -83,7 +79,7 @@ std::vector<ManagerEntry> read_managers(const ConfigNode& node, Problems& proble
     problems.add(node.at(), fmt::format("'managers' has {} entries; at most {}", node.size(), managers_max));
     return entries;
   }
-  for (std::size_t i = 0; i < node.size(); ++i) entries.push_back(read_entry(node[i], problems));
+  for (std::size_t i = 0; i < node.size(); ++i) entries.push_back(read_entry(node[i], engine, problems));
   name_all(entries, node, problems);
   return entries;
 }

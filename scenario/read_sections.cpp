@@ -53,6 +53,10 @@ SchedulerConfig read_scheduler(const ConfigNode& node, const SchedulerConfig& de
   const SchedulerRow* row = find_scheduler(c.policy);
   STOWAGE_ASSERT(row != nullptr);  // one of the names that the key may have
   if (!in.has("chunked_prefill")) c.chunked_prefill = c.chunked_prefill && row->chunks;
+  if (!in.has("async_scheduling")) c.async_scheduling = c.async_scheduling && row->ahead;
+  if (c.async_scheduling && !row->ahead)
+    in.problem("async_scheduling", fmt::format("'{}': policy {} waits for each step; leave it out or write false",
+                                               in.path_of("async_scheduling"), c.policy));
   for (const SchedulerProblem& p : row->check(c))
     in.problem(p.key, p.named ? fmt::format("'{}': {}", in.path_of(p.key), p.text) : p.text);
   c.chunked_prefill = c.chunked_prefill && row->chunks;

@@ -74,10 +74,10 @@ struct ManagerEntry {
   SourcePos at;
   std::string path;
 };
-/// Does it keep prefixes for later prompts?
-[[nodiscard]] bool caches_prefixes(const ManagerSpec& spec);
 /// Reads `managers:` through the table in sim/kv/registry.hpp and gives every entry a name of its own.
-[[nodiscard]] std::vector<ManagerEntry> read_managers(const ConfigNode& node, Problems& problems);
+/// An engine says whether prefixes are cached where an entry does not.
+[[nodiscard]] std::vector<ManagerEntry> read_managers(const ConfigNode& node, const EngineSpec* engine,
+                                                      Problems& problems);
 
 /// What the file says, without what follows from it.
 struct Parts {

@@ -89,7 +89,7 @@ Parts read_root(const ConfigNode& root, Context& context, Scenario& s, std::opti
   s.slo = detail::read_slo(in.node("slo"), problems);
   Parts parts;
   parts.workload = shared_workload(in.node("workload"), context, s);
-  parts.managers = detail::read_managers(in.node("managers"), problems);
+  parts.managers = detail::read_managers(in.node("managers"), s.engine, problems);
   return parts;
 }
 

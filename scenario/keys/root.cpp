@@ -47,7 +47,7 @@ Key parameter(const ParamSpec& p) {
   key.name = p.name;
   key.form = parameter_form(p);
   key.about = p.doc;
-  if (p.fallback.empty()) key.absent = "as the manager decides";
+  key.absent = p.fallback.empty() ? "as the manager decides" : p.absent;
   key.get = [name = p.name, is_flag = p.type == ParamType::flag](const void* object) -> Value {
     const auto& params = static_cast<const ManagerSpec*>(object)->params;
     const auto it = params.find(name);

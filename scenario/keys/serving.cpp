@@ -134,7 +134,8 @@ const TableOf<SchedulerConfig>& scheduler_keys() {
         {.alias = "enable_chunked_prefill", .absent = "true, or the engine's; false with prefill-first"}},
        {"admit_full", flag(), "admit a request only when all it may store would fit", &S::admit_full,
         {.absent = "true, or the engine's"}},
-       {"async_scheduling", flag(), "a step is formed while the one before it runs", &S::async_scheduling},
+       {"async_scheduling", flag(), "a step is formed while the one before it runs", &S::async_scheduling,
+        {.absent = "false, or the engine's"}},
        {"long_prefill_token_threshold", count(0, batched_tokens_max), "tokens of one prompt in a step; 0 = no limit",
         &S::long_prefill_threshold}});
   return table;

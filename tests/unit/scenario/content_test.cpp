@@ -75,14 +75,6 @@ TEST(Content, WithoutACacheANoteSaysSo) {
   EXPECT_EQ(notes("{requests: [{prompt: 40, output: 4, hashes: [7]}]}"), 1);
   EXPECT_EQ(notes("{synthetic: {rate: 5/s, count: 3, prompt: 100, output: 2, prefix: {tokens: 40}}}"), 1);
   EXPECT_EQ(notes("{hash_block_size: 8, requests: [{prompt: 40, output: 4}]}"), 0);
-  const auto caches = [](ParamValue value) {
-    return detail::caches_prefixes({"paged", "", {{"prefix_caching", std::move(value)}}});
-  };
-  EXPECT_TRUE(caches(std::int64_t{1}));
-  EXPECT_TRUE(caches(std::string("true")));
-  EXPECT_FALSE(caches(std::int64_t{0}));
-  EXPECT_FALSE(caches(std::string("false")));
-  EXPECT_FALSE(detail::caches_prefixes({"paged", "", {}}));
 }
 
 /// Points of a study share their requests, which keeps what they have in common.
