@@ -53,6 +53,7 @@ std::string store_problem(const RunConfig& config) {
   const ManagerSpec& m = config.manager;
   const ManagerRow& row = row_of(m);
   if (!row.on_hardware) return fmt::format("manager '{}' has no real counterpart yet", m.kind);
+  if (m.flag("prefix_caching")) return "a replay shares no blocks; write prefix_caching: false";
   if (const std::int64_t block = row.layout(m).block_tokens;
       block > 0 && std::ranges::find(probe::kBlockSizes, block) == std::end(probe::kBlockSizes))
     return fmt::format("no attention kernel for blocks of {} tokens; there are 16, 32, 64, 128 and 256", block);
@@ -117,6 +118,8 @@ Prepared prepare(const ReplayOptions& options, const std::string& folder) {
   unsupported(!find_scheduler(s.scheduler.policy)->on_hardware,
               fmt::format("a replay does not run scheduler 'policy: {}'; simulate it with 'stowage run'",
                           s.scheduler.policy));
+  unsupported(s.scheduler.async_scheduling,
+              "a replay waits for each step; write scheduler: {async_scheduling: false}");
   unsupported(s.cluster.replicas != 1 || s.cluster.tensor != 1 || s.cluster.pipeline != 1,
               "a replay runs one replica on one GPU; write cluster: {replicas: 1, tensor: 1, pipeline: 1}");
   for (const RunConfig& run : s.runs) {
