@@ -7,19 +7,12 @@
 
 #include "scenario/scenario.hpp"
 #include "tests/support/source_dir.hpp"
+#include "tests/unit/scenario/minimal.hpp"
 
 namespace stowage {
 namespace {
 using namespace literals;
 namespace fs = std::filesystem;
-
-const std::string minimal =
-    "model: llama-3-8b\nhardware: h100-sxm-80gb\nmemory: {kv_pool: 8GiB}\n"
-    "workload: {requests: [{prompt: 1000, output: 25}]}\nmanagers: [{kind: paged}]\n";
-
-Scenario load(const std::string& text, const std::vector<std::string>& sets = {}) {
-  return parse_scenario(text, "dir/some-name.yaml", sets);
-}
 
 TEST(ScenarioPrices, costs) {
   const auto linear = load(minimal, {"cost={source: linear, base: 5ms, per_prefill_token: 20us, per_decode_seq: 50us, "

@@ -10,20 +10,13 @@
 
 #include "sim/kv/registry.hpp"
 #include "tests/support/source_dir.hpp"
+#include "tests/unit/scenario/minimal.hpp"
 #include "tests/unit/scenario/same.hpp"
 
 namespace stowage {
 namespace {
 using namespace literals;
 namespace fs = std::filesystem;
-
-const std::string minimal =
-    "model: llama-3-8b\nhardware: h100-sxm-80gb\nmemory: {kv_pool: 8GiB}\n"
-    "workload: {requests: [{prompt: 1000, output: 25}]}\nmanagers: [{kind: paged}]\n";
-
-Scenario load(const std::string& text, const std::vector<std::string>& sets = {}) {
-  return parse_scenario(text, "dir/some-name.yaml", sets);
-}
 
 std::string refusal(const std::string& text, const std::vector<std::string>& sets = {}) {
   try {
