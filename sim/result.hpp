@@ -148,6 +148,7 @@ struct StepRecord {
 };
 
 class StepExecutor;  // sim/serve/executor.hpp
+class StepTimes;     // sim/serve/step_times.hpp
 
 /// Optional listeners of a run; empty = not called, and then the engine takes its fastest path.
 struct RunHooks {
@@ -156,6 +157,7 @@ struct RunHooks {
   std::function<void(const StepRecord&)> on_step;  // walks the batch at every step
   std::function<void(std::int64_t simulated_ns, std::uint64_t completed)> on_progress;  // a few times a second
   StepExecutor* executor = nullptr;  // carries out and times every iteration, instead of the cost model
+  StepTimes* times = nullptr;        // times every iteration, instead of the cost model; of a bare replica
   bool trace = false;  // fill RunResult::trace; every other number stays the same
 };
 }  // namespace stowage

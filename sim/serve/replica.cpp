@@ -33,10 +33,12 @@ Replica::Replica(const RunConfig& config, const RunHooks& hooks, std::int32_t in
       arrivals_(config.workload.get()),
       contents_(contents != nullptr ? contents : arrivals_.stream()),
       execution_(hooks.executor, table_),
+      times_(hooks.times),
       bpt_(config.kv.bytes_per_token.count()),
-      step_by_step_(hooks.on_iteration || hooks.on_step || execution_),
+      step_by_step_(hooks.on_iteration || hooks.on_step || execution_ || times_ != nullptr),
       run_stretch_(pick_stretch()) {
   STOWAGE_ASSERT(!execution_ || !config.scheduler.async_scheduling);
+  STOWAGE_ASSERT(times_ == nullptr || (config.workload != nullptr && !execution_));
   if (contents_ != nullptr) kv_->read_contents(*contents_);
 }
 
@@ -103,6 +105,17 @@ inline void Replica::complete() {
   if (hooks_.on_progress && (++boundaries_ & 0xFFFF) == 0) hooks_.on_progress(now_, metrics_.completed());
 }
 
+/// A step in flight ends before the next one is formed only if it is the one that was completed.
+void Replica::pass_host_time(bool completed) {
+  std::int64_t until = batch_.idle() ? now_ : batch_.last().begins_ns;
+  if (completed) {
+    until = now_ + times_->of(iterations_).handling_ns;
+    if (!batch_.idle()) until = std::min(until, batch_.oldest().ends_ns);
+  }
+  now_ = std::max(now_, until);
+  book_until(now_);
+}
+
 inline void Replica::take_arrivals() {
   while (arrivals_.next_ns() <= now_) {
     const Request r = arrivals_.take();
@@ -155,11 +168,13 @@ inline Replica::Quiet Replica::quiet() const {
 void Replica::run_until(std::int64_t horizon_ns) {
   horizon_ = horizon_ns;
   for (;;) {
-    if (batch_.full() || (nothing_to_form_ && !batch_.idle())) {
+    const bool waits = batch_.full() || (nothing_to_form_ && !batch_.idle());
+    if (waits) {
       if (batch_.oldest().ends_ns > horizon_ns) return;
       complete();
       nothing_to_form_ = false;
     }
+    if (times_ != nullptr) pass_host_time(waits);
     if (now_ >= horizon_ns) return;
     take_arrivals();
     form();
@@ -192,9 +207,12 @@ void Replica::run_step() {
   if (kv_->facts().pages_per_unit > 0) kv_->look_ahead(now_, batch_.not_decoding());
   const MapCounts beside = kv_->work().count(MemoryWork::When::beside);
   step.formed_ns = now_;
-  step.begins_ns = std::max(now_, free_from_ns_);  // S17.6
+  const StepTime known = times_ != nullptr ? times_->of(iterations_) : StepTime{};
+  step.begins_ns = std::max(now_ + known.launch_ns, free_from_ns_);  // S17.6
   std::int64_t stall = driver_.start(kv_->work(), step.begins_ns);
-  std::int64_t took = power_.step_ns(config_.cost, step.shape, step.begins_ns + stall, stall);
+  std::int64_t took = times_ != nullptr
+                          ? known.took_ns
+                          : power_.step_ns(config_.cost, step.shape, step.begins_ns + stall, stall);
   if (!beside.none()) level_ = levels();
   if (execution_) {
     const StepTiming measured = execution_.run(iterations_, now_, *kv_);

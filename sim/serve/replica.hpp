@@ -35,6 +35,7 @@
 #include "sim/serve/arrivals.hpp"
 #include "sim/serve/driver_lock.hpp"
 #include "sim/serve/executor.hpp"
+#include "sim/serve/step_times.hpp"
 #include "sim/serve/tracer.hpp"
 
 namespace stowage {
@@ -84,6 +85,8 @@ class Replica {
   void complete();
   /// The outputs of a step reach their requests.
   void hand_out(const Step& step);
+  /// The host is busy before it forms the next step, by measured times.
+  void pass_host_time(bool completed);
   void take_arrivals();
   /// Why this request can never be served here, or nullptr.
   [[nodiscard]] const char* refusal(const Request& r) const;
@@ -145,6 +148,7 @@ class Replica {
   RequestStream* contents_;  // nullptr: nothing of the requests is asked
   std::optional<Tracer> tracer_;
   Execution execution_;
+  const StepTimes* times_;  // nullptr: steps take what they cost
   MemoryLevels level_;  // at this boundary, once the batch has its memory
   std::int64_t bpt_;    // bytes per token
   bool step_by_step_;   // someone listens to, or carries out, every iteration
