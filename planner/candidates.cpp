@@ -45,14 +45,12 @@ Grounds grounds_of(const Scenario& s) {
   return Grounds::roofline;
 }
 
-std::vector<ResolvedPoint> resolve_all(const Study& study, const Space& space, int jobs, ScenarioCache& cache,
-                                       const std::function<void()>& between) {
+std::vector<ResolvedPoint> resolve_all(const Study& study, const Space& space, int jobs, ScenarioCache& cache) {
   std::vector<ResolvedPoint> out(space.size());
   const int cores = tbb::info::default_concurrency();
   tbb::task_arena arena(jobs > 0 ? std::min(jobs, cores) : cores);
   arena.execute([&] {
     tbb::parallel_for(std::size_t{0}, out.size(), [&](std::size_t i) {
-      if (between) between();
       out[i].document = space.document(study.base, i);
       try {
         out[i].scenario = std::make_shared<const Scenario>(resolve_scenario(out[i].document, {}, cache));
@@ -227,7 +225,7 @@ void note_too_long(Workbench& bench, const std::vector<Request>& all) {
 }
 }  // namespace
 
-Workbench set_up(Study study, int jobs, const std::function<void()>& between) {
+Workbench set_up(Study study, int jobs) {
   Workbench bench;
   bench.study = std::move(study);
   bench.space = Space(bench.study.axes);
@@ -248,7 +246,7 @@ Workbench set_up(Study study, int jobs, const std::function<void()>& between) {
       throw InputError(axis.at, "a plan sizes by one replica, whatever routes to it: set cluster.router, or vary it "
                                 "with 'stowage sweep'");
   }
-  const auto points = resolve_all(bench.study, bench.space, jobs, cache, between);
+  const auto points = resolve_all(bench.study, bench.space, jobs, cache);
   std::shared_ptr<const Workload> workload;
   std::string first_reason;
   for (std::uint64_t p = 0; p < points.size(); ++p) {

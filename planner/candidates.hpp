@@ -66,7 +66,7 @@ struct Workbench {
 
 /// Resolves every point (on `jobs` threads), reads the requests, finds the demand. Throws InputError: nothing to
 /// simulate, no SLO, a GPU without a price; InfeasibleError when no candidate is possible at all.
-[[nodiscard]] Workbench set_up(Study study, int jobs, const std::function<void()>& between);
+[[nodiscard]] Workbench set_up(Study study, int jobs);
 
 /// "vllm serve meta-llama/... --tensor-parallel-size 2 ..."; empty when vLLM does not ship the manager or the policy.
 [[nodiscard]] std::string vllm_command(const Candidate& candidate);

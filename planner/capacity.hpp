@@ -1,6 +1,5 @@
 #pragma once
 // The highest rate one replica sustains under the SLO.
-#include <functional>
 #include <optional>
 #include <span>
 #include <string>

@@ -35,8 +35,7 @@ std::string firmness_of(const Candidate& c, const Uncertainty& u) {
 }
 
 /// The fleet at the demand behind the scenario's router; of a very large one so many replicas at their share of it.
-Probe fleet_at(const Workbench& bench, const Candidate& c, std::int64_t replicas,
-               const std::function<void()>& between) {
+Probe fleet_at(const Workbench& bench, const Candidate& c, std::int64_t replicas) {
   const std::int64_t simulated = std::min(replicas, fleet_simulated_max);
   // Each replica needs a run long enough to judge: 2,000 requests, as far as that stays affordable.
   const auto wanted = std::clamp<std::size_t>(static_cast<std::size_t>(simulated) * 2000, bench.requests.size(),
@@ -48,15 +47,15 @@ Probe fleet_at(const Workbench& bench, const Candidate& c, std::int64_t replicas
   const RequestSet set = request_set(of_length(rows, wanted));
   const double share = static_cast<double>(simulated) / static_cast<double>(replicas);
   return run_probe(fleet_of(c.config(), simulated), set, bench.demand_per_s * share, bench.study.plan.slo,
-                   {false, between});
+                   {false});
 }
 
 /// The largest factor on all lengths that one replica's share of the demand still stands, to 2 %; 0 when not even 1.
-double length_headroom(const Workbench& bench, const Candidate& c, const std::function<void()>& between) {
+double length_headroom(const Workbench& bench, const Candidate& c) {
   const double rate = bench.demand_per_s / static_cast<double>(c.sizing->needed);
   const auto stands = [&](double factor) {
     const RequestSet set = request_set(with_lengths(*bench.requests.rows, factor));
-    return run_probe(c.config(), set, rate, bench.study.plan.slo, {true, between}).met;
+    return run_probe(c.config(), set, rate, bench.study.plan.slo, {true}).met;
   };
   if (!stands(1)) return 0;
   double good = 1, bad = 4;
@@ -106,7 +105,7 @@ std::vector<std::string> changes_of(const Plan& plan) {
 }
 
 /// Why nothing will do: the candidate that comes nearest, at the slowest rate tried.
-void explain_infeasible(Plan& plan, const std::function<void()>& between) {
+void explain_infeasible(Plan& plan) {
   Decision& d = plan.decision;
   const Workbench& bench = plan.bench;
   std::optional<Probe> nearest;
@@ -116,7 +115,7 @@ void explain_infeasible(Plan& plan, const std::function<void()>& between) {
     const Candidate& c = bench.candidates[i];
     const RateGrid grid(c.bound_per_s, bench.study.plan.precision);
     const Probe probe =
-        run_probe(c.config(), bench.requests, grid.rate(grid.slowest()), bench.study.plan.slo, {false, between});
+        run_probe(c.config(), bench.requests, grid.rate(grid.slowest()), bench.study.plan.slo, {false});
     double worst = 0;
     for (const auto& t : probe.targets) worst = std::min(worst, t.margin);
     if (worst > least || who == nullptr) {
@@ -141,13 +140,13 @@ void explain_infeasible(Plan& plan, const std::function<void()>& between) {
       who->name, by.empty() ? "a queue that grows" : by, nearest->rate_per_s, unserved.empty() ? "" : "; ", unserved);
 }
 
-void decide(Plan& plan, int jobs, const std::function<void()>& between) {
+void decide(Plan& plan, int jobs) {
   Decision& d = plan.decision;
   const Workbench& bench = plan.bench;
   const PlanSpec& spec = bench.study.plan;
   if (plan.found.ranking.empty()) {
     const auto& best = plan.found.best_of_kind;
-    if (best.empty()) return explain_infeasible(plan, between);
+    if (best.empty()) return explain_infeasible(plan);
     const auto least = std::min_element(best.begin(), best.end(), [&](std::size_t a, std::size_t b) {
       return bench.candidates[a].key < bench.candidates[b].key;
     });
@@ -174,12 +173,12 @@ void decide(Plan& plan, int jobs, const std::function<void()>& between) {
         d.binding, bench.demand_per_s, s.node_gpus, plural(s.nodes, "node"), w.name, over);
     return;
   }
-  plan.uncertainty = weigh(bench, plan.found, chosen, jobs, between);
+  plan.uncertainty = weigh(bench, plan.found, chosen, jobs);
   d.firmness = firmness_of(w, plan.uncertainty);
-  d.checked = fleet_at(bench, w, s.needed, between);
-  if (s.needed > 1) d.one_less = fleet_at(bench, w, s.needed - 1, between);
+  d.checked = fleet_at(bench, w, s.needed);
+  if (s.needed > 1) d.one_less = fleet_at(bench, w, s.needed - 1);
   d.headroom_rate = static_cast<double>(s.needed) * w.capacity.rate_per_s / bench.demand_per_s;
-  d.headroom_length = length_headroom(bench, w, between);
+  d.headroom_length = length_headroom(bench, w);
   const double tokens_per_s = bench.demand_per_s * d.checked->output_tokens_a_request;
   d.usd_per_million_output_tokens = s.usd_per_hour / (tokens_per_s * 3600 / 1e6);
   d.joules_per_output_token = s.watts / tokens_per_s;
@@ -196,7 +195,7 @@ void decide(Plan& plan, int jobs, const std::function<void()>& between) {
   if (const std::string caveat = spec_sheet_caveat(bench.candidates, plan.found.ranking); !caveat.empty())
     d.text += " " + caveat;
   d.changes = changes_of(plan);
-  plan.outlook = look_around(bench, plan.found, chosen, jobs, between);
+  plan.outlook = look_around(bench, plan.found, chosen, jobs);
   for (const std::size_t i : plan.found.best_of_kind) {
     const Candidate& c = bench.candidates[i];
     const bool saves = c.sizing->gpus < s.gpus || c.sizing->usd_per_hour < s.usd_per_hour;
@@ -232,11 +231,11 @@ std::vector<std::size_t> pareto_front(const Plan& plan) {
       [](const Candidate& c) { return c.capacity.at->tpot_p50_ns; });
 }
 
-Plan make_plan(Study study, int jobs, const std::function<void()>& between) {
+Plan make_plan(Study study, int jobs) {
   Plan plan;
-  plan.bench = set_up(std::move(study), jobs, between);
-  plan.found = search(plan.bench, plan.bench.study.plan.exhaustive, jobs, between);
-  decide(plan, jobs, between);
+  plan.bench = set_up(std::move(study), jobs);
+  plan.found = search(plan.bench, plan.bench.study.plan.exhaustive, jobs);
+  decide(plan, jobs);
   return plan;
 }
 }  // namespace stowage

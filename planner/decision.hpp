@@ -42,7 +42,7 @@ struct Plan {
 };
 
 /// The whole of `stowage plan`.
-[[nodiscard]] Plan make_plan(Study study, int jobs, const std::function<void()>& between = {});
+[[nodiscard]] Plan make_plan(Study study, int jobs);
 
 /// Candidates that no other beats in both: cost a token and time per token at its sustained rate (all that were
 /// searched and sustain a rate), by rising cost.

@@ -37,20 +37,18 @@ struct Change {
   double lengths = 1, limits = 1;
 };
 
-std::optional<double> changed_rate(const Workbench& bench, const std::vector<Request>& rows, const Change& c,
-                                   const std::function<void()>& between) {
+std::optional<double> changed_rate(const Workbench& bench, const std::vector<Request>& rows, const Change& c) {
   try {
     const RequestSet set = request_set(c.lengths == 1 ? rows : with_lengths(rows, c.lengths));
     const double rate = find_capacity(c.run, set, brief_of(set), with_limits(bench.study.plan.slo, c.limits), precision,
-                                      {true, between})
+                                      {true})
                             .rate_per_s;
     return rate > 0 ? std::optional(rate) : std::nullopt;
   } catch (const InfeasibleError&) { return std::nullopt; }
 }
 }  // namespace
 
-Outlook look_around(const Workbench& bench, const SearchResult& found, std::size_t winner, int jobs,
-                    const std::function<void()>& between) {
+Outlook look_around(const Workbench& bench, const SearchResult& found, std::size_t winner, int jobs) {
   Outlook out;
   const Candidate& w = bench.candidates[winner];
   out.curves.push_back({winner, {}});
@@ -74,9 +72,8 @@ Outlook look_around(const Workbench& bench, const SearchResult& found, std::size
   tbb::task_arena arena(jobs > 0 ? std::min(jobs, cores) : cores);
   arena.execute([&] {
     tbb::parallel_for(std::size_t{0}, probes + changes.size(), [&](std::size_t i) {
-      if (between) between();
       if (i >= probes) {
-        rates[i - probes] = changed_rate(bench, rows, changes[i - probes], between);
+        rates[i - probes] = changed_rate(bench, rows, changes[i - probes]);
         return;
       }
       Curve& curve = out.curves[i / shares.size()];
@@ -86,7 +83,7 @@ Outlook look_around(const Workbench& bench, const SearchResult& found, std::size
       curve.probes[i % shares.size()] = share == 1
                                             ? *c.capacity.at
                                             : run_probe(c.config(), bench.requests, share * c.capacity.rate_per_s,
-                                                        bench.study.plan.slo, {false, between});
+                                                        bench.study.plan.slo, {false});
     });
   });
   out.base_per_s = rates[0].value_or(0);

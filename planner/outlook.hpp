@@ -1,7 +1,6 @@
 #pragma once
 // What lies around the answer, for people to look at: latency against rate beside the sustained one, and what the
 // winner's sustained rate becomes when one thing changes. Decides nothing.
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -31,6 +30,5 @@ struct Outlook {
 };
 
 /// The same for any `jobs`.
-[[nodiscard]] Outlook look_around(const Workbench& bench, const SearchResult& found, std::size_t winner, int jobs,
-                                  const std::function<void()>& between);
+[[nodiscard]] Outlook look_around(const Workbench& bench, const SearchResult& found, std::size_t winner, int jobs);
 }  // namespace stowage

@@ -108,7 +108,6 @@ Served serve(RunConfig run, const RequestSet& set, double rate_per_s, std::span<
     out.samples[r.id] = sample_of(r);
     if (options.stop_when_certain) watch.see(r.id, out.samples[r.id]);
   };
-  if (options.between) hooks.on_progress = [&](std::int64_t, std::uint64_t) { options.between(); };
   try {
     out.result = simulate(run, hooks);
   } catch (const CertainMiss&) {

@@ -1,6 +1,5 @@
 #pragma once
 // One simulation of one replica, or of a fleet, at one rate, and what it says about the SLO.
-#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -30,10 +29,8 @@ struct Probe {
   [[nodiscard]] std::string binding() const;
 };
 
-/// May be ended early by an exception of `between`, which is called now and then.
 struct ProbeOptions {
   bool stop_when_certain = true;  // a miss that nothing can mend any more; never changes `met`
-  std::function<void()> between = {};
   double growth = saturated_growth;  // see is_saturated()
 };
 

@@ -129,8 +129,7 @@ std::optional<double> estimate(const Workbench& bench, const Candidate& c, const
 
 /// The most promising first: the sooner there is something to beat, the fewer are searched to the end. By bound, then
 /// by brief probes of those that could still matter if the estimates were right; the order decides nothing else.
-void put_in_order(Workbench& bench, std::vector<std::size_t>& order, tbb::task_arena& arena, bool exhaustive,
-                  const std::function<void()>& between) {
+void put_in_order(Workbench& bench, std::vector<std::size_t>& order, tbb::task_arena& arena, bool exhaustive) {
   sort_by_key(bench, order);
   if (exhaustive || order.size() <= round_size) return;
   Workbench guess = bench;  // its candidates settle at what the estimates say
@@ -142,9 +141,8 @@ void put_in_order(Workbench& bench, std::vector<std::size_t>& order, tbb::task_a
     std::vector<std::optional<double>> rate(end - begin);
     arena.execute([&] {
       tbb::parallel_for(begin, end, [&](std::size_t i) {
-        if (between) between();
         const Candidate& c = guess.candidates[order[i]];
-        rate[i - begin] = estimate(bench, c, incumbents.to_beat(c), {true, between});
+        rate[i - begin] = estimate(bench, c, incumbents.to_beat(c), {true});
       });
     });
     for (std::size_t i = begin; i < end; ++i) {
@@ -162,7 +160,7 @@ void put_in_order(Workbench& bench, std::vector<std::size_t>& order, tbb::task_a
 }
 }  // namespace
 
-SearchResult search(Workbench& bench, bool exhaustive, int jobs, const std::function<void()>& between) {
+SearchResult search(Workbench& bench, bool exhaustive, int jobs) {
   SearchResult out;
   std::vector<std::size_t> order;
   out.counts.candidates = bench.candidates.size();
@@ -174,10 +172,10 @@ SearchResult search(Workbench& bench, bool exhaustive, int jobs, const std::func
     c.key = key_at(bench, c, RateGrid(c.bound_per_s, bench.study.plan.precision).rate(0));
   }
   out.counts.impossible = bench.candidates.size() - order.size();
-  const ProbeOptions options{true, between};
+  const ProbeOptions options{true};
   const int cores = tbb::info::default_concurrency();
   tbb::task_arena arena(jobs > 0 ? std::min(jobs, cores) : cores);
-  put_in_order(bench, order, arena, exhaustive, between);
+  put_in_order(bench, order, arena, exhaustive);
   Incumbents incumbents(bench);
   const std::size_t round = exhaustive ? std::max<std::size_t>(1, order.size()) : round_size;
   for (std::size_t begin = 0; begin < order.size(); begin += round) {
@@ -185,7 +183,6 @@ SearchResult search(Workbench& bench, bool exhaustive, int jobs, const std::func
     std::vector<Spent> spent(end - begin);
     arena.execute([&] {
       tbb::parallel_for(begin, end, [&](std::size_t i) {
-        if (between) between();
         Candidate& c = bench.candidates[order[i]];
         spent[i - begin] = evaluate(bench, c, exhaustive ? worst : incumbents.to_beat(c), options);
       });

@@ -1,7 +1,6 @@
 #pragma once
 // Which candidates are worth simulating, and how far. A candidate matters when it could be among the ten best that can
 // be deployed, or the best of its kind of manager; all others are dropped without being known to the digit.
-#include <functional>
 #include <vector>
 
 #include "planner/candidates.hpp"
@@ -25,5 +24,5 @@ struct SearchResult {
 /// Fills in fate, capacity, sizing and key of the candidates. Works in rounds of a fixed size, whose candidates are
 /// judged by what the rounds before found: so that the result, and the counts, are the same for any `jobs`.
 /// `exhaustive` searches every possible candidate to the end.
-[[nodiscard]] SearchResult search(Workbench& bench, bool exhaustive, int jobs, const std::function<void()>& between);
+[[nodiscard]] SearchResult search(Workbench& bench, bool exhaustive, int jobs);
 }  // namespace stowage

@@ -177,12 +177,10 @@ void Sweep::check_inputs() const {
   problems.throw_if_any();
 }
 
-std::string Sweep::record(std::uint64_t point, const std::function<void()>& between) const {
+std::string Sweep::record(std::uint64_t point) const {
   Json rows = Json::array();
   try {
     const Scenario scenario = resolve_scenario(space_.document(study_.base, point), {}, cache_);
-    RunHooks hooks;
-    if (between) hooks.on_progress = [&](std::int64_t, std::uint64_t) { between(); };
     const std::vector<LatencyLimit> slo = limits_of(scenario, study_);
     auto run = scenario.runs.begin();
     auto unfit = scenario.unfit.begin();
@@ -191,7 +189,7 @@ std::string Sweep::record(std::uint64_t point, const std::function<void()>& betw
         rows.push_back(row_without_run("infeasible", unfit->reason, unfit->name));
         ++unfit;
       } else {
-        rows.push_back(row_of(simulate(*run++, hooks), slo));
+        rows.push_back(row_of(simulate(*run++, {}), slo));
       }
     }
   } catch (const InfeasibleError& error) {

@@ -2,7 +2,6 @@
 // Every point of a space simulated to its end: one record a point, the same text for any number of threads, any
 // sharding and any machine.
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -44,9 +43,9 @@ class Sweep {
   void check_inputs() const;
 
   /// {"point":17,"rows":[["paged-16","ok",1000,...]]}: a row a manager, null where nothing was measured, as of one that
-  /// does not fit; a point where none does is one row with its reason. `between` is called now and then and
-  /// may throw to stop. Safe from any thread.
-  [[nodiscard]] std::string record(std::uint64_t point, const std::function<void()>& between = {}) const;
+  /// does not fit; a point where none does is one row with its reason. Safe from any
+  /// thread.
+  [[nodiscard]] std::string record(std::uint64_t point) const;
 
   /// "point", the axes' paths, and the columns of a row.
   [[nodiscard]] std::vector<std::string> columns() const;

@@ -23,15 +23,14 @@ std::uint64_t points_left(const Sweep& sweep, Shard shard, std::span<const std::
 }
 
 void run_points(const Sweep& sweep, Shard shard, std::span<const std::uint64_t> done, int jobs,
-                const std::function<void(std::uint64_t, std::string)>& sink, const std::function<void()>& between) {
+                const std::function<void(std::uint64_t, std::string)>& sink) {
   const auto points = left_of(sweep, shard, done);
   const int cores = tbb::info::default_concurrency();
   tbb::task_arena arena(jobs > 0 ? std::min(jobs, cores) : cores);
   arena.execute([&] {
     tbb::parallel_for(tbb::blocked_range<std::size_t>(0, points.size(), 1), [&](const auto& range) {
       for (std::size_t i = range.begin(); i < range.end(); ++i) {
-        if (between) between();
-        sink(points[i], sweep.record(points[i], between));
+        sink(points[i], sweep.record(points[i]));
       }
     });
   });

@@ -8,11 +8,9 @@
 namespace stowage {
 
 /// Simulates the points of a shard that are not in `done` (ascending), on `jobs` threads (0 = one a core), and hands
-/// each record to `sink` as its point ends, from any thread and in any order. `between` is called now and then from
-/// any thread and may throw: then the points under way are dropped and the exception comes out here.
+/// each record to `sink` as its point ends, from any thread and in any order.
 void run_points(const Sweep& sweep, Shard shard, std::span<const std::uint64_t> done, int jobs,
-                const std::function<void(std::uint64_t point, std::string record)>& sink,
-                const std::function<void()>& between = {});
+                const std::function<void(std::uint64_t point, std::string record)>& sink);
 /// How many of a shard's points are not in `done`.
 [[nodiscard]] std::uint64_t points_left(const Sweep& sweep, Shard shard, std::span<const std::uint64_t> done);
 }  // namespace stowage

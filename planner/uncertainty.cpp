@@ -32,8 +32,7 @@ std::vector<std::size_t> contenders_of(const Workbench& bench, const SearchResul
 }
 }  // namespace
 
-Uncertainty weigh(const Workbench& bench, const SearchResult& found, std::size_t winner, int jobs,
-                  const std::function<void()>& between) {
+Uncertainty weigh(const Workbench& bench, const SearchResult& found, std::size_t winner, int jobs) {
   Uncertainty out;
   const PlanSpec& plan = bench.study.plan;
   out.draws = static_cast<std::uint64_t>(plan.draws);
@@ -54,11 +53,10 @@ Uncertainty weigh(const Workbench& bench, const SearchResult& found, std::size_t
       const RequestSet set = request_set(block_bootstrap(source, block, rng));
       const RequestSet brief = brief_of(set);
       for (std::size_t k = 0; k < contenders.size(); ++k) {
-        if (between) between();
         const Candidate& c = bench.candidates[contenders[k]];
         RunConfig run = c.config();
         run.cost = draw_cost(c, bench.study.seed, d);
-        rates[d][k] = find_capacity(run, set, brief, plan.slo, precision, {true, between}).rate_per_s;
+        rates[d][k] = find_capacity(run, set, brief, plan.slo, precision, {true}).rate_per_s;
       }
     });
   });

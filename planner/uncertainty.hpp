@@ -1,6 +1,5 @@
 #pragma once
 // How sure the decision is: the same question asked again with other prices, another resample of the workload.
-#include <functional>
 #include <map>
 #include <vector>
 
@@ -21,6 +20,5 @@ struct Uncertainty {
 
 /// Draws prices (planner/cost_draws.hpp) and the workload (block bootstrap, blocks of about the square root of its
 /// requests) together, `plan.draws` times. Contenders: the winner, and the best of every other GPU and the next best.
-[[nodiscard]] Uncertainty weigh(const Workbench& bench, const SearchResult& found, std::size_t winner, int jobs,
-                                const std::function<void()>& between);
+[[nodiscard]] Uncertainty weigh(const Workbench& bench, const SearchResult& found, std::size_t winner, int jobs);
 }  // namespace stowage

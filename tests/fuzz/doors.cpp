@@ -108,8 +108,6 @@ Study read_study(const std::string& file, const Words& sets, const Words& vary) 
   check_axes(study.base, Space(study.axes), cache);
   return study;
 }
-
-void nothing() {}
 }  // namespace
 
 std::string Verdict::text() const {
@@ -124,7 +122,7 @@ Verdict by_sweep(const std::string& file, const Words& sets, const Words& vary) 
   return verdict([&](Shown&) { (void)read_study(file, sets, vary); });
 }
 Verdict by_plan(const std::string& file) {
-  return verdict([&](Shown&) { (void)set_up(load_study(file, {}, {}, {}), 1, nothing); });
+  return verdict([&](Shown&) { (void)set_up(load_study(file, {}, {}, {}), 1); });
 }
 Verdict by_study(const std::string& file, const Words& vary) {
   std::vector<std::string> cannot_be;

@@ -39,7 +39,7 @@ Texts said_of(const std::string& text) {
     return out;
   };
   const Texts by_sweep = problems([](Study study) { (void)Sweep(std::move(study), ""); });
-  EXPECT_EQ(by_sweep, problems([](Study study) { (void)set_up(std::move(study), 1, testing::nothing); })) << text;
+  EXPECT_EQ(by_sweep, problems([](Study study) { (void)set_up(std::move(study), 1); })) << text;
   return by_sweep;
 }
 

@@ -25,7 +25,7 @@ demand: 50/s
 probe: {requests: 600, precision: 2%}
 search: {draws: 0, exhaustive: true}
 )"),
-                              2, testing::nothing);
+                              2);
   std::map<std::pair<std::string, bool>, RankKey> best;
   for (const Candidate& c : plan.bench.candidates) {
     if (!c.sizing) continue;

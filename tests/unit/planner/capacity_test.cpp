@@ -31,7 +31,7 @@ scenario:
 slo: {)" + slo + R"(}
 probe: {requests: 200000, precision: 0.5%}
 )"),
-                1, testing::nothing);
+                1);
 }
 
 double sustained(const Workbench& bench) {
@@ -93,7 +93,7 @@ scenario:
 slo: {ttft_max: 10.5ms}
 probe: {requests: 1000, precision: 1%}
 )"),
-                1, testing::nothing);
+                1);
 }
 
 TEST(Capacity, IsFoundAnywhereOnTheGrid) {
@@ -131,7 +131,7 @@ scenario:
   managers: [{kind: paged}]
 slo: {queue_mean: 1min}
 )"),
-                                 1, testing::nothing);
+                                 1);
   EXPECT_NEAR(rate_bound(bench.candidates[0].config(), bench.requests), 1e6 / 21, 1e-6);
 }
 
@@ -155,7 +155,7 @@ scenario:
 slo: {{queue_mean: 1min}}
 )",
                                                        batch, cost)),
-                 1, testing::nothing);
+                 1);
       for (const Candidate& c : bench.candidates) {
         RunConfig run = c.config();
         std::vector<Request> burst = *bench.requests.rows;  // all there at once
@@ -192,7 +192,7 @@ scenario:
   managers: [)" + manager + R"(]
 slo: {queue_mean: 1min}
 )"),
-                                   1, testing::nothing);
+                                   1);
     return rate_bound(bench.candidates[0].config(), bench.requests);
   };
   // Regions of 30, three at once: 4 x 30 / 90 steps a request. Blocks of 8: 8, 8, 8 and 16 tokens, 40 / 90 steps.

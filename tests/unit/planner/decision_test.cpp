@@ -13,7 +13,6 @@
 
 namespace stowage {
 namespace {
-using testing::nothing;
 using testing::TempFolder;
 
 /// One server of 10 ms a step, answers of 4: at most 25 requests/s, and fewer so that the objective holds.
@@ -36,7 +35,7 @@ prices: {h100-sxm-80gb: {usd_per_node_hour: 12, gpus_per_node: 4, watts: 4000}}
 TEST(Decision, ItsFiguresByHand) {
   const TempFolder folder;
   const std::string text = served_one_by_one("e2e_p90: 200ms", "demand: 100/s\nspare: N+1\nsearch: {draws: 0}\n");
-  const Plan plan = make_plan(testing::study_of(folder, text), 2, nothing);
+  const Plan plan = make_plan(testing::study_of(folder, text), 2);
   const Decision& d = plan.decision;
   ASSERT_TRUE(d.feasible);
   const Candidate& c = plan.bench.candidates[*d.winner];
@@ -62,7 +61,7 @@ TEST(Decision, ItsFiguresByHand) {
 TEST(Decision, OfAGreatFleetAPartIsSimulatedUnderItsShare) {
   const TempFolder folder;
   const std::string text = served_one_by_one("e2e_p90: 400ms", "demand: 6000/s\nsearch: {draws: 0}\n");
-  const Plan plan = make_plan(testing::study_of(folder, text), 2, nothing);
+  const Plan plan = make_plan(testing::study_of(folder, text), 2);
   const std::int64_t needed = plan.bench.candidates[*plan.decision.winner].sizing->needed;
   ASSERT_GT(needed, 2 * fleet_simulated_max);
   EXPECT_DOUBLE_EQ(plan.decision.checked->rate_per_s, 6000.0 * fleet_simulated_max / static_cast<double>(needed));
@@ -74,7 +73,7 @@ TEST(Decision, ItsSharesAreThoseOfTheRatesDrawn) {
   // No knee: the fleet is cut close, so that about every other draw of the workload asks for more.
   Study study = testing::study_of(
       folder, served_one_by_one("e2e_p99: 300ms", "demand: 400/s\nknee: 1\nsearch: {draws: 40}\n"));
-  const Plan plan = make_plan(std::move(study), 2, nothing);
+  const Plan plan = make_plan(std::move(study), 2);
   const Uncertainty& u = plan.uncertainty;
   const std::int64_t needed = plan.bench.candidates[*plan.decision.winner].sizing->needed;
   std::map<std::int64_t, int> enough;
@@ -114,7 +113,7 @@ demand: 20/s
 probe: {requests: 1000, precision: 5%}
 search: {draws: 20}
 )"),
-                              2, nothing);
+                              2);
   ASSERT_TRUE(plan.decision.feasible);
   const auto none = std::count(plan.uncertainty.rates.begin(), plan.uncertainty.rates.end(), 0.0);
   ASSERT_GT(none, 0) << "every draw sustains something: the test shows nothing";
@@ -128,7 +127,7 @@ TEST(Decision, WhatLoosensRaisesTheRateAndWhatTightensLowersIt) {
   for (const char* slo :
        {"e2e_p90: 200ms", "goodput: {share: 90%, e2e: 200ms}", "goodput: {share: 90%, ttft: 150ms}"}) {
     const Plan plan = make_plan(
-        testing::study_of(folder, served_one_by_one(slo, "demand: 100/s\nsearch: {draws: 0}\n")), 2, nothing);
+        testing::study_of(folder, served_one_by_one(slo, "demand: 100/s\nsearch: {draws: 0}\n")), 2);
     ASSERT_TRUE(plan.outlook);
     const auto of = [&](const char* what) -> const RateWhatIf& {
       for (const RateWhatIf& w : plan.outlook->what_if)

@@ -6,7 +6,6 @@
 
 namespace stowage {
 namespace {
-using testing::nothing;
 using testing::TempFolder;
 
 /// Requests written out: of the seed only the draws of the workload depend.
@@ -30,7 +29,7 @@ probe: {{requests: 400, precision: 1%}}
 search: {{draws: 6}}
 )",
                                                          seed, requests)),
-                   2, nothing)
+                   2)
       .uncertainty.rates;
 }
 

@@ -8,7 +8,6 @@
 
 namespace stowage {
 namespace {
-using testing::nothing;
 using testing::TempFolder;
 
 Plan plan_of(const TempFolder& folder, const std::string& batched_tokens, const std::string& rest) {
@@ -34,7 +33,7 @@ prices:
 {}
 )",
                                                           batched_tokens, rest)),
-                   2, nothing);
+                   2);
 }
 
 /// The word for a share of draws (docs/planning.md): firm from 90 %, likely from 70 %.

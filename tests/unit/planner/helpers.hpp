@@ -35,7 +35,6 @@ class TempFolder {
 inline Study study_of(const TempFolder& folder, const std::string& text, std::vector<std::string> sets = {}) {
   return load_study(folder.file("study.yaml", text), sets, {}, {});
 }
-inline void nothing() {}
 
 /// The fields of a table of commas, quotes taken off.
 inline std::vector<std::vector<std::string>> rows_of(const std::string& csv) {

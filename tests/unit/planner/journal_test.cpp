@@ -13,7 +13,6 @@
 
 namespace stowage {
 namespace {
-using testing::nothing;
 using testing::TempFolder;
 
 constexpr const char* scenario = R"(
@@ -41,8 +40,7 @@ void run(const Sweep& sweep, const std::string& folder, Shard shard, int jobs = 
         if (left == 0) return;  // as if killed here
         --left;
         journal.append(record);
-      },
-      nothing);
+      });
 }
 
 std::string table(const Sweep& sweep, const std::string& folder) {
@@ -115,11 +113,11 @@ TEST(Journal, InOrderItDoesNotDependOnWhichPointEndedFirst) {
   const std::string name = folder.path("b/journal-1-of-1");
   {
     Journal journal(folder.path("b"), sweep, {1, 1});
-    for (const std::uint64_t point : {4U, 0U, 5U, 2U, 1U, 3U}) journal.append(sweep.record(point, nothing));
+    for (const std::uint64_t point : {4U, 0U, 5U, 2U, 1U, 3U}) journal.append(sweep.record(point));
   }
   EXPECT_EQ(journal_in_order(name), read(folder.path("a/journal-1-of-1")));
   EXPECT_EQ(journal_in_order(folder.path("a/journal-1-of-1")), std::nullopt) << "nothing to do";
-  Journal(folder.path("b"), sweep, {1, 1}).append(sweep.record(4, nothing));
+  Journal(folder.path("b"), sweep, {1, 1}).append(sweep.record(4));
   EXPECT_EQ(journal_in_order(name), std::nullopt) << "two records of a point are for the merge to compare";
 }
 
@@ -135,7 +133,7 @@ TEST(Journal, RecordsThatContradictEachOtherAreFound) {
   const TempFolder folder;
   const Sweep sweep = sweep_of(folder);
   run(sweep, folder.path("a"), {1, 1});
-  std::string other = sweep.record(3, nothing);
+  std::string other = sweep.record(3);
   other.replace(other.find("\"ok\",4"), 6, "\"ok\",5");
   Journal(folder.path("a"), sweep, {1, 2}).append(other);
   EXPECT_EQ(merge_journals(folder.path("a"), sweep).contradictions.size(), 1U);
@@ -234,8 +232,8 @@ TEST(Sweep, AnotherTraceOrVersionIsAnotherSweep) {
 TEST(Sweep, APointThatCannotBeIsARowWithItsReason) {
   const TempFolder folder;
   const Sweep sweep = sweep_of(folder, "memory.kv_pool=8GiB,1MiB");
-  EXPECT_NE(sweep.csv_rows(sweep.record(1, nothing)).find("infeasible"), std::string::npos);
-  EXPECT_NE(sweep.csv_rows(sweep.record(0, nothing)).find(",ok,"), std::string::npos);
+  EXPECT_NE(sweep.csv_rows(sweep.record(1)).find("infeasible"), std::string::npos);
+  EXPECT_NE(sweep.csv_rows(sweep.record(0)).find(",ok,"), std::string::npos);
 }
 
 TEST(Sweep, ShardsAreParsed) {

@@ -25,7 +25,7 @@ slo: {ttft_p99: 500ms}
 probe: {requests: 500, precision: 5%}
 search: {draws: 0, exhaustive: true}
 )"),
-                              2, testing::nothing);
+                              2);
   const auto rows = rows_of(plan_csv(plan));
   ASSERT_EQ(rows.size(), 1 + plan.bench.candidates.size());
   const auto json = nlohmann::json::parse(plan_json(plan));

@@ -11,7 +11,6 @@
 
 namespace stowage {
 namespace {
-using testing::nothing;
 using testing::TempFolder;
 
 Plan plan_of(const TempFolder& folder, const std::string& rest,
@@ -33,7 +32,7 @@ prices: {{h100-sxm-80gb: {{usd_per_node_hour: 12, gpus_per_node: 8, watts: 4000}
 {}
 )",
                                                          tensor, cost, rest)),
-                   2, nothing);
+                   2);
 }
 
 TEST(PlanFigures, StandUnderTheirOwnNames) {

@@ -36,7 +36,7 @@ scenario:
 slo: {)" + slo + R"(}
 probe: {requests: 200}
 )"),
-                1, testing::nothing);
+                1);
 }
 bool met(const Workbench& bench) {
   return run_probe(bench.candidates[0].config(), bench.requests, 1, bench.study.plan.slo, {}).met;
@@ -78,7 +78,7 @@ scenario:
   managers: [{kind: paged}]
 slo: {ttft_p99: 1s}
 )"),
-                                 1, testing::nothing);
+                                 1);
   const Candidate& c = bench.candidates[0];
   std::set<double> ns;
   double logs = 0;

@@ -6,7 +6,6 @@
 
 namespace stowage {
 namespace {
-using testing::nothing;
 using testing::TempFolder;
 
 /// Answers of 100 tokens to prompts of 100, 10 ms a step: a request lasts a second and stores 199 tokens. `small` has a
@@ -46,7 +45,7 @@ prices:
 {}
 )",
                                                          managers, fmt::format(fmt::runtime(hardware), small), rest)),
-                   2, nothing);
+                   2);
 }
 
 TEST(Savings, AreWhatIsBoughtLess) {

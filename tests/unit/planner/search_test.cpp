@@ -8,7 +8,6 @@
 
 namespace stowage {
 namespace {
-using testing::nothing;
 using testing::TempFolder;
 
 /// A study of 72 candidates with prices, loads and memory drawn from `seed`: of every other one so little that
@@ -53,8 +52,8 @@ TEST(Search, EqualsBruteForce) {
   std::uint64_t skipped = 0;
   for (std::uint64_t seed = 1; seed <= 6; ++seed) {
     const Study study = testing::study_of(folder, random_study(seed));
-    Workbench pruned = set_up(study, 2, nothing), whole = set_up(study, 2, nothing);
-    const SearchResult some = search(pruned, false, 2, nothing), all = search(whole, true, 2, nothing);
+    Workbench pruned = set_up(study, 2), whole = set_up(study, 2);
+    const SearchResult some = search(pruned, false, 2), all = search(whole, true, 2);
     ASSERT_EQ(all.counts.bounded + all.counts.dropped, 0U);
     skipped += some.counts.bounded + some.counts.dropped;
     EXPECT_EQ(some.counts.bounded + some.counts.dropped + some.counts.searched + some.counts.impossible, 72U);
@@ -75,7 +74,7 @@ TEST(Search, NoSustainedRateIsAboveItsBound) {
   const TempFolder folder;
   for (std::uint64_t seed = 20; seed < 23; ++seed) {
     const std::string policy = seed == 22 ? "prefill-first" : "vllm";
-    Workbench bench = set_up(testing::study_of(folder, random_study(seed), {"scheduler.policy=" + policy}), 2, nothing);
+    Workbench bench = set_up(testing::study_of(folder, random_study(seed), {"scheduler.policy=" + policy}), 2);
     // Even with no SLO to speak of: only saturation limits.
     bench.study.plan.slo[0].targets.clear();
     for (const auto& c : bench.candidates) {
@@ -88,7 +87,7 @@ TEST(Search, NoSustainedRateIsAboveItsBound) {
 TEST(Plan, SameBytesForAnyJobsAndAgain) {
   const TempFolder folder;
   const Study study = testing::study_of(folder, random_study(3), {"search.draws=3"});
-  const Plan one = make_plan(study, 1, nothing), two = make_plan(study, 2, nothing);
+  const Plan one = make_plan(study, 1), two = make_plan(study, 2);
   EXPECT_EQ(plan_json(one), plan_json(two));
   EXPECT_EQ(plan_csv(one), plan_csv(two));
   EXPECT_TRUE(one.decision.feasible);
@@ -98,7 +97,7 @@ TEST(Plan, SameBytesForAnyJobsAndAgain) {
 TEST(Plan, RooflineIsNeverFirm) {
   const TempFolder folder;
   const Plan plan =
-      make_plan(testing::study_of(folder, random_study(4), {"search.draws=3", "cost={source: roofline}"}), 2, nothing);
+      make_plan(testing::study_of(folder, random_study(4), {"search.draws=3", "cost={source: roofline}"}), 2);
   ASSERT_TRUE(plan.decision.feasible);
   EXPECT_EQ(plan.decision.firmness, "unproven (roofline)");
   EXPECT_NE(plan.decision.text.find("unproven"), std::string::npos);
@@ -106,7 +105,7 @@ TEST(Plan, RooflineIsNeverFirm) {
 
 TEST(Plan, ManagersThatNobodyShipsAreNotDecidedFor) {
   const TempFolder folder;
-  const Plan plan = make_plan(testing::study_of(folder, random_study(5)), 2, nothing);
+  const Plan plan = make_plan(testing::study_of(folder, random_study(5)), 2);
   for (const std::size_t i : plan.found.ranking) EXPECT_NE(plan.bench.candidates[i].deployable, "none");
   EXPECT_EQ(plan.found.best_of_kind.size(), 3U);
 }
@@ -114,7 +113,7 @@ TEST(Plan, ManagersThatNobodyShipsAreNotDecidedFor) {
 TEST(Plan, SchedulesThatNobodyShipsAreNotDecidedFor) {
   const TempFolder folder;
   const Plan plan = make_plan(
-      testing::study_of(folder, random_study(5), {"space={scheduler.policy: [vllm, prefill-first]}"}), 2, nothing);
+      testing::study_of(folder, random_study(5), {"space={scheduler.policy: [vllm, prefill-first]}"}), 2);
   ASSERT_EQ(plan.bench.candidates.size(), 6U);
   for (const Candidate& c : plan.bench.candidates) {
     const bool today = c.config().scheduler.policy == "vllm";
@@ -128,7 +127,7 @@ TEST(Plan, SchedulesThatNobodyShipsAreNotDecidedFor) {
 TEST(Plan, WhatNoEngineShipsIsSaidToBeThat) {
   const TempFolder folder;
   const Study study = testing::study_of(folder, random_study(5), {"managers=[{kind: reserve}, {kind: vattention}]"});
-  const Plan plan = make_plan(study, 2, nothing);
+  const Plan plan = make_plan(study, 2);
   EXPECT_FALSE(plan.decision.feasible);
   EXPECT_EQ(plan.decision.binding, "deployable");
   EXPECT_NE(plan.decision.text.find("No engine ships"), std::string::npos) << plan.decision.text;
@@ -137,7 +136,7 @@ TEST(Plan, WhatNoEngineShipsIsSaidToBeThat) {
 
 TEST(Plan, FewDrawsAreNotCalledFirm) {
   const TempFolder folder;
-  const Plan plan = make_plan(testing::study_of(folder, random_study(3), {"search.draws=3"}), 2, nothing);
+  const Plan plan = make_plan(testing::study_of(folder, random_study(3), {"search.draws=3"}), 2);
   ASSERT_TRUE(plan.decision.feasible);
   ASSERT_NE(plan.bench.candidates[*plan.decision.winner].grounds, Grounds::roofline);
   EXPECT_EQ(plan.decision.firmness, "too few draws to say (3)");
@@ -147,7 +146,7 @@ TEST(Plan, AxesThatDecideNothingAreRefused) {
   const TempFolder folder;
   for (const char* space : {"space={slo.ttft_p99: [1s, 2s]}", "space={name: [a, b]}",
                             "space={cluster.router: [random, least-kv]}"})
-    EXPECT_THROW((void)set_up(testing::study_of(folder, random_study(5), {space}), 1, nothing), InputError) << space;
+    EXPECT_THROW((void)set_up(testing::study_of(folder, random_study(5), {space}), 1), InputError) << space;
 }
 
 /// Rows of a repeated workload must not always come to the same replica.
@@ -166,7 +165,7 @@ demand: 2360/s
 probe: {requests: 1000, precision: 2%}
 search: {draws: 0}
 )"),
-                              2, nothing);
+                              2);
   ASSERT_TRUE(plan.decision.feasible);
   ASSERT_TRUE(plan.decision.one_less);
   const double now = plan.decision.checked->targets[0].achieved, less = plan.decision.one_less->targets[0].achieved;
@@ -176,12 +175,12 @@ search: {draws: 0}
 
 TEST(Plan, SaysWhatBindsWhenNothingWillDo) {
   const TempFolder folder;
-  const Plan slo = make_plan(testing::study_of(folder, random_study(6), {"slo={ttft_p50: 1us}"}), 2, nothing);
+  const Plan slo = make_plan(testing::study_of(folder, random_study(6), {"slo={ttft_p50: 1us}"}), 2);
   EXPECT_FALSE(slo.decision.feasible);
   EXPECT_EQ(slo.decision.binding, "ttft_p50");
   EXPECT_NE(slo.decision.text.find("instead of 1us"), std::string::npos) << slo.decision.text;
   const Plan limit =
-      make_plan(testing::study_of(folder, random_study(6), {"limits={gpus: 8}", "demand=5000/s"}), 2, nothing);
+      make_plan(testing::study_of(folder, random_study(6), {"limits={gpus: 8}", "demand=5000/s"}), 2);
   EXPECT_FALSE(limit.decision.feasible);
   EXPECT_EQ(limit.decision.binding, "limits.gpus");
   EXPECT_NE(limit.decision.text.find("times the limit"), std::string::npos) << limit.decision.text;
@@ -194,7 +193,7 @@ TEST(Study, BadInputIsRefusedWithItsPlace) {
       "count: 200, prompt: 10, output: 5}}, managers: [{kind: paged}]}\n";
   const auto message = [&](const std::string& rest) -> std::string {
     try {
-      (void)set_up(testing::study_of(folder, head + rest), 1, nothing);
+      (void)set_up(testing::study_of(folder, head + rest), 1);
     } catch (const InputError& error) { return error.problems().front().str(); }
     return "accepted";
   };

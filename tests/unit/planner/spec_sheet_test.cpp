@@ -73,7 +73,7 @@ probe: {requests: 400, precision: 5%}
 search: {draws: 2}
 prices: {l40s: {usd_per_node_hour: 1, gpus_per_node: 1}, a100-80gb: {usd_per_node_hour: 8, gpus_per_node: 1}}
 )"),
-                              2, testing::nothing);
+                              2);
   ASSERT_TRUE(plan.decision.feasible);
   EXPECT_EQ(plan.bench.candidates[*plan.decision.winner].hardware, "l40s");
   EXPECT_NE(plan.decision.text.find("unproven"), std::string::npos);

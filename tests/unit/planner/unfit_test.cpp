@@ -10,7 +10,6 @@
 
 namespace stowage {
 namespace {
-using testing::nothing;
 using testing::TempFolder;
 using Json = nlohmann::json;
 
@@ -37,8 +36,8 @@ constexpr const char *all = "{kind: paged}, {kind: vattention}, {kind: paged, bl
 
 TEST(Unfit, OfAPlanIsOneCandidateLess) {
   const TempFolder folder;
-  const Plan with = make_plan(testing::study_of(folder, study_of(all)), 1, nothing);
-  const Plan without = make_plan(testing::study_of(folder, study_of(fitting)), 1, nothing);
+  const Plan with = make_plan(testing::study_of(folder, study_of(all)), 1);
+  const Plan without = make_plan(testing::study_of(folder, study_of(fitting)), 1);
   EXPECT_EQ(with.found.counts.candidates, 6U);
   EXPECT_EQ(with.found.counts.impossible, 1U);
   std::map<std::string, double> rates, expected;
@@ -79,7 +78,7 @@ TEST(Unfit, OfARunIsAnError) {
   // Where nothing fits, no point of a study is left.
   std::string small = study_of("{kind: vattention}");
   small.replace(small.find("[1000, 2000]"), 12, "[1000]");
-  EXPECT_THROW((void)set_up(testing::study_of(folder, small), 1, nothing), InfeasibleError);
+  EXPECT_THROW((void)set_up(testing::study_of(folder, small), 1), InfeasibleError);
 }
 }  // namespace
 }  // namespace stowage
