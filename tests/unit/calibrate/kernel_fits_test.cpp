@@ -6,21 +6,11 @@
 
 #include "calibrate/parts.hpp"
 #include "models/hardware/hardware.hpp"
+#include "tests/unit/calibrate/figures.hpp"
 
 namespace stowage {
 namespace {
-using Keys = std::map<std::string, ProbeFigure::Value, std::less<>>;
-
-ProbeFigure& add(ProbeFile& probe, const char* part, const char* name, Keys keys, double us) {
-  probe.parts[part].status = "measured";
-  ProbeFigure& f = probe.parts[part].figures.emplace_back();
-  f.name = name;
-  f.unit = "us";
-  f.n = 1;
-  f.median = f.mean = us;
-  f.keys = std::move(keys);
-  return f;
-}
+using testing::add;
 using Int = std::int64_t;
 
 ProbeFile products(const std::vector<double>& us) {

@@ -8,9 +8,11 @@
 #include "calibrate/engine_log.hpp"
 #include "calibrate/fit.hpp"
 #include "calibrate/parts.hpp"
+#include "tests/unit/calibrate/figures.hpp"
 
 namespace stowage {
 namespace {
+using testing::add;
 
 TEST(Statistics, APercentileIsTheLeastThatHoldsItsShare) {
   Rng rng(5, "percentiles");
@@ -76,19 +78,6 @@ TEST(Fit, NothingNearbyIsBetterAndNothingIsNegative) {
   EXPECT_GT(bound, 20) << "the constraint never bound: the test shows nothing";
 }
 
-/// A probe with these figures of one part, in us.
-ProbeFile& add(ProbeFile& probe, const char* part, const char* name, std::map<std::string, std::int64_t> keys,
-               double us) {
-  probe.parts[part].status = "measured";
-  ProbeFigure& f = probe.parts[part].figures.emplace_back();
-  f.name = name;
-  f.unit = "us";
-  f.n = 1;
-  f.median = f.mean = us;
-  for (const auto& [key, value] : keys) f.keys[key] = value;
-  return probe;
-}
-
 ProbeFile launches() {
   ProbeFile probe;
   add(probe, "launch", "eager_gpu", {{"kernels", 1}}, 4);
@@ -152,8 +141,7 @@ TEST(Host, IsWhatTheWallHasBeyondTheGpuOfTheSameStep) {
   ProbeFile probe;
   const auto iteration = [&](const char* kind, std::int64_t decodes, std::int64_t tokens, double gpu, double wall) {
     for (const auto& [name, us] : {std::pair{"iteration", gpu}, {"iteration_wall", wall}}) {
-      add(probe, "iteration", name, {{"decodes", decodes}, {"chunk_tokens", tokens}}, us);
-      probe.parts["iteration"].figures.back().keys["kind"] = std::string(kind);
+      add(probe, "iteration", name, {{"decodes", decodes}, {"chunk_tokens", tokens}, {"kind", std::string(kind)}}, us);
     }
   };
   iteration("decode", 1, 0, 5000, 5040);
