@@ -65,6 +65,17 @@ void check_values(const Axis& axis, Problems& problems) {
       problems.add(value.node.at(), fmt::format("'{}' has the value {} twice; remove one", axis.path, value.text));
   }
 }
+
+/// Whether one value means within the brackets of a list what --set takes it for: YAML has "---", "..." and "-" as
+/// texts there, and as marks where they stand alone.
+bool as_set_reads(std::string_view typed, const ConfigNode& list) {
+  if (list.size() != 1 || list[0].kind() != ConfigNode::Kind::scalar || typed.find(',') != std::string_view::npos)
+    return true;
+  try {
+    const ConfigNode alone = ConfigDocument::typed(typed, list.at().file);
+    return alone.kind() == ConfigNode::Kind::scalar && alone.text() == list[0].text();
+  } catch (const InputError&) { return false; }
+}
 }  // namespace
 
 std::vector<std::string> range_values(std::string_view text, const SourcePos& at, Problems& problems) {
@@ -142,8 +153,13 @@ Axis read_vary(std::string_view text, int ordinal, Problems& problems) {
   }
   // As one YAML list: its reader knows brackets and quotes. "1..4" and "2/s" are plain texts to it.
   try {
-    axis.values =
-        values_of(ConfigDocument::typed(fmt::format("[{}]", text.substr(equals + 1)), axis.at.file), problems);
+    const std::string_view values = text.substr(equals + 1);
+    const ConfigNode list = ConfigDocument::typed(fmt::format("[{}]", values), axis.at.file);
+    if (!as_set_reads(values, list)) {
+      problems.add(axis.at, fmt::format("'{}': that is no value to --set; quote it to mean the text", shown(text)));
+      return axis;
+    }
+    axis.values = values_of(list, problems);
   } catch (const InputError& error) {
     problems.add(axis.at, fmt::format("'{}': {}", shown(text), error.problems().front().message));
     return axis;

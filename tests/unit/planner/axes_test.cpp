@@ -50,6 +50,12 @@ TEST(Axes, ControlCharactersAreRefused) {
   for (const auto* text : {"name=5\n6", "name=a\tb", "a=1,\r2", "a\n=1", "name=\x7f"})
     EXPECT_THROW((void)vary(text), InputError) << text;
 }
+TEST(Axes, ALoneValueIsWhatSetTakesItFor) {
+  for (const auto* text : {"name=---", "name=...", "name=-", "name=--- 5", "name=\xef\xbb\xbf" "5"})
+    EXPECT_THROW((void)vary(text), InputError) << text;
+  for (const auto* text : {"name='---'", "name=-5", "name= 5 ", "name=a-b", "name=[5]", "name='a', b"})
+    EXPECT_NO_THROW((void)vary(text)) << text;
+}
 TEST(Axes, PointsAreNumberedLastAxisFastest) {
   const Space space({vary("a=1,2"), vary("b.c=x,y,z")});
   ASSERT_EQ(space.size(), 6U);
