@@ -205,10 +205,10 @@ Study load_study(const std::string& path, std::span<const std::string> sets, std
   problems.throw_if_any();
   refuse_overridden(study, as_typed, sets, seed, problems);
   problems.throw_if_any();
-  // --seed is no cure for a seed that `run` refuses.
-  (void)keys::read_value(study.base.root().get("seed"), keys::find(keys::scenario_keys(), "seed")->form, problems);
-  problems.throw_if_any();
-  if (seed) study.base.set(fmt::format("seed={}", *seed), 0);
+  // --seed is no cure for a seed that `run` refuses: it stays, and is refused with all else that is wrong.
+  Problems own;
+  (void)keys::read_value(study.base.root().get("seed"), keys::find(keys::scenario_keys(), "seed")->form, own);
+  if (seed && own.empty()) study.base.set(fmt::format("seed={}", *seed), 0);
   if (const auto text = study.base.root().get("seed"); text.kind() == ConfigNode::Kind::scalar)
     study.seed = static_cast<std::uint64_t>(parse_integer(text.text()).value_or(0));
   return study;

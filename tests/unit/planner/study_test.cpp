@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "planner/axis_check.hpp"
+#include "scenario/scenario.hpp"
 #include "tests/unit/planner/helpers.hpp"
 
 namespace stowage {
@@ -64,6 +66,30 @@ TEST(Study, AnAxisGoesByTheNameThatWasTyped) {
   EXPECT_EQ(lost[0],
             "0:0 'scheduler.max_batch' would be lost: the study varies 'scheduler.max_num_seqs'; give its values with "
             "--vary scheduler.max_num_seqs=");
+}
+
+TEST(Study, AWrongSeedHidesNoOtherError) {
+  const TempFolder folder;
+  const std::string file = folder.file("case.yaml", "seed: abc\nmodel: llama-3-8b\nmangers: [{kind: paged}]\n");
+  const auto words = [](const auto& read) {
+    Texts out;
+    try {
+      read();
+    } catch (const InputError& error) {
+      for (const auto& p : error.problems()) out.push_back(p.str());
+    }
+    return out;
+  };
+  const Texts run = words([&] { (void)load_scenario(file); });
+  EXPECT_EQ(run.size(), 5U);  // three keys are missing, one is unknown, and the seed
+  for (const std::optional<std::uint64_t> seed : {std::optional<std::uint64_t>{}, {7}})
+    for (const Texts& vary : {Texts{}, Texts{"cluster.tensor=1,2"}})
+      EXPECT_EQ(words([&] {
+                  const Study study = load_study(file, {}, vary, seed);
+                  ScenarioCache cache;
+                  check_axes(study.base, Space(study.axes), cache);
+                }),
+                run);
 }
 
 TEST(Study, AnAxisInsideAnotherMayNotUndoIt) {
