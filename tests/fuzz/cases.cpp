@@ -210,6 +210,15 @@ void write_side_files(const std::string& folder) {
   std::ofstream(folder + "/base.yaml") << base;
 }
 
+std::vector<Edit> places_in(const ConfigNode& root) {
+  std::vector<ConfigNode> leaves, inner;
+  nodes_below(root, leaves, inner);
+  std::vector<Edit> out;
+  for (const ConfigNode& node : leaves) out.push_back({Edit::What::value, node.path(), "", true});
+  for (const ConfigNode& node : inner) out.push_back({Edit::What::value, node.path(), "", false});
+  return out;
+}
+
 Edit random_edit(const ConfigNode& root, Rng& rng) {
   std::vector<ConfigNode> leaves, inner;
   nodes_below(root, leaves, inner);

@@ -34,6 +34,8 @@ struct Edit {
   std::string text;  // what stands there now: a value, or a key
   bool leaf = true;  // the path is of one value, not of a map or list
 };
+/// Each value, map and list of a file, with no text yet.
+[[nodiscard]] std::vector<Edit> places_in(const ConfigNode& root);
 [[nodiscard]] Edit random_edit(const ConfigNode& root, Rng& rng);
 /// The file with the edit made, byte for byte where it is, block style around
 /// it.

@@ -1,7 +1,8 @@
 // Keys and values that nobody means. Whatever is typed is shown again by
 // resolved.yaml, or refused; and what one command refuses, all refuse with the
 // same words. Seeded: a failure prints the file, the words and the seed.
-// STOWAGE_FUZZ=10000 looks longer, STOWAGE_FUZZ_FROM=17 begins at another seed.
+// STOWAGE_FUZZ=10000 looks longer, STOWAGE_FUZZ_FROM=17 begins at another seed,
+// STOWAGE_FUZZ_EVERY=1 tries each text in each place.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -51,6 +52,16 @@ std::string meant(std::string text, bool file) {
   return text;
 }
 
+/// A quote that its own line does not close goes on over the next ones: all of that was typed.
+Edit whole_quote(Edit edit, const std::string& file) {
+  const bool opens = edit.what == What::value && (edit.text.starts_with('"') || edit.text.starts_with('\''));
+  if (!opens || edit.text.find(edit.text[0], 1) != std::string::npos) return edit;
+  try {
+    edit.text = flow_text(ConfigDocument::parse(file, "").find(edit.path));
+  } catch (const InputError&) { return edit; }  // the last quote of the file
+  return edit;
+}
+
 /// Paths are shown from the file's own folder, however they were typed.
 bool same_path(const std::string& typed, const std::string& shown) {
   return std::filesystem::path(typed).lexically_normal() == std::filesystem::path(shown).lexically_normal();
@@ -62,11 +73,13 @@ bool shows(const Verdict& v, const std::string& path, const std::string& typed) 
   const std::string found_at = resolved_path(path);
   if (typed == "auto" && found_at == "memory.kv_dtype") return true;  // vLLM's word for the model's own
   if (found_at == "workload.synthetic.preset") return true;  // what it stands for is shown instead
+  if (found_at == "spare" && typed.starts_with("N"))  // N replicas are needed: N+1 is one to spare
+    return v.shown.at(found_at) == (typed == "N" ? "0" : typed.substr(2));
   for (const std::string& at : {found_at, found_at + ".fixed"}) {
     const auto found = v.shown.find(at);
     if (found == v.shown.end()) continue;
     const std::string shown = trimmed(found->second);  // of a block of text with its line break
-    if (same_meaning(typed, shown) || same_path(typed, shown)) return true;
+    if (same_meaning(typed, shown) || same_path(typed, shown) || trimmed(typed) == shown) return true;
   }
   return false;
 }
@@ -105,6 +118,8 @@ bool dashed(std::string key, const std::string& path) {
   std::replace(key.begin(), key.end(), '-', '_');
   return path == key || path.ends_with("." + key);
 }
+
+struct Kind;
 
 class Values : public ::testing::Test {
  public:
@@ -201,8 +216,7 @@ class Values : public ::testing::Test {
     hold_form(vary);
     if (vary.what == Verdict::What::accepted && edit.leaf && run.refused()) {
       // Several values, or a range: each of them is right.
-      EXPECT_TRUE(edit.text.find_first_of(",[") != std::string::npos || edit.text.find("..") != std::string::npos ||
-                  edit.text.starts_with("\xef\xbb\xbf"))
+      EXPECT_TRUE(edit.text.find_first_of(",[") != std::string::npos || edit.text.find("..") != std::string::npos)
           << "--vary takes what --set refuses: " << run.text();
     }
     if (vary.refused() && run.refused() && plain(edit.text)) {
@@ -221,10 +235,12 @@ class Values : public ::testing::Test {
     if (study.refused()) hold_same(study, by_plan(file), "plan");
   }
   void hardware(const ConfigNode& root, Edit edit) {
-    hold_shown(by_hardware(folder_.file("case.yaml", edited(root, edit))), edit, true);
+    const std::string text = edited(root, edit);
+    hold_shown(by_hardware(folder_.file("case.yaml", text)), whole_quote(edit, text), true);
   }
   void model(const ConfigNode& root, Edit edit) {
-    hold_shown(by_model(folder_.file("case.yaml", edited(root, edit))), edit, true);
+    const std::string text = edited(root, edit);
+    hold_shown(by_model(folder_.file("case.yaml", text)), whole_quote(edit, text), true);
   }
   /// Written by programs, with keys that are not ours to judge: only the
   /// shapes' values are.
@@ -238,29 +254,49 @@ class Values : public ::testing::Test {
     if (!null && resolved_path(edit.path) != edit.path) hold_shown(v, edit, true);
   }
 
+  bool judge(const Kind& kind, const Seed& of, const ConfigNode& root, const Edit& edit, std::uint64_t seed);
+
   stowage::testing::TempFolder folder_;
   std::uint64_t refused_ = 0;
+  std::uint64_t failed_ = 0;
+  int failed_parts_ = 0;
   std::array<std::uint64_t, 4> verdicts_{};
 };
+
+struct Kind {
+  std::vector<Seed> seeds;
+  std::uint64_t weight;
+  void (Values::*hold)(const ConfigNode&, Edit);
+};
+
+std::vector<Kind> kinds_in(const std::string& folder) {
+  return {{scenario_seeds(folder), 8, &Values::scenario_in_a_file},
+          {scenario_seeds(folder), 4, &Values::scenario_by_set},
+          {short_seeds(), 1, &Values::scenario_in_a_file},
+          {study_seeds(), 4, &Values::study},
+          {hardware_seeds(), 2, &Values::hardware},
+          {model_seeds(), 2, &Values::model},
+          {huggingface_seeds(), 1, &Values::huggingface}};
+}
+
+/// Judges one edit; false after so many failures that no one reads more.
+bool Values::judge(const Kind& kind, const Seed& of, const ConfigNode& root, const Edit& edit, std::uint64_t seed) {
+  SCOPED_TRACE(fmt::format("seed {}: {} of {}{}: '{}'", seed,
+                           (edit.what == What::value ? "value " : "key ") + edit.path, of.name,
+                           kind.hold == &Values::scenario_by_set ? " by --set" : "", edit.text));
+  (this->*kind.hold)(root, edit);
+  const int parts = ::testing::UnitTest::GetInstance()->current_test_info()->result()->total_part_count();
+  if (parts > failed_parts_) ++failed_;
+  failed_parts_ = parts;
+  return failed_ < 40;
+}
 
 TEST_F(Values, AreShownAsTypedOrRefusedByAllCommands) {
   write_side_files(folder_.path());
   const std::uint64_t runs = from_environment("STOWAGE_FUZZ", 200), first = from_environment("STOWAGE_FUZZ_FROM", 0);
-  struct Kind {
-    std::vector<Seed> seeds;
-    std::uint64_t weight;
-    void (Values::*hold)(const ConfigNode&, Edit);
-  };
-  const std::vector<Kind> kinds = {{scenario_seeds(folder_.path()), 8, &Values::scenario_in_a_file},
-                                   {scenario_seeds(folder_.path()), 4, &Values::scenario_by_set},
-                                   {short_seeds(), 1, &Values::scenario_in_a_file},
-                                   {study_seeds(), 4, &Values::study},
-                                   {hardware_seeds(), 2, &Values::hardware},
-                                   {model_seeds(), 2, &Values::model},
-                                   {huggingface_seeds(), 1, &Values::huggingface}};
-  std::uint64_t failed = 0, weights = 0;
+  const std::vector<Kind> kinds = kinds_in(folder_.path());
+  std::uint64_t weights = 0;
   for (const Kind& kind : kinds) weights += kind.weight;
-  int failed_parts = 0;
   for (std::uint64_t seed = first; seed < first + runs; ++seed) {
     Rng rng(seed, "values");
     auto dice = rng.below(weights);
@@ -268,15 +304,7 @@ TEST_F(Values, AreShownAsTypedOrRefusedByAllCommands) {
     for (; dice >= kind->weight; ++kind) dice -= kind->weight;
     const Seed& of = kind->seeds[rng.below(kind->seeds.size())];
     const ConfigNode root = ConfigDocument::parse(of.text, of.name).root();
-    const Edit edit = random_edit(root, rng);
-    SCOPED_TRACE(fmt::format("seed {}: {} of {}{}: '{}'", seed,
-                             (edit.what == What::value ? "value " : "key ") + edit.path, of.name,
-                             kind->hold == &Values::scenario_by_set ? " by --set" : "", edit.text));
-    (this->*kind->hold)(root, edit);
-    const int parts = ::testing::UnitTest::GetInstance()->current_test_info()->result()->total_part_count();
-    if (parts > failed_parts) ++failed;
-    failed_parts = parts;
-    if (failed >= 40) break;
+    if (!judge(*kind, of, root, random_edit(root, rng), seed)) break;
   }
   const auto count = [&](Verdict::What what) { return verdicts_[static_cast<std::size_t>(what)]; };
   fmt::print("{} runs: {} verdicts accepted, {} infeasible, {} refused\n", runs, count(Verdict::What::accepted),
@@ -284,6 +312,28 @@ TEST_F(Values, AreShownAsTypedOrRefusedByAllCommands) {
   // Edits that all are refused, or none, would test nothing.
   EXPECT_GT(count(Verdict::What::accepted), runs / 20);
   EXPECT_GT(count(Verdict::What::refused), runs / 2);
+}
+
+/// Every value of every file, and every nonsense: some 90,000 pairs, of which a whole run takes each
+/// STOWAGE_FUZZ_EVERY-th.
+TEST_F(Values, EachMeetsEachNonsense) {
+  write_side_files(folder_.path());
+  const std::uint64_t every = from_environment("STOWAGE_FUZZ_EVERY", 499);
+  std::uint64_t pair = 0, judged = 0;
+  for (const Kind& kind : kinds_in(folder_.path()))
+    for (const Seed& of : kind.seeds) {
+      const ConfigNode root = ConfigDocument::parse(of.text, of.name).root();
+      for (const Edit& place : places_in(root))
+        for (const std::string_view text : nonsense()) {
+          if (++pair % every != 0) continue;
+          Edit edit = place;
+          edit.text = text;
+          ++judged;
+          if (!judge(kind, of, root, edit, pair)) return;
+        }
+    }
+  fmt::print("{} of {} pairs\n", judged, pair);
+  EXPECT_GT(judged, 100U);
 }
 }  // namespace
 }  // namespace stowage::fuzz
