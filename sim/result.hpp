@@ -30,6 +30,7 @@ struct SeriesPoint {
 /// Why a request is never served (S2.8 to S2.10).
 inline constexpr const char* reject_too_long = "longer than max_model_len";
 inline constexpr const char* reject_too_large = "larger than the KV pool";
+inline constexpr const char* reject_never_sent = "waits for one that was rejected";
 
 struct RejectedRequest {
   std::uint64_t id = 0;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/error.hpp"
@@ -38,7 +39,7 @@ class Cluster final : private FleetView {
       const auto step_ns = static_cast<std::int64_t>(group.cost.least_step_ns());
       for (std::int64_t i = 0; i < group.replicas; ++i) {
         const auto index = static_cast<std::int32_t>(replicas_.size());
-        replicas_.push_back(std::make_unique<Replica>(*alike, hooks_, index, trace_.stream()));
+        replicas_.push_back(std::make_unique<Replica>(*alike, hooks_, index, &trace_));
         places_.push_back({group.weight, step_ns});
         names_.push_back(group.name);
         weights.push_back(group.weight);
@@ -54,7 +55,10 @@ class Cluster final : private FleetView {
   RunResult run() {
     const std::int64_t first = trace_.next_ns() == Arrivals::none ? 0 : trace_.next_ns();
     for (auto& r : replicas_) r->start(first);
-    while (trace_.next_ns() != Arrivals::none) {
+    const bool followed = trace_.stream() != nullptr && trace_.stream()->has_followers();
+    for (;;) {
+      if (followed) await_ends();
+      if (trace_.next_ns() == Arrivals::none) break;
       route(trace_.take());
       if (hooks_.on_progress && (++routed_ & 0xFFFF) == 0) hooks_.on_progress(now_, 0);
     }
@@ -73,6 +77,26 @@ class Cluster final : private FleetView {
     std::int64_t weight, step_ns;   // no step of this replica is shorter
     std::int64_t steady_until = 0;  // its requests stay and its memory does not shrink before
   };
+
+  /// Runs the fleet until no end before the next arrival, or at it, can let another request arrive sooner. Who may end
+  /// first runs, and no further than where the next of the others may: its own ends draw its horizon in.
+  void await_ends() {
+    for (;;) {
+      std::size_t first = 0;
+      std::int64_t first_ns = Arrivals::none, second_ns = Arrivals::none;
+      for (std::size_t i = 0; i < replicas_.size(); ++i) {
+        const std::int64_t ns = replicas_[i]->no_end_before(std::max<std::int64_t>(places_[i].step_ns, 1));
+        if (ns < first_ns) {
+          second_ns = std::exchange(first_ns, ns);
+          first = i;
+        } else {
+          second_ns = std::min(second_ns, ns);
+        }
+      }
+      if (first_ns == Arrivals::none || first_ns > trace_.next_ns()) return;
+      replicas_[first]->run_until(std::min(second_ns, trace_.next_ns()));
+    }
+  }
 
   void route(Request r) {
     now_ = r.arrival_ns;

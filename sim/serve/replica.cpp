@@ -19,7 +19,7 @@ const SchedulerRow& scheduler_row(const RunConfig& config) {
 }
 }  // namespace
 
-Replica::Replica(const RunConfig& config, const RunHooks& hooks, std::int32_t index, RequestStream* contents)
+Replica::Replica(const RunConfig& config, const RunHooks& hooks, std::int32_t index, Arrivals* source)
     : config_(config),
       hooks_(hooks),
       table_(config.scheduler.max_batch),
@@ -31,7 +31,9 @@ Replica::Replica(const RunConfig& config, const RunHooks& hooks, std::int32_t in
       metrics_(hooks, config.frontend, index),
       server_(config.frontend),
       arrivals_(config.workload.get()),
-      contents_(contents != nullptr ? contents : arrivals_.stream()),
+      source_(source != nullptr ? source : &arrivals_),
+      contents_(source_->stream()),
+      followed_(contents_ != nullptr && contents_->has_followers()),
       execution_(hooks.executor, table_),
       times_(hooks.times),
       bpt_(config.kv.bytes_per_token.count()),
@@ -98,8 +100,11 @@ inline void Replica::complete() {
     if (table_[s].running) batch_.leave(s);
     else batch_.leave_waiting(s);
     if (tracer_) tracer_->finished(s, table_[s], now_);
-    metrics_.finish(table_[s], now_, server_.client_ns(now_));
-    if (table_[s].request.content >= 0) contents_->drop(table_[s].request);
+    const Request& r = table_[s].request;
+    const std::int64_t client_ns = server_.client_ns(now_);
+    metrics_.finish(table_[s], now_, client_ns);
+    if (followed_) release_followers(r, client_ns);
+    if (r.content >= 0) contents_->drop(r);
     table_.destroy(s);
   }
   if (hooks_.on_progress && (++boundaries_ & 0xFFFF) == 0) hooks_.on_progress(now_, metrics_.completed());
@@ -120,12 +125,34 @@ inline void Replica::take_arrivals() {
   while (arrivals_.next_ns() <= now_) {
     const Request r = arrivals_.take();
     ++metrics_.submitted;
-    if (const char* why = refusal(r)) {
-      metrics_.reject(r, why);
-      if (r.content >= 0) contents_->drop(r);
-    } else {
-      batch_.arrive(r);
+    if (const char* why = refusal(r)) reject(r, why);
+    else batch_.arrive(r);
+  }
+}
+
+/// S15.11
+void Replica::release_followers(const Request& r, std::int64_t ended_ns) {
+  ready_.clear();
+  contents_->ended(r, ended_ns, ready_);
+  for (const Request& follower : ready_) {
+    STOWAGE_ASSERT(follower.arrival_ns >= ended_ns);
+    source_->follow(follower);
+    if (source_ != &arrivals_) horizon_ = std::min(horizon_, follower.arrival_ns);
+  }
+}
+
+/// S15.12
+void Replica::reject(const Request& r, const char* why) {
+  metrics_.reject(r, why);
+  ready_.assign(1, r);
+  for (std::size_t i = 0; i < ready_.size(); ++i) {
+    const Request rejected = ready_[i];
+    if (i > 0) {
+      ++metrics_.submitted;
+      metrics_.reject(rejected, reject_never_sent);
     }
+    if (followed_) contents_->ended(rejected, now_, ready_);
+    if (rejected.content >= 0) contents_->drop(rejected);
   }
 }
 
@@ -170,12 +197,12 @@ void Replica::run_until(std::int64_t horizon_ns) {
   for (;;) {
     const bool waits = batch_.full() || (nothing_to_form_ && !batch_.idle());
     if (waits) {
-      if (batch_.oldest().ends_ns > horizon_ns) return;
+      if (batch_.oldest().ends_ns > horizon_) return;
       complete();
       nothing_to_form_ = false;
     }
     if (times_ != nullptr) pass_host_time(waits);
-    if (now_ >= horizon_ns) return;
+    if (now_ >= horizon_) return;
     take_arrivals();
     form();
     if (tracer_ && now_ >= tracer_->next_sample_ns()) sample_pool();
@@ -187,7 +214,7 @@ void Replica::run_until(std::int64_t horizon_ns) {
         continue;
       }
       STOWAGE_ASSERT(table_.running() == 0 && batch_.waiting() == 0);  // S1.25
-      if (arrivals_.next_ns() >= horizon_ns) return;  // one with less delay may still come before it
+      if (arrivals_.next_ns() >= horizon_) return;  // one with less delay may still come before it
       idle_cached_ = level_.cached;
       now_ = arrivals_.next_ns();
       execution_.idle_until(now_);
@@ -237,6 +264,12 @@ void Replica::deliver(const Request& r) {
     batch_.expect(r.prompt_tokens);
   }
   arrivals_.push(r);
+}
+
+std::int64_t Replica::no_end_before(std::int64_t step_ns) const {
+  if (!batch_.idle()) return std::max(batch_.oldest().ends_ns, steady_until(step_ns, false));
+  if (table_.running() + batch_.waiting() > 0) return now_ + step_ns;
+  return arrivals_.next_ns() == Arrivals::none ? Arrivals::none : std::max(now_, arrivals_.next_ns()) + step_ns;
 }
 
 std::int64_t Replica::steady_until(std::int64_t step_ns, bool wanted_too) const {

@@ -42,8 +42,9 @@ namespace stowage {
 
 class Replica {
  public:
-  /// Without a workload its requests are delivered by a fleet, in which it is number `index`; `contents` are theirs.
-  Replica(const RunConfig& config, const RunHooks& hooks, std::int32_t index = 0, RequestStream* contents = nullptr);
+  /// Without a workload its requests are delivered by a fleet, in which it is number `index`, and come from `source`,
+  /// to which those go back that wait for the end of others.
+  Replica(const RunConfig& config, const RunHooks& hooks, std::int32_t index = 0, Arrivals* source = nullptr);
 
   /// The whole workload.
   RunResult run();
@@ -54,8 +55,11 @@ class Replica {
   /// To be taken up at the first boundary at or after r.arrival_ns, which run_until has not passed yet.
   void deliver(const Request& r);
   /// Runs every boundary before `horizon_ns`, and of one at it only what ends there: what arrives at the horizon may
-  /// still join it. Everything that arrives earlier has been delivered.
+  /// still join it. Everything that arrives earlier has been delivered. An end here for which another request waited
+  /// draws the horizon in to that one's arrival.
   void run_until(std::int64_t horizon_ns);
+  /// Before this time no request ends here, unless one is delivered; `step_ns` > 0: no step is shorter.
+  [[nodiscard]] std::int64_t no_end_before(std::int64_t step_ns) const;
   /// Ends of the run of a fleet: this replica's own, then results over that of all.
   [[nodiscard]] std::int64_t ended_ns() const { return account_.now_ns(); }
   RunResult finish(std::int64_t end_ns);
@@ -88,6 +92,10 @@ class Replica {
   /// The host is busy before it forms the next step, by measured times.
   void pass_host_time(bool completed);
   void take_arrivals();
+  /// Those that waited for its end arrive.
+  void release_followers(const Request& r, std::int64_t ended_ns);
+  /// Those that wait for its end will never be sent.
+  void reject(const Request& r, const char* why);
   /// Why this request can never be served here, or nullptr.
   [[nodiscard]] const char* refusal(const Request& r) const;
   void form();
@@ -145,7 +153,10 @@ class Replica {
   Metrics metrics_;
   TokenServer server_;
   Arrivals arrivals_;
-  RequestStream* contents_;  // nullptr: nothing of the requests is asked
+  Arrivals* source_;         // of the requests, where those go that waited for others
+  RequestStream* contents_;  // the source's; nullptr: nothing of the requests is asked
+  bool followed_;            // there are requests that wait for the end of others
+  std::vector<Request> ready_;
   std::optional<Tracer> tracer_;
   Execution execution_;
   const StepTimes* times_;  // nullptr: steps take what they cost

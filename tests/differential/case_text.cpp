@@ -88,7 +88,13 @@ std::string Case::literal() const {
   out += "  c.requests = {";
   for (const auto& r : requests)
     out += fmt::format("{{{}, {}, {}, {}, {}}}, ", r.arrival_ns, r.prompt_tokens, r.output_tokens, r.id, r.max_tokens);
-  out += "};\n  c.bind();\n";
+  out += "};\n";
+  if (!follows.empty()) {
+    out += "  c.follows = {";
+    for (const auto& f : follows) out += fmt::format("{{{}, {}}}, ", f.after, f.think_ns);
+    out += "};\n";
+  }
+  out += "  c.bind();\n";
   return out;
 }
 

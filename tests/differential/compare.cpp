@@ -160,7 +160,7 @@ void compare_histogram(Differ& d, std::string_view name, const LogHistogram& bar
 }
 
 static std::optional<std::string> difference(const Case& c) {
-  const OracleResult oracle = oracle_run(c.config, c.requests, c.contents());
+  const OracleResult oracle = oracle_run(c.config, c.requests, c.contents(), c.follows);
 
   std::vector<IterationRecord> iterations;
   std::vector<RequestRecord> requests;

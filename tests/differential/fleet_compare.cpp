@@ -122,7 +122,7 @@ void compare_replicas(Differ& d, const RunResult& e, const std::vector<OracleRes
 }  // namespace
 
 std::optional<std::string> fleet_difference(const Case& c) {
-  const std::vector<OracleResult> oracle = oracle_fleet(c.config, c.requests, c.contents());
+  const std::vector<OracleResult> oracle = oracle_fleet(c.config, c.requests, c.contents(), c.follows);
   const Heard heard(c.config, oracle.size());
 
   Differ d;

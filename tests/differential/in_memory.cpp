@@ -17,8 +17,12 @@ struct Content {
 
 class InMemoryWorkload final : public Workload {
  public:
-  InMemoryWorkload(std::vector<Request> requests, std::vector<Content> contents, std::int64_t hash_tokens)
-      : requests_(std::move(requests)), contents_(std::move(contents)), hash_tokens_(hash_tokens) {}
+  InMemoryWorkload(std::vector<Request> requests, std::vector<Content> contents, std::int64_t hash_tokens,
+                   std::vector<oracle::Follow> follows)
+      : requests_(std::move(requests)),
+        contents_(std::move(contents)),
+        hash_tokens_(hash_tokens),
+        follows_(std::move(follows)) {}
   std::unique_ptr<RequestStream> open() const override { return std::make_unique<Stream>(*this); }
 
  private:
@@ -26,10 +30,18 @@ class InMemoryWorkload final : public Workload {
    public:
     explicit Stream(const InMemoryWorkload& w) : w_(w), rest_(w.requests_) {}
     std::size_t read(std::span<Request> out) override {
-      const std::size_t n = std::min(out.size(), rest_.size());
-      std::copy_n(rest_.begin(), n, out.begin());
-      rest_ = rest_.subspan(n);
+      std::size_t n = 0;
+      for (; n < out.size() && !rest_.empty(); rest_ = rest_.subspan(1))
+        if (!waits(rest_.front())) out[n++] = rest_.front();
       return n;
+    }
+    bool has_followers() const override { return !w_.follows_.empty(); }
+    void ended(const Request& r, std::int64_t at_ns, std::vector<Request>& ready) override {
+      for (const Request& q : w_.requests_) {
+        if (!waits(q) || w_.follows_[q.id].after != static_cast<std::int64_t>(r.id)) continue;
+        ready.push_back(q);
+        ready.back().arrival_ns = std::max(q.arrival_ns, at_ns + w_.follows_[q.id].think_ns);
+      }
     }
     PromptContent content(const Request& r) const override {
       if (r.content < 0) return {};
@@ -38,6 +50,9 @@ class InMemoryWorkload final : public Workload {
     }
 
    private:
+    [[nodiscard]] bool waits(const Request& q) const {
+      return !w_.follows_.empty() && w_.follows_[q.id].after >= 0;
+    }
     const InMemoryWorkload& w_;
     std::span<const Request> rest_;
   };
@@ -45,11 +60,12 @@ class InMemoryWorkload final : public Workload {
   std::vector<Request> requests_;
   std::vector<Content> contents_;
   std::int64_t hash_tokens_;
+  std::vector<oracle::Follow> follows_;
 };
 }  // namespace
 
 std::shared_ptr<const Workload> in_memory(std::vector<Request> requests, const std::vector<oracle::PromptShape>& shapes,
-                                          std::int64_t hash_tokens) {
+                                          std::int64_t hash_tokens, const std::vector<oracle::Follow>& follows) {
   std::map<std::string, std::size_t> last;  // turn of each session
   std::vector<Content> contents;
   for (std::size_t i = 0; i < shapes.size(); ++i) {
@@ -68,7 +84,7 @@ std::shared_ptr<const Workload> in_memory(std::vector<Request> requests, const s
     requests[i].content = static_cast<std::int32_t>(i);
     contents.push_back(std::move(c));
   }
-  return std::make_shared<InMemoryWorkload>(std::move(requests), std::move(contents), hash_tokens);
+  return std::make_shared<InMemoryWorkload>(std::move(requests), std::move(contents), hash_tokens, follows);
 }
 
 void Case::bind() {
@@ -81,6 +97,6 @@ void Case::bind() {
     shapes[i].output = requests[i].limit();
     shapes[i].stop_at = requests[i].stops_by_itself() ? requests[i].output_tokens : 0;
   }
-  config.workload = in_memory(requests, shapes, hash_tokens);
+  config.workload = in_memory(requests, shapes, hash_tokens, follows);
 }
 }  // namespace stowage

@@ -164,6 +164,20 @@ void random_contents(Dice& dice, Case& out, std::int64_t longest) {
       out.shapes[i].hashes.push_back(static_cast<std::uint64_t>(dice.in(0, 1)));
   }
 }
+/// Chains and trees of requests that wait for the end of earlier ones.
+void random_follows(Dice& dice, Case& out, double step_ns) {
+  if (dice.chance(70)) return;
+  const int percent = dice.one_of({10, 50, 95});
+  const std::int64_t users = dice.in(1, 8);
+  out.follows.resize(out.requests.size());
+  for (std::size_t i = 1; i < out.requests.size(); ++i) {
+    if (!dice.chance(percent)) continue;
+    const auto before = static_cast<std::int64_t>(i) - dice.in(1, users);
+    if (before < 0) continue;
+    out.follows[i] = {before, dice.chance(40) ? 0 : static_cast<std::int64_t>(dice.exponential(5 * step_ns))};
+    if (dice.chance(50)) out.requests[i].arrival_ns = out.requests.front().arrival_ns;  // think time only
+  }
+}
 }  // namespace
 
 Case random_case(std::uint64_t seed, CaseSize size) {
@@ -217,6 +231,7 @@ Case random_case(std::uint64_t seed, CaseSize size) {
     for (Request& r : out.requests)
       if (ahead.chance(50)) r.max_tokens = r.output_tokens + static_cast<std::int32_t>(ahead.in(0, 1 + longest / 4));
   if (c.manager.params.contains("prefix_caching")) random_contents(ahead, out, longest);
+  random_follows(ahead, out, step_ns);
   // Last: a table is as long as the budget, which may have grown.
   c.cost = dice.chance(65) ? random_linear(dice, step_ns) : random_table(dice, step_ns, c.scheduler.max_batched_tokens);
   out.bind();
@@ -243,6 +258,9 @@ Case random_fleet_case(std::uint64_t seed, CaseSize size) {
     }
     fleet.groups.push_back(std::move(group));
   }
+  // Of ends at one time in two replicas none is first, so that steps take time where somebody waits for an end.
+  for (ReplicaGroup& group : fleet.groups)
+    if (!out.follows.empty() && group.cost.least_step_ns() < 1) group.cost = StepCost(StepCost::Linear{7, 0, 1, 0});
   // As much to do for each replica as for one alone; ties stay ties.
   const std::int64_t first = out.requests.front().arrival_ns;
   for (auto& r : out.requests) r.arrival_ns = first + (r.arrival_ns - first) / replicas;

@@ -12,10 +12,12 @@
 
 namespace stowage {
 
-/// A workload of requests already in memory, in arrival order. `shapes`: what their prompts have in common, by id.
+/// A workload of requests already in memory, in arrival order. `shapes`: what their prompts have in common; `follows`:
+/// who waits for the end of whom; both by id.
 [[nodiscard]] std::shared_ptr<const Workload> in_memory(std::vector<Request> requests,
                                                         const std::vector<oracle::PromptShape>& shapes = {},
-                                                        std::int64_t hash_tokens = 1);
+                                                        std::int64_t hash_tokens = 1,
+                                                        const std::vector<oracle::Follow>& follows = {});
 
 struct Case {
   RunConfig config;
@@ -23,6 +25,8 @@ struct Case {
   /// What their prompts have in common, by id; empty = nothing.
   std::vector<oracle::PromptShape> shapes = {};
   std::int64_t hash_tokens = 1;
+  /// Who waits for the end of whom, by id; empty = nobody.
+  std::vector<oracle::Follow> follows = {};
   /// Makes config.workload bring `requests`; call after changing them.
   void bind();
   /// Of the requests, for the oracle.

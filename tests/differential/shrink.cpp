@@ -24,7 +24,13 @@ class Shrinker {
   bool accept(Case candidate) {
     if (tries_ >= 4000 || !is_valid(candidate.config) || !hashes_fit(candidate)) return false;
     ++tries_;
-    for (std::size_t i = 0; i < candidate.requests.size(); ++i) candidate.requests[i].id = i;
+    std::int64_t last_ns = 0;
+    for (std::size_t i = 0; i < candidate.requests.size(); ++i) {
+      Request& r = candidate.requests[i];
+      r.id = i;
+      if (candidate.follows.empty() || candidate.follows[i].after < 0)
+        last_ns = r.arrival_ns = std::max(r.arrival_ns, last_ns);
+    }
     candidate.bind();
     if (!fails_(candidate)) return false;
     best_ = std::move(candidate);
@@ -38,6 +44,17 @@ class Shrinker {
     return block % c.hash_tokens == 0 || c.hash_tokens % block == 0;
   }
 
+  /// Who waited for one of the requests that are gone waits for nobody.
+  static void drop_follows(Case& c, std::size_t at, std::size_t count) {
+    if (c.follows.empty()) return;
+    const auto first = c.follows.begin() + static_cast<std::ptrdiff_t>(at);
+    c.follows.erase(first, first + static_cast<std::ptrdiff_t>(count));
+    for (oracle::Follow& f : c.follows) {
+      if (f.after >= static_cast<std::int64_t>(at + count)) f.after -= static_cast<std::int64_t>(count);
+      else if (f.after >= static_cast<std::int64_t>(at)) f = {};
+    }
+  }
+
   bool drop_requests() {
     bool any = false;
     for (std::size_t chunk = std::max<std::size_t>(1, best_.requests.size() / 2); chunk >= 1; chunk /= 2) {
@@ -49,6 +66,7 @@ class Shrinker {
           const auto first = c.shapes.begin() + static_cast<std::ptrdiff_t>(at);
           c.shapes.erase(first, first + static_cast<std::ptrdiff_t>(chunk));
         }
+        drop_follows(c, at, chunk);
         if (accept(std::move(c)))
           any = true;
         else

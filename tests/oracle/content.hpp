@@ -19,6 +19,12 @@ struct PromptShape {
   std::int64_t stop_at = 0;           // 0 = at its last output
 };
 
+/// S15.10: a request that waits for the end of another.
+struct Follow {
+  std::int64_t after = -1;  // its id; -1: for none
+  std::int64_t think_ns = 0;
+};
+
 /// In the trace's order, which is that of a session's turns.
 [[nodiscard]] std::vector<Content> contents(const std::vector<PromptShape>& shapes, std::int64_t hash_tokens);
 }  // namespace stowage::oracle

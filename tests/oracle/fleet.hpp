@@ -8,5 +8,6 @@ namespace stowage {
 
 /// One result a replica, all over the fleet's whole run. No groups = one replica. `requests` by arrival at the client.
 [[nodiscard]] std::vector<OracleResult> oracle_fleet(const RunConfig& config, const std::vector<Request>& requests,
-                                                     const std::vector<oracle::Content>& contents = {});
+                                                     const std::vector<oracle::Content>& contents = {},
+                                                     const std::vector<oracle::Follow>& follows = {});
 }  // namespace stowage

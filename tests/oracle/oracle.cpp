@@ -4,7 +4,9 @@
 #include "tests/oracle/oracle.hpp"
 
 #include <limits>
+#include <utility>
 
+#include "tests/oracle/fleet.hpp"
 #include "tests/oracle/memory.hpp"
 #include "tests/oracle/replica.hpp"
 
@@ -24,8 +26,9 @@ std::unique_ptr<oracle::Memory> oracle::make_memory(const RunConfig& config) {
 }
 
 OracleResult oracle_run(const RunConfig& config, const std::vector<Request>& requests,
-                        const std::vector<oracle::Content>& contents) {
-  const auto replica = oracle::make_replica(config, {contents.empty() ? nullptr : &contents, {}});
+                        const std::vector<oracle::Content>& contents, const std::vector<oracle::Follow>& follows) {
+  if (!follows.empty()) return std::move(oracle_fleet(config, requests, contents, follows).front());  // S12.7
+  const auto replica = oracle::make_replica(config, {contents.empty() ? nullptr : &contents, {}, {}});
   replica->start(requests.empty() ? 0 : requests.front().arrival_ns);
   for (const Request& q : requests) replica->deliver(q);
   replica->run_until(std::numeric_limits<std::int64_t>::max());

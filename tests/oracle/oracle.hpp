@@ -56,7 +56,8 @@ void sum_up(OracleResult& out, std::int64_t pool_bytes, std::int64_t span_ns);
 }  // namespace oracle
 
 /// `requests` in arrival order. The configuration must be sound (no scenario errors); config.workload is not read.
-/// `contents` by id; none = prompts have nothing in common.
+/// `contents` by id; none = prompts have nothing in common. `follows` by id; none = nobody waits for another.
 [[nodiscard]] OracleResult oracle_run(const RunConfig& config, const std::vector<Request>& requests,
-                                      const std::vector<oracle::Content>& contents = {});
+                                      const std::vector<oracle::Content>& contents = {},
+                                      const std::vector<oracle::Follow>& follows = {});
 }  // namespace stowage

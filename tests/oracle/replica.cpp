@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <deque>
+#include <limits>
 #include <utility>
 
 #include "base/error.hpp"
@@ -47,7 +48,7 @@ class SteppedReplica final : public Replica {
     out_.submitted += 1;
   }
 
-  void run_until(std::int64_t horizon) override {
+  void run_until(std::int64_t horizon, bool to_an_end) override {
     for (;;) {
       if (std::ssize(in_flight_) == depth_ || (formed_nothing_ && !in_flight_.empty())) {
         if (in_flight_.front().end_ns > horizon) return;
@@ -56,6 +57,7 @@ class SteppedReplica final : public Replica {
         now_ = oldest.end_ns;
         complete(oldest);
         formed_nothing_ = false;
+        if (to_an_end && !emissions_.empty()) return;
       }
       if (now_ >= horizon) return;
       take_up_arrivals();
@@ -76,6 +78,12 @@ class SteppedReplica final : public Replica {
     for (const Sequence* s : queues_.waiting) tokens += s->target();
     for (const Request& q : coming_) tokens += accepts(q) ? q.prompt_tokens : 0;  // S12.10, S12.11
     return held + tokens * bpt_;
+  }
+
+  std::int64_t next_event_ns() const override {
+    if (std::ssize(in_flight_) == depth_ || (formed_nothing_ && !in_flight_.empty())) return in_flight_.front().end_ns;
+    if (!in_flight_.empty() || !queues_.running.empty() || !queues_.waiting.empty()) return now_;
+    return coming_.empty() ? std::numeric_limits<std::int64_t>::max() : std::max(now_, coming_.front().arrival_ns);
   }
 
   std::int64_t ended_ns() const override { return ended_ns_; }
@@ -121,7 +129,7 @@ class SteppedReplica final : public Replica {
     out_.requests.push_back(s.record);
     ended_ns_ = now_;
     out_.makespan_ns = now_ - out_.first_arrival_ns;  // S11.7
-    emissions_.push_back({Emission::Kind::finished, s.record.id, now_});
+    emissions_.push_back({Emission::Kind::finished, s.record.id, s.record.client_finished_ns});
   }
 
   /// S1.21, S2.7, S2.11.
@@ -129,8 +137,7 @@ class SteppedReplica final : public Replica {
     for (; !coming_.empty() && coming_.front().arrival_ns <= now_; coming_.pop_front()) {
       const Request& q = coming_.front();
       if (const char* reason = refusal(q)) {
-        out_.rejected += 1;
-        out_.rejected_requests.push_back({q.id, q.prompt_tokens, q.output_tokens, reason});
+        reject(q, reason);
         continue;
       }
       auto s = std::make_unique<Sequence>();
@@ -146,6 +153,20 @@ class SteppedReplica final : public Replica {
       s->record.client_arrival_ns = q.arrival_ns - client_delay_ns(c_.frontend, q);
       queues_.waiting.push_back(s.get());
       all_.push_back(std::move(s));
+    }
+  }
+
+  void reject(const Request& first, const char* reason) {
+    for (std::deque<Request> rejected{first}; !rejected.empty(); rejected.pop_front()) {
+      const Request& q = rejected.front();
+      out_.rejected += 1;
+      out_.rejected_requests.push_back({q.id, q.prompt_tokens, q.output_tokens, reason});
+      reason = "waits for one that was rejected";
+      if (!options_.followers_of) continue;
+      for (const Request& follower : options_.followers_of(q.id)) {  // S15.12
+        out_.submitted += 1;
+        rejected.push_back(follower);
+      }
     }
   }
 

@@ -11,7 +11,7 @@
 
 namespace stowage::oracle {
 
-/// S1.20: what left a replica, and when.
+/// S1.20, S15.11: what left a replica, and when its client had it whole.
 struct Emission {
   enum class Kind : std::uint8_t { finished };
   Kind kind;
@@ -29,10 +29,13 @@ class Replica {
   /// request.arrival_ns: at the engine.
   virtual void deliver(const Request& request) = 0;
   /// S12.4, S12.5: boundaries before the horizon, and the completion of the first one at it.
-  virtual void run_until(std::int64_t horizon_ns) = 0;
+  /// `to_an_end`: or until something is emitted.
+  virtual void run_until(std::int64_t horizon_ns, bool to_an_end = false) = 0;
   /// What was emitted since the last call.
   [[nodiscard]] virtual std::vector<Emission> take_emissions() = 0;
   [[nodiscard]] virtual std::int64_t wanted_bytes() const = 0;  // S12.9
+  /// When its next step completes, or is formed; the largest number when it sleeps for good.
+  [[nodiscard]] virtual std::int64_t next_event_ns() const = 0;
   /// Its last completion.
   [[nodiscard]] virtual std::int64_t ended_ns() const = 0;
   [[nodiscard]] virtual OracleResult finish(std::int64_t end_ns) = 0;
@@ -50,6 +53,7 @@ struct StepLog {
 struct Options {
   const std::vector<Content>* contents = nullptr;  // by id
   std::function<void(const StepLog&)> on_step;
+  std::function<std::vector<Request>(std::uint64_t)> followers_of;  // S15.12: who waits for this one, and no longer
 };
 [[nodiscard]] std::unique_ptr<Replica> make_replica(const RunConfig& config, Options options = {});
 }  // namespace stowage::oracle
