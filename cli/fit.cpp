@@ -20,6 +20,7 @@
 #include "reports/text.hpp"
 #include "scenario/keys/tables.hpp"
 #include "scenario/scenario.hpp"
+#include "traces/at_once.hpp"
 
 namespace stowage::cli {
 namespace {
@@ -43,14 +44,14 @@ struct Question {
 void measure(Question& q, const Workload& workload) {
   std::vector<FitLength> lengths;
   std::vector<Request> batch(4096);
-  const auto stream = workload.open();
+  AtOnce stream(workload);
   std::int64_t refused = 0, first_ns = -1, last_ns = 0;
-  while (const std::size_t n = stream->read(batch)) {
+  while (const std::size_t n = stream.read(batch)) {
     for (std::size_t i = 0; i < n; ++i) {
       const Request& r = batch[i];
       if (first_ns < 0) first_ns = r.arrival_ns;
       last_ns = r.arrival_ns;
-      stream->drop(r);
+      stream.drop(r);
       const FitLength l{r.prompt_tokens, r.output_tokens};
       if (l.prompt + l.output > q.in.max_model_len)
         ++refused;

@@ -33,7 +33,10 @@ class Changed final : public Workload {
  private:
   class Stream final : public RequestStream {
    public:
-    Stream(std::unique_ptr<RequestStream> of, double lengths) : of_(std::move(of)), lengths_(lengths) {}
+    Stream(std::unique_ptr<RequestStream> of, double lengths) : of_(std::move(of)), lengths_(lengths) {
+      // A turn's prompt holds the turns before it, to the token.
+      if (lengths != 1 && has_followers()) throw InputError({}, "turns of sessions cannot be longer or shorter");
+    }
     std::size_t read(std::span<Request> out) override {
       const std::size_t n = of_->read(out.first(std::min<std::size_t>(out.size(), left_)));
       left_ -= n;
@@ -53,6 +56,10 @@ class Changed final : public Workload {
       return out;
     }
     void drop(const Request& r) override { of_->drop(r); }
+    [[nodiscard]] bool has_followers() const override { return of_->has_followers(); }
+    void ended(const Request& r, std::int64_t at_ns, std::vector<Request>& ready) override {
+      of_->ended(r, at_ns, ready);
+    }
 
    private:
     [[nodiscard]] std::int32_t scaled(std::int32_t tokens) const {

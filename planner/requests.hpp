@@ -21,7 +21,8 @@ struct RequestSet {
 /// The first eighth, at least 500 requests.
 [[nodiscard]] RequestSet brief_of(const RequestSet& set);
 
-/// Everything a workload brings, at most `most` requests. What their prompts are made of is dropped.
+/// Everything a workload brings, at most `most` requests. What their prompts are made of is dropped. Throws InputError
+/// when requests wait for others.
 [[nodiscard]] std::vector<Request> read_all(const Workload& workload, std::size_t most);
 /// The stretch of `window_ns` with the most arrivals; the earliest of several.
 [[nodiscard]] std::vector<Request> busiest_window(const std::vector<Request>& rows, std::int64_t window_ns);

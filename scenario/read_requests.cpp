@@ -3,6 +3,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <map>
 #include <utility>
 
 #include "scenario/reader.hpp"
@@ -59,7 +60,8 @@ class RequestList {
     Request r{std::llround(at_ns), static_cast<std::int32_t>(g.prompt), static_cast<std::int32_t>(g.output)};
     check_stop(in, g, r);
     check_hashes(in, g, r);
-    requests_.insert(requests_.end(), static_cast<std::size_t>(g.count), {r, -1, 0});
+    const std::int32_t session = g.session.empty() ? -1 : turn_of(in, g, r);
+    requests_.insert(requests_.end(), static_cast<std::size_t>(g.count), {r, session, std::llround(g.think_ns)});
     groups_.push_back(std::move(g));
     return true;
   }
@@ -93,12 +95,30 @@ class RequestList {
     hashes_.lists.push_back(g.hashes);
   }
 
+  /// The number of the request's session, whose next turn it is.
+  std::int32_t turn_of(KeyReader& in, const InlineRequests& g, const Request& r) {
+    const auto [found, fresh] = sessions_.try_emplace(g.session, static_cast<std::int32_t>(turns_.size()));
+    if (fresh) turns_.push_back(0);
+    std::int64_t& tokens = turns_[static_cast<std::size_t>(found->second)];
+    if (g.count > 1)
+      in.problem("count",
+                 fmt::format("'{}': a turn of a session is one request; write 'count: 1'", in.path_of("count")));
+    if (r.prompt_tokens < tokens)
+      in.problem("prompt", fmt::format("'{}': {} tokens are less than the earlier turns of session '{}' with their "
+                                       "answers, {}; a prompt holds them all",
+                                       in.path_of("prompt"), r.prompt_tokens, shown(g.session), tokens));
+    tokens = std::int64_t{r.prompt_tokens} + r.output_tokens;
+    return found->second;
+  }
+
   Problems& problems_;
   double rate_scale_;
   std::int64_t hash_tokens_;
   std::vector<InlineRequests> groups_;
   std::vector<ListedRequest> requests_;
   PromptHashes hashes_;
+  std::map<std::string, std::int32_t> sessions_;
+  std::vector<std::int64_t> turns_;  // of each session: tokens of the last turn, its answer too
 };
 }  // namespace
 

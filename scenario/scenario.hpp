@@ -93,6 +93,8 @@ struct InlineRequests {
   std::int64_t prompt = 0, output = 0, count = 1;
   std::vector<std::uint64_t> hashes = {};    // of the prompt's leading blocks
   std::optional<std::int64_t> stop_at = {};  // the output token that is an end-of-sequence; nothing = all `output`
+  std::string session = {};                  // whose next turn it is; empty = of none
+  double think_ns = 0;                       // since the end of the turn before
 };
 
 struct WorkloadSpec {

@@ -28,6 +28,7 @@ struct Listed {
   PromptHashes hashes;
   std::vector<Place> places;  // of each request; empty without sessions
   std::vector<Session> sessions;
+  bool followers = false;  // is there a second turn anywhere?
 };
 
 class InlineStream final : public RequestStream {
@@ -52,7 +53,7 @@ class InlineStream final : public RequestStream {
     PromptContent out;
     if (r.content < 0) return out;
     std::int32_t list = r.content;
-    if (has_followers() && listed_->places[r.id].session >= 0) {
+    if (!listed_->places.empty() && listed_->places[r.id].session >= 0) {
       const Place& place = listed_->places[r.id];
       const Session& session = listed_->sessions[static_cast<std::size_t>(place.session)];
       out.turns = std::span(session.turns).first(place.turn);
@@ -63,7 +64,7 @@ class InlineStream final : public RequestStream {
     return out;
   }
 
-  [[nodiscard]] bool has_followers() const override { return !listed_->places.empty(); }
+  [[nodiscard]] bool has_followers() const override { return listed_->followers; }
   void ended(const Request& r, std::int64_t at_ns, std::vector<Request>& ready) override {
     if (!has_followers()) return;
     const std::uint64_t next = listed_->places[r.id].next;
@@ -138,6 +139,7 @@ std::shared_ptr<const Workload> listed_workload(std::vector<ListedRequest> list,
       if (r.content < 0) r.content = static_cast<std::int32_t>(hashes.lists.size()) - 1;
       if (turn == 0) session.hashes = r.content;
       else out.places[session.turns.back().request].next = r.id;
+      out.followers = out.followers || turn > 0;
       STOWAGE_ASSERT(turn == 0 || r.prompt_tokens >= session.turns.back().end);
       session.turns.push_back({r.id, std::int64_t{r.prompt_tokens} + r.output_tokens});
       out.places[r.id] = {list[i].session, turn, list[i].think_ns, none};

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <optional>
 
+#include "traces/at_once.hpp"
 #include "traces/workload.hpp"
 
 namespace stowage {
@@ -124,9 +125,9 @@ std::vector<std::string> implausible(const Workload& workload) {
   Facts f;
   std::vector<Request> batch(1000);
   std::int64_t first_ns = 0, last_ns = 0;
-  const auto stream = workload.open();
+  AtOnce stream(workload);
   std::size_t n = 0;
-  while (f.requests < static_cast<double>(looked_at_max) && (n = stream->read(batch)) > 0)
+  while (f.requests < static_cast<double>(looked_at_max) && (n = stream.read(batch)) > 0)
     for (const Request& r : std::span(batch).first(n)) {
       if (f.requests == 0) first_ns = r.arrival_ns;
       last_ns = r.arrival_ns;

@@ -3,6 +3,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "traces/at_once.hpp"
 #include "traces/workload.hpp"
 
 namespace stowage {
@@ -102,8 +103,13 @@ class EndlessCache {
  public:
   void add(const Request& r, const PromptContent& content) {
     prompt_tokens_ += r.prompt_tokens;
-    if (content.hashes.empty()) return;
+    if (content.hashes.empty() && content.turns.empty()) return;
     informed_ = true;
+    const std::int64_t unit = std::max<std::int64_t>(content.hash_tokens, 1);
+    if (!content.turns.empty()) {  // of the turn before all is there but its last output, which nobody computed
+      hit_tokens_ += std::min<std::int64_t>(content.turns.back().end - 1, r.prompt_tokens - 1) / unit * unit;
+      return;
+    }
     std::uint64_t before = blocks_.try_emplace({0, content.salt}, blocks_.size() + 1).first->second;
     std::int64_t found = 0;
     bool all = true;
@@ -114,7 +120,7 @@ class EndlessCache {
       found += all ? 1 : 0;
     }
     // A prompt's last token is always computed, and with it its block.
-    hit_tokens_ += std::min<std::int64_t>(found, (r.prompt_tokens - 1) / content.hash_tokens) * content.hash_tokens;
+    hit_tokens_ += std::min<std::int64_t>(found, (r.prompt_tokens - 1) / unit) * unit;
   }
   [[nodiscard]] std::optional<double> share() const {
     if (!informed_ || prompt_tokens_ == 0) return std::nullopt;
@@ -145,8 +151,8 @@ TraceInfo trace_info(const Workload& workload, const TraceLedger* ledger) {
   std::int64_t first_ns = 0;
   std::int64_t last_ns = 0;
   std::vector<Request> batch(1024);
-  const auto stream = workload.open();
-  while (const std::size_t n = stream->read(batch)) {
+  AtOnce stream(workload);
+  while (const std::size_t n = stream.read(batch)) {
     for (const Request& r : std::span(batch).first(n)) {
       if (info.requests++ == 0) {
         first_ns = r.arrival_ns;
@@ -156,8 +162,8 @@ TraceInfo trace_info(const Workload& workload, const TraceLedger* ledger) {
       last_ns = r.arrival_ns;
       prompt.add(r.prompt_tokens);
       output.add(r.output_tokens);
-      cache.add(r, stream->content(r));
-      stream->drop(r);
+      cache.add(r, stream.content(r));
+      stream.drop(r);
       for (Windows& w : windows) w.add(r.arrival_ns - first_ns);
     }
   }

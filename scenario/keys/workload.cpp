@@ -138,7 +138,13 @@ const TableOf<InlineRequests>& request_keys() {
                                   Own<R>{hashes_text, nullptr}, {.absent = "none"}},
                                  {"stop_at", count(1, max_length_tokens),
                                   "ends by itself with this output token, which the engine does not know before",
-                                  &R::stop_at, {.absent = "the last of `output`"}}});
+                                  &R::stop_at, {.absent = "the last of `output`"}},
+                                 {"session", text(),
+                                  "requests of one session are its turns, in the order of the list: a turn's prompt "
+                                  "begins with the prompt and the answer of the turn before, and comes no earlier",
+                                  &R::session, {.absent = "none"}},
+                                 {"think", duration(0, arrival_ns_max), "from the end of the turn before", &R::think_ns,
+                                  {.needs = "session", .written = [](const R& r) { return !r.session.empty(); }}}});
   return table;
 }
 

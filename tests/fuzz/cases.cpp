@@ -57,7 +57,8 @@ cluster:
     {replicas: 1, hardware: gpu.yaml, tensor: 1, weight: 1}]
 memory: {kv_tokens: 50000}
 workload: {hash_block_size: 32, requests: [{at: 0s, prompt: 100, output: 20, count: 3, hashes: [7, 8]},
-  {at: 1500ms, prompt: 10, output: 2, count: 1, stop_at: 1}]}
+  {at: 1500ms, prompt: 10, output: 2, count: 1, stop_at: 1, session: a},
+  {prompt: 20, output: 2, session: a, think: 1s}]}
 cost: {source: linear, base: 5ms}
 managers: [{kind: paged}]
 )",

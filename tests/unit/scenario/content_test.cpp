@@ -45,6 +45,27 @@ TEST(Content, ARequestThatStopsByItself) {
   EXPECT_NE(resolved_yaml(s).find("output: 9, count: 1, stop_at: 3}"), std::string::npos) << resolved_yaml(s);
 }
 
+TEST(Content, Sessions) {  // S15.3, S15.8, S15.10
+  // 40 tokens of the first turn, hashes [7 8] of 16; its answer ends at 43 (it stops by itself with the third token).
+  // The second turn is ready 2 s after that, and not before 5 s.
+  const auto s = load("{requests: [{prompt: 40, output: 9, stop_at: 3, session: a, hashes: [7, 8, 9]}, "
+                      "{prompt: 7, output: 1, session: b}, {prompt: 60, output: 4, session: a, think: 2s, at: 5s}]}");
+  for (const Scenario& is : {s, parse_scenario(resolved_yaml(s), "s.yaml")}) {
+    const auto stream = is.runs.front().workload->open();
+    ASSERT_TRUE(stream->has_followers());
+    std::vector<Request> r(3), ready;
+    ASSERT_EQ(stream->read(r), 2U);
+    stream->ended(r[1], 1'000'000'000, ready);
+    EXPECT_TRUE(ready.empty());
+    stream->ended(r[0], 1'000'000'000, ready);
+    stream->ended(r[0], 4'000'000'000, ready);
+    ASSERT_EQ(ready.size(), 2U);
+    EXPECT_EQ(ready[0].arrival_ns, 5'000'000'000);
+    EXPECT_EQ(ready[1].arrival_ns, 6'000'000'000);
+    EXPECT_EQ(test::text_of(stream->content(ready[0])), "16: 7 8 + 0<43 | ");
+  }
+}
+
 TEST(Content, PrefixesOfDrawnRequests) {
   const auto s = load("{synthetic: {rate: 5/s, count: 3, prompt: 100, output: 2, prefix: {tokens: 40}}}");
   EXPECT_EQ(contents(s), "16: 0 1 | 16: 0 1 | 16: 0 1 | ");

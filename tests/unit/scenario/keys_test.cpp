@@ -45,6 +45,7 @@ std::vector<ConfigDocument> bases() {
                                    "{quantiles: [[0, 1], [1, 1000]]}", "{lognormal: {mean: 300, sigma: 1}}",
                                    "{lognormal: {p50: 300, sigma: 1}}", "{lognormal: {p50: 300, mean: 301}}"})
     texts.push_back(drawn("arrivals: gamma", length));
+  texts.push_back(linear + paged + "workload: {requests: [{prompt: 40, output: 4, session: a}]}\n");
   texts.push_back(linear + paged +
                   "workload: {synthetic: {rate: 5/s, count: 10, prompt: 9, output: 9, prefix: {tokens: 40}}}\n");
   texts.push_back(linear + paged + "workload: {synthetic: {preset: azure-conv-2023, count: 20}}\n");

@@ -70,6 +70,12 @@ TEST(ListedContent, ATurnBeginsWithTheOnesBeforeIt) {
   EXPECT_EQ(ready_after(*stream, ready[0], 99), "");
 }
 
+TEST(ListedContent, ALoneTurnIsARequestLikeAnother) {
+  const auto workload = listed_workload({turn(0, 0, 40, 4), turn(1, 5, 10, 1)});
+  EXPECT_FALSE(workload->open()->has_followers());
+  EXPECT_EQ(contents_of(*workload), "0: | 0: | ");
+}
+
 TEST(ListedContent, ATurnIsReadyAfterThinking) {
   const auto workload = listed_workload({turn(0, 3, 10, 1), turn(0, 0, 11, 1, 5), turn(0, 100, 12, 1, 5)});
   const auto stream = workload->open();

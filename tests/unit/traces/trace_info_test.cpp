@@ -26,6 +26,16 @@ TEST(TraceInfo, OfAFewRequests) {
   EXPECT_FALSE(info.prefix_hit);
 }
 
+TEST(TraceInfo, TurnsCountAsIfNoneTookTime) {
+  // 0 s: 40 tokens. 3 s: 60, of which 40 + 4 - 1 are found. 4 s: a request of its own. 5 s: 70, 60 + 5 - 1 found.
+  const auto workload =
+      listed_workload({{{0, 40, 4}, 0, 0}, {{0, 60, 5}, 0, 3 * s}, {{5 * s, 70, 1}, 0, s}, {{4 * s, 9, 1}}});
+  const TraceInfo info = trace_info(*workload);
+  EXPECT_EQ(info.requests, 4U);
+  EXPECT_DOUBLE_EQ(info.duration_s, 5);
+  EXPECT_DOUBLE_EQ(info.prefix_hit.value_or(-1), (43.0 + 64) / (40 + 60 + 70 + 9));
+}
+
 TEST(TraceInfo, RanksDoNotSlipByRounding) {
   std::vector<Request> requests;
   for (int i = 0; i < 101; ++i) requests.push_back({i, 70'000 + i, 1 + i, 0});
