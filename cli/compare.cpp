@@ -93,7 +93,7 @@ void check_run(const JsonReader& run) {
   }
 }
 
-/// requests.csv has a row for every request that the summary says was served.
+/// requests.csv has a row for every request that the summary says was served, and none ends after the run.
 void check_rows(const Result& result, const fs::path& folder) {
   if (result.requests.empty()) return;
   for (const Json& run : result.json["runs"]) {
@@ -105,6 +105,14 @@ void check_rows(const Result& result, const fs::path& folder) {
       throw InputError({(folder / "requests.csv").string()},
                        fmt::format("it holds {} of '{}', but summary.json says that {:.0f} were served; run it again",
                                    text::plural(static_cast<std::uint64_t>(held), "request"), shown(name), served));
+    const double makespan = run.value(Json::json_pointer("/makespan_s"), Json(0.0)).is_number()
+                                ? run.value(Json::json_pointer("/makespan_s"), 0.0)
+                                : 0.0;
+    if (held > 0 && rows->second.last_s - rows->second.first_s > makespan * (1 + 1e-9) + 1e-6)
+      throw InputError({(folder / "requests.csv").string()},
+                       fmt::format("a request of '{}' ends {:.6g} s after the first came, but summary.json says that "
+                                   "the run took {:.6g} s; run it again",
+                                   shown(name), rows->second.last_s - rows->second.first_s, makespan));
   }
 }
 

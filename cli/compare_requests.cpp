@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <numeric>
@@ -45,7 +46,7 @@ std::map<std::string, RequestValues> read_requests(const std::filesystem::path& 
   while (rows.next()) {
     const std::int64_t id = rows.integer("id", 0, count_max), prompt = rows.integer("prompt_tokens", 0, INT32_MAX),
                        output = rows.integer("output_tokens", 1, INT32_MAX);
-    (void)rows.integer("arrival_ns", 0, INT64_MAX);
+    const auto arrival_s = static_cast<double>(rows.integer("arrival_ns", 0, INT64_MAX)) / 1e9;
     (void)rows.integer("preemptions", 0, count_max);
     std::array<double, latencies.size()> seconds{};
     for (std::size_t k = 0; k < latencies.size(); ++k) {
@@ -54,9 +55,14 @@ std::map<std::string, RequestValues> read_requests(const std::filesystem::path& 
     }
     if (seconds[1] < seconds[0]) rows.fail("ttft_ns", "the first token comes before the request was scheduled");
     if (seconds[3] < seconds[1]) rows.fail("e2e_ns", "the request ends before its first token");
+    const double gaps = seconds[2] * static_cast<double>(output - 1), behind = seconds[3] - seconds[1];
+    if (std::abs(gaps - behind) > 1e-6 * behind + 1e-8)
+      rows.fail("tpot_ns", "so much for each token but the first is not the time from the first to the last");
     const std::string manager(rows.text("manager"));
     RequestValues& r = out[manager];
     ++r.rows;
+    r.first_s = std::min(r.first_s, arrival_s);
+    r.last_s = std::max(r.last_s, arrival_s + seconds[3]);
     // Requests end nearly in the order they came: what lies twice as far behind cannot be among the first.
     if (id >= static_cast<std::int64_t>(2 * compared_requests_max)) continue;
     std::vector<bool>& known = seen[manager];

@@ -1,5 +1,6 @@
 #pragma once
 // The requests of two runs, for the intervals of `stowage compare`.
+#include <cmath>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -14,6 +15,7 @@ struct RequestValues {
   std::vector<std::int64_t> ids, prompts, outputs;           // by id, i.e. in order of arrival
   std::map<std::string, std::vector<double>> seconds = {};  // "queue", "ttft", "tpot", "e2e"
   std::int64_t rows = 0;                                     // in the file: all that were served
+  double first_s = HUGE_VAL, last_s = 0;                     // of them, the first arrival and the last end
 };
 inline constexpr std::size_t compared_requests_max = 20'000;  // the first of each run: enough for a p99
 

@@ -135,6 +135,11 @@ for value in -1 nan inf 1e99 x ''; do
   lie requests.csv 'requests.csv:2: error: prompt_tokens' '^([a-z0-9-]+,[0-9]+,[0-9]+),[0-9]+' "\\1,$value"
   lie requests.csv 'requests.csv:2: error: ttft_ns' '^([a-z0-9-]+(,[0-9]+){6}),[0-9]+' "\\1,$value"
 done
+for value in 1000000000000000000 7; do
+  lie requests.csv 'tpot_ns' '^([a-z0-9-]+,([0-9.]+,){7})[0-9.]+' "\\1$value"
+done
+lie requests.csv 'the run took' '^([a-z0-9-]+,0),[0-9]+' '\1,1000000000000000000'
+lie requests.csv 'tpot_ns' '^([a-z0-9-]+,([0-9.]+,){8})[0-9]+' '\11000000000000000000'
 lie requests.csv 'is there twice' '^([a-z0-9-]+),1,' '\1,0,'
 lie requests.csv 'a torn row' '^([a-z0-9-]+),0,.*' '\1,0'
 [ $faults = 0 ] || { echo "$faults fault(s)"; exit 1; }
