@@ -124,6 +124,19 @@ TEST_F(VidurFolder, TablesBecomePrices) {
   EXPECT_GE(p.gaps.size(), 6U);
 }
 
+TEST_F(VidurFolder, AGpuHoldsAtLeastOneWholeKvHead) {
+  // 4 query heads of 128 over 4 GPUs, 2 KV heads: each GPU has one query head and one KV head, q + k + v = 128 x 3.
+  std::string table = dense();
+  for (const int m : {1, 2, 4, 8, 16})
+    table += fmt::format("0.003,{},0.003,{},{},0.004,{},0.001,4,2,512,1280,True,{},4\n", 0.005 * m, 0.007 * m,
+                         0.009 * m, 0.011 * m, m);
+  write("a40/mlp.csv", table);
+  write("a40/attention.csv", attention());
+  const Profile p = calibrated().profile;
+  EXPECT_DOUBLE_EQ(p.gemm_ns(8, 384, 512), 40'000);
+  EXPECT_TRUE(std::ranges::none_of(p.gemm, [](const GemmTable& g) { return g.n == 256 && g.k == 512; }));
+}
+
 TEST_F(VidurFolder, TheProfileReadsBackToTheSamePrices) {
   write("compute__a40__mlp.csv", dense());
   write("compute__a40__attention.csv", attention());
