@@ -95,6 +95,21 @@ TEST(BadRow, Lengths) {
   EXPECT_EQ(canonical_error("0,10000000,10000000\n"), "");
 }
 
+/// Rows in the plain form with enough behind them are read by another path than the last ones of a file.
+TEST(BadRow, IsToldTheSameWayInTheMiddleAsAtTheEnd) {
+  for (const std::string row : {"31,7,10000001", "31,10000001,7", "31,7,99999999", "31,12345678,7", "31,-5,3", "31,5,-",
+                                "31,12x,3", "-1,1,1", "99999999999999999999,1,1", "x,1,1", "31,,1"}) {
+    std::string before, behind;
+    for (int i = 0; i < 30; ++i) {
+      before += std::to_string(i) + ",10,5\n";
+      behind += std::to_string(40 + i) + ",10,5\n";
+    }
+    const std::string at_the_end = canonical_error("0,10,5\n" + row + "\n");
+    ASSERT_TRUE(at_the_end.starts_with("F:3:")) << row << ": " << at_the_end;
+    EXPECT_EQ(canonical_error(before + row + "\n" + behind), "F:32:" + at_the_end.substr(4));
+  }
+}
+
 TEST(BadRow, Times) {
   const std::string form = "is not a time; write it as 2023-11-16 18:15:46.6805900";
   const std::vector<std::pair<std::string, std::string>> cases = {
