@@ -37,7 +37,8 @@ std::vector<double> drawn(const ProbeFile& probe, double odd, double even) {
 
 TEST(Calibrate, AMachineThatIsSlowerAllOverWidensDrawsAndNoiseDoesNot) {
   const ProbeFile probe = load_probe(source_dir() + "/calibrate/measurements/h100-80gb-d-all.json");
-  const std::vector<double> same = drawn(probe, 1, 1), noisy = drawn(probe, 1.2, 1 / 1.2), slow = drawn(probe, 1.2, 1.2);
+  const std::vector<double> same = drawn(probe, 1, 1), noisy = drawn(probe, 1.2, 1 / 1.2),
+                            slow = drawn(probe, 1.2, 1.2);
   ASSERT_EQ(same.size(), detail::draw_count);
   ASSERT_EQ(slow.size(), same.size());
   double squares = 0;
@@ -70,7 +71,8 @@ TEST(Rested, AClockThatStillFallsIsNeitherFreshNorSettled) {
     for (int i = 2; i < 7; ++i) ramp(rows, 20 * i, 1.1 * ms);  // from 40 ms to 120 ms
     for (int i = 8; i < 11; ++i) ramp(rows, 20 * i, 1.25 * ms);
   }
-  add(probe, "clock", "rest", {{"rows", std::int64_t{1024}}, {"decodes", std::int64_t{0}}}, 22e3).extra["rest_us"] = 1e4;
+  ProbeFigure& rest = add(probe, "clock", "rest", {{"rows", 1024}, {"decodes", 0}}, 22e3);
+  rest.extra["rest_us"] = 1e4;
   Profile profile;
   ASSERT_TRUE(detail::fit_rested(probe, profile));
   EXPECT_EQ(profile.rested.rows, (std::vector<double>{512, 1024}));
