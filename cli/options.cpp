@@ -155,10 +155,12 @@ class Parser {
 
   void add_validate() {
     auto* validate = app_.add_subcommand("validate", "Compare a measured run with its prediction");
-    validate->add_option("MEASURED", options_.inputs, "Folder that gpu_probe replay wrote, or its measured.json")
+    validate->add_option("MEASURED", options_.inputs,
+                         "Folder that gpu_probe replay wrote, or its measured.json; of a logged engine with --steps")
         ->expected(0, 1)->type_name("");
     validate->add_option("--profile", options_.profile, "Profile that prices it (default: the shipped one)")
         ->type_name("FILE");
+    validate->add_flag("--steps", options_.steps, "Replay the log of a real engine's steps, and compare each decision");
     validate->add_option("--engine-log", options_.engine_logs,
                          "Instead: result of vllm bench serve --save-detailed; also the engine's start-up log")
         ->type_name("FILE");
@@ -350,7 +352,7 @@ class Parser {
     if (!tasks_.empty()) options_.tasks = whole_number("--tasks", tasks_, 1, 100'000);
     if (!count_.empty()) options_.count = static_cast<std::uint64_t>(whole_number("--count", count_, 1, int_max));
     if (!rate_scale_.empty()) options_.rate_scale = positive_number("--rate-scale", rate_scale_);
-    if ((options_.iterations || options_.steps) && options_.output.empty())
+    if (command->get_name() == "run" && (options_.iterations || options_.steps) && options_.output.empty())
       throw InputError({}, fmt::format("--{} writes a file: give a folder for it with -o DIR",
                                        options_.iterations ? "iterations" : "steps"));
   }

@@ -110,12 +110,16 @@ inline void Replica::complete() {
   if (hooks_.on_progress && (++boundaries_ & 0xFFFF) == 0) hooks_.on_progress(now_, metrics_.completed());
 }
 
-/// A step in flight ends before the next one is formed only if it is the one that was completed.
 void Replica::pass_host_time(bool completed) {
-  std::int64_t until = batch_.idle() ? now_ : batch_.last().begins_ns;
-  if (completed) {
-    until = now_ + times_->of(iterations_).handling_ns;
-    if (!batch_.idle()) until = std::min(until, batch_.oldest().ends_ns);
+  const StepTime next = times_->of(iterations_);
+  std::int64_t until = now_;
+  if (!batch_.idle()) {
+    // It is the second from idle, or a step has ended. Processing its end takes no longer than the step behind it.
+    until = completed ? std::min(now_ + next.handling_ns, batch_.oldest().ends_ns) : batch_.last().begins_ns;
+  } else if (completed) {
+    until += next.handling_ns;
+  } else if (arrivals_.next_ns() <= now_) {
+    until += next.waking_ns;
   }
   now_ = std::max(now_, until);
   book_until(now_);

@@ -10,7 +10,8 @@ namespace stowage {
 
 /// Of one step; ns, none negative.
 struct StepTime {
-  std::int64_t handling_ns = 0;  // from the end of a step to the forming of this one
+  std::int64_t waking_ns = 0;    // from an arrival at an idle replica to the forming of this one
+  std::int64_t handling_ns = 0;  // from the end of a step to the same
   std::int64_t launch_ns = 0;    // from its forming to its start, and to the next forming, where nothing is in flight
   std::int64_t took_ns = 0;      // from its start to its end
 };

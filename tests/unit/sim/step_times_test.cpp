@@ -74,7 +74,7 @@ std::vector<Seen> seen(const RunConfig& config, Listed& times, RunResult& result
 // 3700 + 1000 = 4700, where request 1 ends; step 3 is formed at 4700 + 100, and 0 has its third output on the way.
 TEST(StepTimes, SetWhenStepsAreFormedAndEndWithTwoInFlight) {
   Listed times;
-  times.all = {{0, 700, 2000}, {0, 0, 1000}, {200, 0, 500}, {100, 0, 300}};
+  times.all = {{0, 0, 700, 2000}, {0, 0, 0, 1000}, {0, 200, 0, 500}, {0, 100, 0, 300}};
   RunResult result;
   const auto steps = seen(config_of({{1000, 6, 3, 0}, {1500, 4, 1, 1}, {3850, 5, 2, 2}}, true), times, result);
   const std::vector<Seen> wanted = {{{1000, 1700, 3700}, {{0, 6}}},
@@ -91,7 +91,7 @@ TEST(StepTimes, SetWhenStepsAreFormedAndEndWithTwoInFlight) {
 // A step that is not done may not be overtaken: the host would handle step 0 until 9000, and step 1 ends at 4000.
 TEST(StepTimes, HandlingEndsWhereTheStepInFlightDoes) {
   Listed times;
-  times.all = {{0, 0, 3000}, {0, 0, 1000}, {6000, 0, 500}};
+  times.all = {{0, 0, 0, 3000}, {0, 0, 0, 1000}, {0, 6000, 0, 500}};
   RunResult result;
   const auto steps = seen(config_of({{0, 6, 3, 0}}, true), times, result);
   const std::vector<Seen> wanted = {
@@ -99,13 +99,15 @@ TEST(StepTimes, HandlingEndsWhereTheStepInFlightDoes) {
   EXPECT_EQ(steps, wanted);
 }
 
-// One in flight: each is handled, formed, launched and run after the other. 1000 + 50 + 100 = 1150; + 20 + 50 + 100.
+// One in flight: each is handled, formed, launched and run after the other, or waited for. 1 arrives after that.
+// 1000 + 7 + 50 + 100 = 1157; 1157 + 20 + 50 + 100 = 1327; 2000 + 7 + 50 + 100.
 TEST(StepTimes, OneInFlight) {
   Listed times;
-  times.all = {{20, 50, 100}, {20, 50, 100}};
+  times.all = {{7, 20, 50, 100}, {7, 20, 50, 100}, {7, 20, 50, 100}};
   RunResult result;
-  const auto steps = seen(config_of({{1000, 6, 2, 0}}, false), times, result);
-  const std::vector<Seen> wanted = {{{1000, 1050, 1150}, {{0, 6}}}, {{1170, 1220, 1320}, {{0, 1}}}};
+  const auto steps = seen(config_of({{1000, 6, 2, 0}, {2000, 3, 1, 1}}, false), times, result);
+  const std::vector<Seen> wanted = {
+      {{1007, 1057, 1157}, {{0, 6}}}, {{1177, 1227, 1327}, {{0, 1}}}, {{2007, 2057, 2157}, {{1, 3}}}};
   EXPECT_EQ(steps, wanted);
 }
 }  // namespace
