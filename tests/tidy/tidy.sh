@@ -63,14 +63,16 @@ check_cycles() {
 }
 
 check_size() {
-  local file lines hit most
-  while read -r file; do
-    lines=$(wc -l <"$file")
+  local files lines file most line
+  files=$({ sources; find tests bench -type f \( -name '*.cpp' -o -name '*.hpp' \) 2>/dev/null; } |
+    grep -v '^tests/tidy/bad/' | sort)
+  while read -r lines file; do
     most=400
     [[ $file == sim/* ]] && most=300
     [ "$lines" -gt $most ] && fault "$file:1: $lines lines; $most at most: is it one thing?"
-    while IFS=: read -r hit _; do fault "$file:$hit: longer than 120 columns"; done < <(grep -nE '^.{121,}' "$file")
-  done < <({ sources; find tests bench -type f \( -name '*.cpp' -o -name '*.hpp' \) 2>/dev/null; } | grep -v '^tests/tidy/bad/' | sort)
+  done < <(xargs wc -l <<<"$files" | grep -v ' total$')
+  while read -r line; do fault "$line: longer than 120 columns"; done < <(
+    xargs grep -HnE '^.{121,}' <<<"$files" | grep -oE '^[^:]+:[0-9]+')
 }
 
 # base/error.cpp may abort: a failed assertion has nobody to throw to. gpu_probe is a program of its own: it measures.
