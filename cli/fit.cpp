@@ -177,6 +177,10 @@ void from_options(Question& q, const Settings& set) {
 
 /// Steps by the profile that ships for the GPU, else by its spec sheet.
 void price(Question& q) {
+  if (const std::string why = q.in.model.unsimulated(); !why.empty()) {
+    q.prices = "none: " + why;
+    return;
+  }
   const std::int64_t tokens = std::max(q.memory.max_batched_tokens, q.memory.max_batch);
   const auto profile = shipped_profile(q.in.hardware.name);
   if (!profile) {
@@ -246,6 +250,12 @@ Question ask(const Options& options) {
         fmt::format("no start-up log of {} was at hand: its terms are those of 0.19 with its defaults, its "
                     "CUDA graphs an estimate that may be wrong by a few GiB; give --graphs when known",
                     q.engine->name));
+  for (const auto& sentence : q.in.model.assumed) q.notes.push_back(sentence);
+  if (const Bytes state = q.in.model.state_bytes_per_sequence(q.in.layout.tensor); state.count() > 0)
+    q.notes.push_back(
+        fmt::format("every sequence also keeps {:.1f} MiB of state on each GPU, whatever its length; the "
+                    "sequences that fit are counted with it, the pool's tokens without",
+                    static_cast<double>(state.count()) / 1048576.0));
   if (q.in.model.window > 0)
     q.notes.push_back(
         fmt::format("managers keep every token of every layer; with windows of {} the longest request "
@@ -309,6 +319,18 @@ Json as_json(const Question& q, const FitReport& report) {
   return out;
 }
 
+/// Requests of max_model_len at once: vLLM's words, where its tokens are all that a sequence takes.
+std::string concurrency_line(const Question& q) {
+  const MemoryBudget& b = q.in.budget;
+  const std::int64_t state = q.in.model.state_bytes_per_sequence(q.in.layout.tensor).count();
+  if (state == 0) return vllm_line(b.pool_tokens, q.in.max_model_len);
+  const double request = static_cast<double>(b.kv_bytes_per_token.count() * q.in.max_model_len + state);
+  return fmt::format(
+      "KV cache {} tokens without states; maximum concurrency for {} tokens per request, each with its "
+      "state: {:.2f}x",
+      number(b.pool_tokens), number(q.in.max_model_len), static_cast<double>(b.kv_pool.count()) / request);
+}
+
 std::string budget_text(const Question& q) {
   const auto& b = q.in.budget;
   const auto& l = q.in.layout;
@@ -321,14 +343,14 @@ std::string budget_text(const Question& q) {
                                     number(q.memory.max_batched_tokens), number(q.memory.max_batch))},
       {"- non-torch memory", gib(b.overhead)}};
   if (b.graphs.count() > 0)
-    rows.emplace_back("- CUDA graphs", graphs_estimated(q) ? fmt::format("{} (estimate: {})", gib(b.graphs), graphs(q))
-                                                           : gib(b.graphs));
+    rows.emplace_back("- CUDA graphs",
+                      graphs_estimated(q) ? fmt::format("{} (estimate: {})", gib(b.graphs), graphs(q)) : gib(b.graphs));
   if (b.null_block.count() > 0)
     rows.emplace_back("- null block", text::bytes(static_cast<double>(b.null_block.count())));
   std::string pool = fmt::format("{} / {} B a token", gib(b.kv_pool), number(b.kv_bytes_per_token.count()));
   if (l.pipeline > 1) pool += fmt::format(", stage {} of {} decides", b.stage + 1, l.pipeline);
   rows.emplace_back(q.log ? "KV pool, of the log" : "= KV pool", pool);
-  return facts(rows) + vllm_line(b.pool_tokens, q.in.max_model_len) + "\n";
+  return facts(rows) + concurrency_line(q) + "\n";
 }
 
 std::string as_text(const Question& q, const FitReport& report) {

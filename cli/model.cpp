@@ -12,6 +12,46 @@
 
 namespace stowage::cli {
 namespace {
+/// What layers keep, like with like: a cache of every token, or a state of a sequence.
+struct Kept {
+  std::string kind;
+  std::int64_t layers = 0, token_bytes = 0, sequence_bytes = 0, window = 0;
+};
+std::vector<Kept> kept_by_kind(const ModelSpec& model) {
+  std::vector<Kept> out;
+  const auto put = [&](Kept one) {
+    for (Kept& other : out)
+      if (other.kind == one.kind && other.token_bytes == one.token_bytes && other.window == one.window &&
+          other.sequence_bytes == one.sequence_bytes) {
+        other.layers += one.layers;
+        return;
+      }
+    out.push_back(std::move(one));
+  };
+  const auto layers = model.table->layers_of_kinds();
+  for (std::size_t k = 0; k < layers.size(); ++k) {
+    const LayerKind& kind = model.table->kinds[k];
+    for (const Cache& c : kind.caches)
+      put({c.kind, layers[k], cache_bytes(c, dtype_bytes(model.kv_dtype)), 0, c.window});
+    for (const State& s : kind.states) put({s.kind, layers[k], 0, s.bytes, 0});
+    if (kind.caches.empty() && kind.states.empty()) put({"keeps nothing", layers[k]});
+  }
+  return out;
+}
+
+nlohmann::ordered_json kinds_json(const ModelSpec& model) {
+  auto out = nlohmann::ordered_json::array();
+  for (const Kept& k : kept_by_kind(model)) {
+    nlohmann::ordered_json row = {{"kind", k.kind},
+                                  {"layers", k.layers},
+                                  {"kv_bytes_per_token", k.token_bytes},
+                                  {"state_bytes_per_sequence", k.sequence_bytes}};
+    if (k.window > 0) row["window"] = k.window;
+    out.push_back(std::move(row));
+  }
+  return out;
+}
+
 /// What `model show` promises to programs, and the rest of the shape.
 nlohmann::ordered_json as_json(const ModelSpec& model) {
   nlohmann::ordered_json out = {{"name", model.name},
@@ -19,6 +59,8 @@ nlohmann::ordered_json as_json(const ModelSpec& model) {
                                 {"active_parameters", model.active_parameters()},
                                 {"weights_bytes", model.weights_bytes().count()},
                                 {"kv_bytes_per_token", model.kv_bytes_per_token().count()},
+                                {"kv_bytes_window", model.kv_window_bytes_per_token().count()},
+                                {"state_bytes_per_sequence", model.state_bytes_per_sequence().count()},
                                 {"layers", model.layers},
                                 {"hidden", model.hidden},
                                 {"heads", model.heads},
@@ -47,6 +89,10 @@ nlohmann::ordered_json as_json(const ModelSpec& model) {
     out["window"] = {{"tokens", model.window},
                      {"layers", model.window_layers},
                      {"kv_bytes_per_token", model.kv_window_bytes_per_token().count()}};
+  if (model.tower_parameters() > 0) out["tower_parameters"] = model.tower_parameters();
+  if (model.table) out["layer_kinds"] = kinds_json(model);
+  if (!model.assumed.empty()) out["assumed"] = model.assumed;
+  if (const auto why = model.unsimulated(); !why.empty()) out["not_simulated"] = why;
   return out;
 }
 
@@ -65,6 +111,15 @@ std::string mlp_text(const ModelSpec& m) {
   return out;
 }
 
+/// Kinds of layers with what they keep.
+std::string kinds_text(const ModelSpec& model) {
+  std::vector<std::vector<std::string>> rows = {{"kept by layers", "layers", "B a token", "B a sequence", "window"}};
+  for (const Kept& k : kept_by_kind(model))
+    rows.push_back({k.kind, number(k.layers), number(k.token_bytes), number(k.sequence_bytes),
+                    k.window > 0 ? number(k.window) : "-"});
+  return table(rows);
+}
+
 std::string as_text(const ModelSpec& model) {
   const std::string stored = model.quant == Quant::none
                                  ? std::string(dtype_name(model.dtype))
@@ -75,6 +130,7 @@ std::string as_text(const ModelSpec& model) {
                                  number(model.active_parameters()))},
       {"weights", fmt::format("{}, {}", size(model.weights_bytes()), stored)},
       {"KV per token", fmt::format("{} = {}", size(model.kv_bytes_per_token()), model.kv_formula())},
+      {"state", fmt::format("{} a sequence", size(model.state_bytes_per_sequence()))},
       {"attention", model.attention_text()},
       {"layers", number(model.layers)},
       {"hidden", number(model.hidden)},
@@ -83,12 +139,20 @@ std::string as_text(const ModelSpec& model) {
       {"positions", number(model.max_positions)},
       {"source", model.source},
   };
+  if (model.state_bytes_per_sequence().count() == 0)
+    std::erase_if(lines, [](const auto& line) { return line.first == "state"; });
+  if (model.tower_parameters() > 0)
+    lines.emplace_back(
+        "towers", fmt::format("{} of the parameters are of encoders of pictures", number(model.tower_parameters())));
   if (model.window > 0)
     lines.emplace_back("note",
                        fmt::format("memory managers keep every token of every layer; {} of the KV bytes a token "
                                    "could be dropped after {} tokens",
                                    number(model.kv_window_bytes_per_token().count()), model.window));
-  return facts(lines);
+  for (const auto& sentence : model.assumed) lines.emplace_back("assumed", sentence);
+  if (const auto why = model.unsimulated(); !why.empty())
+    lines.emplace_back("not simulated", why + "; `fit` counts its memory, `run` and `plan` refuse it");
+  return facts(lines) + (model.table ? "\n" + kinds_text(model) : "");
 }
 }  // namespace
 

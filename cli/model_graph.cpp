@@ -63,6 +63,8 @@ Outcome model_graph(const Options& options) {
   if (form != "text" && form != "dot")
     throw InputError({}, fmt::format("--graph: no '{}'; write --graph or --graph dot", form));
   const ModelSpec model = load_model(options.inputs.front());
+  if (const auto why = model.unsimulated(); !why.empty())
+    throw InputError({}, fmt::format("{} has no graph of a step: {}", model.name, why));
   const HardwareSpec hardware = load_hardware(set.has("hardware") ? set.text("hardware") : "h100-sxm-80gb");
   const Layout layout = set.layout(model, hardware);
   const std::int64_t prefill = set.has("prefill") ? set.whole("prefill", 0, 1 << 20) : 0;

@@ -45,8 +45,8 @@ MemoryBudget memory_budget(const ModelSpec& model, const HardwareSpec& hardware,
                       engine == nullptr ? EngineSpec{}.sampler_bytes : engine->sampler_bytes));
   const Bytes graphs =
       options.graphs.value_or(engine == nullptr ? Bytes{} : engine_graph_memory(*engine, options.max_batch));
-  const std::int64_t layer_bytes = model.kv_bytes_per_token_per_gpu(options.tensor).count() / model.layers;
   MemoryBudget worst;
+  bool found = false;
   for (int stage = 0; stage < options.pipeline; ++stage) {
     const std::int64_t layers = stages[static_cast<std::size_t>(stage)];
     MemoryBudget b;
@@ -58,7 +58,8 @@ MemoryBudget memory_budget(const ModelSpec& model, const HardwareSpec& hardware,
     b.activations = activations;
     b.overhead = options.overhead.value_or(runtime_overhead(options.tensor * options.pipeline, engine));
     b.graphs = graphs;
-    b.kv_bytes_per_token = Bytes{layer_bytes * layers};
+    b.kv_bytes_per_token = model.kv_bytes_per_token_stage(options.tensor, options.pipeline, stage);
+    if (b.kv_bytes_per_token.count() == 0) continue;  // a stage of states alone limits no tokens
     if (engine != nullptr) b.null_block = b.kv_bytes_per_token * (engine->null_blocks * engine->block_size);
     b.kv_pool = b.usable - b.weights - b.activations - b.overhead - b.graphs - b.null_block;
     b.pool_tokens = std::max<std::int64_t>(0, floor_div(b.kv_pool, b.kv_bytes_per_token));
@@ -68,7 +69,8 @@ MemoryBudget memory_budget(const ModelSpec& model, const HardwareSpec& hardware,
     // Compared by exact cross-multiplication of pool / bytes per token, so that a stage that does not fit decides too.
     const bool tighter = static_cast<__int128>(b.kv_pool.count()) * worst.kv_bytes_per_token.count() <
                          static_cast<__int128>(worst.kv_pool.count()) * b.kv_bytes_per_token.count();
-    if (stage == 0 || tighter) worst = b;
+    if (!found || tighter) worst = b;
+    found = true;
   }
   return worst;
 }

@@ -37,14 +37,21 @@ class Fit {
     FitReport out;
     out.pool = pool_;
     out.pool_tokens = floor_div(pool_, per_token_);
+    const std::string unpriced = in_.model.unsimulated();
     for (const ManagerRow& row : managers())
-      for (const FitCase& c : row.fit_cases) out.managers.push_back(count(row, c));
-    verdict(out);
+      for (const FitCase& c : row.fit_cases) {
+        FitManager m = count(row, c, unpriced.empty());
+        if (!m.mapped || unpriced.empty()) out.managers.push_back(std::move(m));
+      }
+    if (unpriced.empty())
+      verdict(out);
+    else
+      out.verdict.push_back(fmt::format("No verdict on mapped pages: {}.", unpriced));
     return out;
   }
 
  private:
-  FitManager count(const ManagerRow& row, const FitCase& one) {
+  FitManager count(const ManagerRow& row, const FitCase& one, bool priced) {
     FitManager m;
     m.name = one.name;
     config_.manager = manager_spec(row, one.settings);
@@ -55,10 +62,11 @@ class Fit {
       m.mapping.page = row.page(config_.manager);
       m.mapping.tensors = facts(row).pages_per_unit;
       m.mapping.tokens_per_page = unit / per_token_.count();
-      if (m.mapping.tokens_per_page < 1) return m;  // nothing fits
+      if (m.mapping.tokens_per_page < 1 || !priced) return m;  // nothing fits, or nothing is known
     }
     const auto held = [&](const FitLength& l) { return row.held_at_end(config_, l.prompt, l.output); };
-    const auto fits = [&](const FitLength& l) { return pool_.count() / held(l).bytes; };
+    const std::int64_t state = in_.model.state_bytes_per_sequence(in_.layout.tensor).count() * in_.layout.tensor;
+    const auto fits = [&](const FitLength& l) { return pool_.count() / (held(l).bytes + state); };
     m.p50 = fits(in_.p50);
     m.p95 = fits(in_.p95);
     m.max = fits(in_.max);
@@ -117,8 +125,7 @@ class Fit {
       STOWAGE_ASSERT(it != out.managers.end());
       return *it;
     };
-    const FitManager &paged = find(blocks_of_today), &large = find(mapped_pages),
-                     &sliced = find(mapped_slices);
+    const FitManager &paged = find(blocks_of_today), &large = find(mapped_pages), &sliced = find(mapped_slices);
     auto& say = out.verdict;
     if (paged.p50 == 0) {
       say.push_back(

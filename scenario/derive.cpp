@@ -131,7 +131,34 @@ void check_prefixes(Scenario& s, const Parts& parts, Problems& problems) {
     s.notes.push_back("prompts begin alike, and no manager caches prefixes: all of every prompt is computed");
 }
 
+/// What is simulated of a model whose layers differ, and what is not.
+void note_layers(Scenario& s) {
+  for (const auto& sentence : s.model.assumed) s.notes.push_back(s.model.name + ": " + sentence);
+  if (const auto towers = s.model.tower_parameters(); towers > 0)
+    s.notes.push_back(
+        fmt::format("the {} million parameters of encoders of pictures are counted as weights; requests are "
+                    "of text alone",
+                    towers / 1'000'000));
+  if (s.model.layers_differ() && s.cost_used != CostSource::linear)
+    s.notes.push_back(
+        fmt::format("layers of {} differ from each other; steps are priced as if all were alike, with "
+                    "parameters within 2 % of its own",
+                    s.model.name));
+}
+
+/// A simulation that would leave out a model's states or its attention is none.
+void check_simulated(const Scenario& s, const ConfigNode& root) {
+  const std::string why = s.model.unsimulated();
+  const bool kept = s.model.state_bytes_per_sequence().count() > 0;
+  if (why.empty() || (s.cost.source == CostSource::linear && !kept)) return;
+  throw InputError(root.get("model").at(),
+                   fmt::format("'model': {} cannot be simulated yet: {}; `stowage model show` and `stowage fit` count "
+                               "its memory",
+                               s.model.name, why));
+}
+
 void note_limits(Scenario& s) {
+  note_layers(s);
   if (s.scheduler.max_model_len > s.model.max_positions)
     s.notes.push_back(fmt::format("max_model_len {} is beyond the {} positions {} was made for",
                                   s.scheduler.max_model_len, s.model.max_positions, s.model.name));
@@ -245,6 +272,7 @@ void derive_runs(Scenario& s, const Parts& parts, std::vector<detail::Prices>& p
 }  // namespace
 
 void detail::derive(Scenario& s, const Parts& parts, const ConfigNode& root, Context& context, bool priced) {
+  check_simulated(s, root);
   std::vector<Scenario> groups = derive_groups(s, root, context);
   context.problems.throw_if_any();
   std::vector<Prices> prices;  // of each group, or of the one replica; none unless priced

@@ -100,6 +100,7 @@ std::string beyond_profile(const ModelSpec& m, const Layout& layout) {
   if (m.latent()) beyond.emplace_back("latent attention");
   if (m.window > 0) beyond.emplace_back("sliding windows");
   if (m.quant != Quant::none) beyond.emplace_back("quantized weights");
+  if (m.layers_differ()) beyond.emplace_back("layers that differ from each other");
   if (m.kv_dtype == Dtype::float8) beyond.emplace_back("8-bit K and V");
   if (layout.pipeline > 1) beyond.emplace_back("pipeline stages");
   if (layout.data > 1) beyond.emplace_back("shared experts");

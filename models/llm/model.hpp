@@ -1,8 +1,10 @@
 #pragma once
 // What a language model is, as far as memory and arithmetic go, and the byte-exact sums that follow from it.
 // Decoder-only transformers: multi-head, grouped-query or latent attention, over the whole context or a window; plain
-// or gated MLPs, or mixtures of experts; 16-bit or quantized weights.
+// or gated MLPs, or mixtures of experts; 16-bit or quantized weights. Layers that the fields cannot say (states beside
+// keys and values, widths that differ from layer to layer, towers) are in a table of their own.
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +12,7 @@
 
 #include "base/error.hpp"
 #include "base/units.hpp"
+#include "models/llm/layers/layer_table.hpp"
 
 namespace stowage {
 
@@ -17,17 +20,10 @@ enum class Dtype : std::uint8_t { bfloat16, float16, float8 };  // float8 only f
 [[nodiscard]] std::string_view dtype_name(Dtype dtype);
 [[nodiscard]] std::int64_t dtype_bytes(Dtype dtype);
 
-/// rms: one weight per channel; layer: weight and bias.
-enum class Norm : std::uint8_t { rms, layer };
+/// rms: one weight per channel; layer: weight and bias; none: norms without weights (OLMo).
+enum class Norm : std::uint8_t { rms, layer, none };
 /// gated: down(act(gate(x)) * up(x)), three matrices; plain: down(act(up(x))), two.
 enum class Mlp : std::uint8_t { gated, plain };
-/// How the layers' matrices are stored; embeddings, head, router, norms and biases stay 16-bit. Bytes a parameter:
-///   fp8 1; fp8_block 1 + 4 / 128^2 (a float32 scale a 128 x 128 block: DeepSeek-V3);
-///   int4 (64 + 2.5) / 128 (groups of 128: a 16-bit scale and a 4-bit zero: AWQ, GPTQ);
-///   mxfp4 17 / 32 (32 values share an 8-bit scale), experts only, all else 16-bit: gpt-oss.
-enum class Quant : std::uint8_t { none, fp8, fp8_block, int4, mxfp4 };
-[[nodiscard]] std::string_view quant_name(Quant quant);
-
 struct ModelSpec {
   std::string name;
   std::string source;  // where the numbers were read
@@ -57,6 +53,21 @@ struct ModelSpec {
   // Sliding window: `window_layers` of the layers see only the last `window` tokens.
   std::int64_t window = 0, window_layers = 0;
 
+  /// The layers one by one, where they differ more than the fields above say; these are then the nearest to them, for
+  /// messages and prices. All sums below are of the table. Null: the fields say it all.
+  std::shared_ptr<const LayerTable> table;
+  std::vector<std::string> assumed;  // sentences: what the file does not say and was taken for granted
+
+  /// Keeps the table, unless the fields give the same parameters and KV bytes, and the stored bytes within a
+  /// thousandth.
+  void settle(LayerTable layers_one_by_one);
+  /// Stores all matrices so, whatever was read.
+  void quantize(Quant scheme);
+  /// Whether the layers of text are more than the fields say (a table may be there for towers alone).
+  [[nodiscard]] bool layers_differ() const;
+  /// Why a simulation of steps would be wrong, or nothing: what neither the memory managers nor the prices know.
+  [[nodiscard]] std::string unsimulated() const;
+
   [[nodiscard]] bool moe() const { return experts > 0; }
   [[nodiscard]] bool latent() const { return kv_rank > 0; }
   [[nodiscard]] bool dense_layer(std::int64_t layer) const { return !moe() || layer < dense_layers; }
@@ -77,11 +88,12 @@ struct ModelSpec {
   };
   [[nodiscard]] LayerParameters layer_parameters(std::int64_t layer = 0) const;
 
-  /// All weights, each stored matrix once. Equals the published checkpoints' tensor sizes / dtype bytes. Layers for
-  /// predicting several tokens (DeepSeek's MTP) and vision towers are not counted.
+  /// All weights, each stored matrix once, towers of pictures with them. Equals the published checkpoints' tensor sizes
+  /// / dtype bytes. Layers for predicting several tokens (DeepSeek's MTP) are not counted.
   [[nodiscard]] std::int64_t parameters() const;
-  /// Those that take part in computing one token: all but the tables that are only looked up (input embedding unless
-  /// it is also the head; learned positions) and the experts it is not sent to.
+  [[nodiscard]] std::int64_t tower_parameters() const { return table ? table->tower_parameters() : 0; }
+  /// Those that take part in computing one token: all but the input embedding, unless it is also the head, and the
+  /// experts it is not sent to. Of the text: no tower of pictures.
   [[nodiscard]] std::int64_t active_parameters() const;
   [[nodiscard]] Bytes weights_bytes() const;
   /// Of an expert's matrices, and of the other matrices of a layer, as stored.
@@ -91,6 +103,10 @@ struct ModelSpec {
   /// What one token stores over all layers while every layer keeps it: layers x 2 x kv_heads x head_dim x element, or
   /// layers x (kv_rank + rope_dim) x element. Memory managers charge this for every token: windows are not exploited.
   [[nodiscard]] Bytes kv_bytes_per_token() const;
+  /// What a sequence keeps beside, however long it is: states of recurrent layers.
+  [[nodiscard]] Bytes state_bytes_per_sequence(int tensor = 1) const;
+  /// A token's bytes on one GPU of a pipeline stage.
+  [[nodiscard]] Bytes kv_bytes_per_token_stage(int tensor, int pipeline, int stage) const;
   /// The part of it that window layers could drop once the window has passed.
   [[nodiscard]] Bytes kv_window_bytes_per_token() const;
   /// What a request of `tokens` needs at least: full layers all of them, window layers min(tokens, window).

@@ -3,11 +3,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <filesystem>
 
 #include "base/config.hpp"
 #include "base/embedded.hpp"
-#include "models/llm/huggingface.hpp"
+#include "models/llm/huggingface/huggingface.hpp"
 #include "models/llm/model.hpp"
 
 namespace stowage {
@@ -18,8 +19,48 @@ constexpr std::int64_t size_max = std::int64_t{1} << 24;  // of any one dimensio
 constexpr std::array<std::string_view, 2> dtypes = {"bfloat16", "float16"};
 constexpr std::array<std::string_view, 3> kv_dtypes = {"bfloat16", "float16", "float8"};
 constexpr std::array<std::string_view, 2> mlps = {"gated", "plain"};
-constexpr std::array<std::string_view, 2> norms = {"rms", "layer"};
-constexpr std::array<std::string_view, 5> quants = {"none", "fp8", "fp8-block", "int4", "mxfp4"};
+constexpr std::array<std::string_view, 3> norms = {"rms", "layer", "none"};
+constexpr std::array<std::string_view, 7> quants = {"none", "fp8", "fp8-block", "int4", "mxfp4", "nvfp4", "int8"};
+
+constexpr std::array<std::string_view, 31> shape_keys = {"layers",
+                                                         "hidden",
+                                                         "heads",
+                                                         "kv_heads",
+                                                         "head_dim",
+                                                         "intermediate",
+                                                         "vocab",
+                                                         "learned_positions",
+                                                         "tied_embeddings",
+                                                         "qkv_bias",
+                                                         "o_bias",
+                                                         "mlp_bias",
+                                                         "qk_norm",
+                                                         "sandwich_norms",
+                                                         "sinks",
+                                                         "mlp",
+                                                         "norm",
+                                                         "experts",
+                                                         "experts_per_token",
+                                                         "expert_intermediate",
+                                                         "shared_experts",
+                                                         "dense_layers",
+                                                         "router_bias",
+                                                         "expert_bias",
+                                                         "q_rank",
+                                                         "kv_rank",
+                                                         "nope_dim",
+                                                         "rope_dim",
+                                                         "v_dim",
+                                                         "window",
+                                                         "window_layers"};
+
+/// ModelOpt keeps its rules in a file beside config.json.
+ConfigNode quantization_beside(const std::string& config) {
+  const auto path = std::filesystem::path(config).parent_path() / "hf_quant_config.json";
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored)) return {};
+  return ConfigDocument::load(path.string()).root().get("quantization");
+}
 
 /// A description in YAML. With `huggingface: FILE` (relative to this one's folder) the file's shapes are what the keys
 /// given here override, read as `family:` whatever its model_type says.
@@ -33,8 +74,14 @@ ModelSpec read_yaml(const ConfigNode& root, const std::string& file, Problems& p
   if (import) {
     const auto path = std::filesystem::path(file).parent_path() / from;
     const auto document = ConfigDocument::load(path.string());
-    m = read_huggingface(document.root(), document.file(), problems, family);
+    m = read_huggingface(document.root(), document.file(), problems, family, quantization_beside(document.file()));
     if (!problems.empty()) return m;
+    for (const auto key : shape_keys)
+      if (m.table && in.has(key))
+        in.problem(key,
+                   fmt::format("the layers of '{}' differ from each other, so '{}' cannot be stated for all of them; "
+                               "remove it, or describe the model without 'huggingface'",
+                               from, key));
   }
   /// Required, unless imported.
   const auto size = [&](std::string_view key, std::int64_t& value, std::int64_t max = size_max) {
@@ -65,7 +112,10 @@ ModelSpec read_yaml(const ConfigNode& root, const std::string& file, Problems& p
   m.dtype = static_cast<Dtype>(in.choice("dtype", dtypes, static_cast<std::size_t>(m.dtype)));
   m.kv_dtype =
       static_cast<Dtype>(in.choice("kv_dtype", kv_dtypes, static_cast<std::size_t>(import ? m.kv_dtype : m.dtype)));
-  m.quant = static_cast<Quant>(in.choice("quantization", quants, static_cast<std::size_t>(m.quant)));
+  if (in.has("quantization") || !m.table) {
+    const auto usual = m.quant == Quant::mixed ? std::size_t{0} : static_cast<std::size_t>(m.quant);
+    m.quantize(static_cast<Quant>(in.choice("quantization", quants, usual)));
+  }
   count("experts", m.experts);
   count("experts_per_token", m.experts_per_token);
   m.expert_intermediate = in.integer("expert_intermediate", 0, size_max,
@@ -122,6 +172,33 @@ bool is_path(std::string_view text) {
          text.ends_with(".json");
 }
 
+/// The zoo's name of a Hugging Face one: "meta-llama/Llama-3.1-8B-Instruct" is llama-3.1-8b. Tunings of a model have
+/// its shapes; other words ("-FP8", "-VL") name other models.
+std::string zoo_name(std::string_view text) {
+  constexpr std::array<std::string_view, 9> makers = {"meta-llama", "Qwen",  "mistralai",  "deepseek-ai", "google",
+                                                      "openai",     "01-ai", "moonshotai", "facebook"};
+  const auto slash = text.rfind('/');
+  const auto before = text.substr(0, slash);  // a scenario's own folder may stand before the maker
+  const std::string_view maker = before.substr(before.rfind('/') == std::string_view::npos ? 0 : before.rfind('/') + 1);
+  if (std::ranges::find(makers, maker) == makers.end()) return {};
+  std::string name;
+  for (const char c : text.substr(slash + 1)) name += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  const auto known = [](const std::string& of) { return find_embedded(embedded_models(), of + ".yaml") != nullptr; };
+  for (const std::string_view tuning : {"", "-instruct", "-chat", "-it", "-hf", "-base"}) {
+    for (auto at = name.find(tuning); !tuning.empty() && at != std::string::npos; at = name.find(tuning)) {
+      const char next = at + tuning.size() < name.size() ? name[at + tuning.size()] : '-';
+      if (next != '-') break;
+      name.erase(at, tuning.size());
+    }
+    if (known(name)) return name;
+  }
+  if (name.starts_with("meta-") && known(name.substr(5))) return name.substr(5);
+  const std::string_view first = "-v0.1";  // Mixtral's only version
+  if (name.ends_with(first) && known(name.substr(0, name.size() - first.size())))
+    return name.substr(0, name.size() - first.size());
+  return {};
+}
+
 ModelSpec from_document(const ConfigDocument& document) {
   const auto root = document.root();
   Problems problems;
@@ -130,8 +207,8 @@ ModelSpec from_document(const ConfigDocument& document) {
     throw InputError(root.at(),
                      "this is no model's config.json: 'model_type' is missing; give a model's own "
                      "config.json, or a YAML description (see `stowage model show`)");
-  auto model =
-      huggingface ? read_huggingface(root, document.file(), problems) : read_yaml(root, document.file(), problems);
+  auto model = huggingface ? read_huggingface(root, document.file(), problems, {}, quantization_beside(document.file()))
+                           : read_yaml(root, document.file(), problems);
   if (problems.empty()) check_shapes(model, root, problems);
   problems.throw_if_any();
   return model;
@@ -152,7 +229,10 @@ std::vector<std::string> model_names() {
 ModelSpec load_model(const std::string& name_or_path, const SourcePos& at) {
   if (is_path(name_or_path)) {
     std::error_code ignored;
-    if (!std::filesystem::exists(name_or_path, ignored))
+    const bool there = std::filesystem::exists(name_or_path, ignored);
+    if (const std::string zoo = there ? std::string{} : zoo_name(name_or_path); !zoo.empty())
+      return load_model(zoo, at);
+    if (!there)
       throw InputError(at, fmt::format("the model file '{}' does not exist; check the path, or give a name from "
                                        "`stowage model list`",
                                        name_or_path));
@@ -161,6 +241,9 @@ ModelSpec load_model(const std::string& name_or_path, const SourcePos& at) {
   }
   if (const auto* file = find_embedded(embedded_models(), name_or_path + ".yaml"))
     return parse_model(file->bytes, "zoo/" + std::string(file->name));
+  std::error_code no_such;
+  if (const std::string config = name_or_path + "/config.json"; std::filesystem::is_regular_file(config, no_such))
+    return from_document(ConfigDocument::load(config));
   const auto names = model_names();
   const std::vector<std::string_view> views(names.begin(), names.end());
   std::string hint = did_you_mean(name_or_path, views);
