@@ -7,7 +7,8 @@ work=$(mktemp -d)
 writers=()
 trap 'kill -- "${writers[@]}" 2>/dev/null; rm -rf "$work"' EXIT
 cd "$work" || exit 2
-ulimit -v 6000000
+# The address sanitizer reserves terabytes of addresses: without a limit memory is then bounded by the tool's own.
+(ulimit -v 6000000 && "$stowage" --version) >/dev/null 2>&1 && ulimit -v 6000000
 faults=0
 fault() { echo "FAILED: $*"; faults=$((faults + 1)); }
 
