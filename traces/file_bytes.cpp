@@ -13,6 +13,7 @@
 #include <boost/iostreams/read.hpp>
 #include <cerrno>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "base/error.hpp"
@@ -68,6 +69,11 @@ FileBytes::FileBytes(const std::string& path)
     check_unchanged();
     map_.unmap();
     own(std::move(unpacked));
+  } catch (const std::bad_alloc&) {
+    ::close(fd_);
+    throw EnvironmentError(fmt::format("{}: error: what it unpacks to, or the pipe gives, does not fit into memory; "
+                                       "write it to a file, unpacked",
+                                       path));
   } catch (...) {
     ::close(fd_);
     throw;

@@ -67,6 +67,13 @@ every_reader() {
   done
 }
 
+# A trace that unpacks to more than there is memory. Where no limit can be set, it is read.
+{ echo arrival_ns,prompt_tokens,output_tokens; head -c 150000000 /dev/zero | tr '\0' '\n'; } | gzip -1 >large.csv.gz
+if [ "$(ulimit -v)" != unlimited ]; then
+  (ulimit -v 250000 && exec "$stowage" trace info large.csv.gz) >out 2>err </dev/null
+  [ $? = 1 ] && grep -qF 'large.csv.gz: error: what it unpacks to' err || fault "a large gzip: $(head -c 300 err)"
+fi
+
 ln -s /dev/zero endless.yaml
 every_reader 'an endless device' endless.yaml
 mkdir is-folder.yaml
