@@ -5,12 +5,8 @@
 #include "base/error.hpp"
 
 namespace stowage {
-namespace {
-constexpr std::int64_t first_width_ns = 1'000'000;
-}
-
 MemoryAccount::MemoryAccount(std::int64_t pool_bytes, std::int64_t rounding_bytes)
-    : pool_(pool_bytes), rounding_(rounding_bytes), width_(first_width_ns), bins_(max_bins + 1) {}
+    : pool_(pool_bytes), rounding_(rounding_bytes), bins_(max_bins + 1) {}
 
 void MemoryAccount::start(std::int64_t origin_ns) {
   origin_ = now_ = origin_ns;
@@ -40,10 +36,11 @@ void MemoryAccount::merge_pairs() {
   for (std::size_t i = max_bins / 2; i <= max_bins; ++i) bins_[i] = Bin{};
   bins_[max_bins / 2].internal_step = after;
   width_ *= 2;
+  ++doublings_;
 }
 
 void MemoryAccount::open_bin_at(std::int64_t now_ns) {
-  while ((now_ns - origin_) / width_ >= static_cast<std::int64_t>(max_bins)) merge_pairs();
+  while (bin_of(now_ns) >= max_bins) merge_pairs();
   current_ = bin_of(now_ns);
   bin_end_ = origin_ + (static_cast<std::int64_t>(current_) + 1) * width_;
 }

@@ -60,11 +60,16 @@ class MemoryAccount {
   void open_bin_at(std::int64_t now_ns);
   void merge_pairs();
   void book_step(std::int64_t at_ns, std::int64_t bytes);
-  [[nodiscard]] std::size_t bin_of(std::int64_t ns) const { return static_cast<std::size_t>((ns - origin_) / width_); }
+  /// Bins are first_width_ns << doublings_ wide: a constant divides faster.
+  [[nodiscard]] std::size_t bin_of(std::int64_t ns) const {
+    return static_cast<std::size_t>(((ns - origin_) / first_width_ns) >> doublings_);
+  }
   [[nodiscard]] std::array<Int128, part_count> parts(const Bin& bin, Int128 internal, std::int64_t span) const;
 
   std::int64_t pool_, rounding_;
-  std::int64_t origin_ = 0, now_ = 0, width_, bin_end_ = 0;
+  static constexpr std::int64_t first_width_ns = 1'000'000;
+  std::int64_t origin_ = 0, now_ = 0, width_ = first_width_ns, bin_end_ = 0;
+  int doublings_ = 0;
   std::size_t current_ = 0;
   std::vector<Bin> bins_;
 };

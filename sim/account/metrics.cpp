@@ -26,9 +26,9 @@ void Metrics::finish(const Sequence& q, std::int64_t now_ns, std::int64_t client
     tpot_ps_.add(span < narrow ? (span * 1000 + gaps / 2) / gaps
                                : static_cast<std::int64_t>((static_cast<Int128>(span) * 1000 + gaps / 2) / gaps));
   }
-  const std::int64_t client_arrival_ns = frontend_.any() ? r.arrival_ns - frontend_.delay_ns(r.prompt_tokens)
-                                                         : r.arrival_ns;
-  if (frontend_.any()) {
+  std::int64_t client_arrival_ns = r.arrival_ns;
+  if (client_) {
+    client_arrival_ns -= frontend_.delay_ns(r.prompt_tokens);
     client_ttft_ns_.add(q.client_first_ns - client_arrival_ns);
     client_e2e_ns_.add(client_ns - client_arrival_ns);
   }

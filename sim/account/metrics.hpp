@@ -13,7 +13,7 @@ namespace stowage {
 class Metrics {
  public:
   Metrics(const RunHooks& hooks, const FrontendCost& frontend, std::int32_t replica)
-      : hooks_(hooks), frontend_(frontend), replica_(replica) {}
+      : hooks_(hooks), frontend_(frontend), client_(frontend.any()), replica_(replica) {}
 
   void reject(const Request& r, const char* reason);
   /// `client_ns`: when the client has the last token.
@@ -41,6 +41,7 @@ class Metrics {
  private:
   const RunHooks& hooks_;
   const FrontendCost& frontend_;
+  bool client_;  // clients see other times than the engine
   std::int32_t replica_;
   LogHistogram ttft_ns_, tpot_ps_, e2e_ns_, queue_ns_;
   LogHistogram client_ttft_ns_, client_e2e_ns_;  // with a front end only

@@ -11,8 +11,10 @@ namespace stowage {
 
 Paged::Paged(const RunConfig& config, const SequenceTable& table)
     : table_(table),
-      size_(config.manager.integer("block_size")),
-      block_bytes_(size_ * config.kv.bytes_per_token.count()),
+      per_block_(config.manager.integer("block_size")),
+      size_(per_block_.size()),
+      token_bytes_(config.kv.bytes_per_token.count()),
+      block_bytes_(size_ * token_bytes_),
       blocks_(config.kv.pool.count() / block_bytes_),
       admit_full_(config.scheduler.admit_full),
       // floor of the double product, S8.5
@@ -89,7 +91,7 @@ void Paged::start_decoding(Sid s) {
   growth_.reach(table_.lane_clock());
   // Crosses at boundaries where anchor + clock is a multiple of the block size.
   const std::int64_t next = table_.lane_clock() + 1;
-  const auto to_crossing = static_cast<std::size_t>((size_ - (table_[s].anchor + next) % size_) % size_);
+  const auto to_crossing = static_cast<std::size_t>(per_block_.rest(size_ - per_block_.rest(table_[s].anchor + next)));
   std::size_t c = growth_.phase + 1 + to_crossing;
   while (c >= classes_.size()) c -= classes_.size();
   Class& k = classes_[c];
@@ -126,12 +128,12 @@ void Paged::left(Sid s, std::int64_t now, MemoryAccount& account) {
     since = boundary_ns_[static_cast<std::uint64_t>(first_token - table_[s].anchor) & growth_.mask];
   }
   if (st.residue >= 0) leave_class(st);
-  const std::int64_t full = need(kept), token_bytes = block_bytes_ / size_;
-  if (blocks > full && kept % size_ != 0) {  // a chunk in flight took what comes after the block of the last one
-    account.book_internal(st.before_since_ns, now, (full * size_ - kept) * token_bytes);
+  const std::int64_t full = need(kept);
+  if (blocks > full && full * size_ != kept) {  // a chunk in flight took what comes after the block of the last one
+    account.book_internal(st.before_since_ns, now, (full * size_ - kept) * token_bytes_);
     account.book_internal(since, now, (blocks - full) * block_bytes_);
   } else {
-    account.book_internal(since, now, (blocks * size_ - kept) * token_bytes);
+    account.book_internal(since, now, (blocks * size_ - kept) * token_bytes_);
   }
   st = State{};
   work_.release(s);

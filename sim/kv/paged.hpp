@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "sim/kernel/divisor.hpp"
 #include "sim/kv/manager.hpp"
 #include "sim/run_config.hpp"
 
@@ -26,7 +27,7 @@ class Paged : public KvManager {
   void each_extent(const std::function<void(const Extent&)>& visit) const override;
 
  protected:
-  [[nodiscard]] std::int64_t need(std::int64_t tokens) const { return (tokens + size_ - 1) / size_; }
+  [[nodiscard]] std::int64_t need(std::int64_t tokens) const { return per_block_.ceil(tokens); }
   /// Blocks that `s` lacks for `tokens` in all.
   [[nodiscard]] std::int64_t missing(Sid s, std::int64_t tokens) const;
   /// Of a resident, for the step being formed too.
@@ -39,7 +40,8 @@ class Paged : public KvManager {
   void left(Sid s, std::int64_t now, MemoryAccount& account);
 
   const SequenceTable& table_;
-  std::int64_t size_, block_bytes_, blocks_;
+  Divisor per_block_;
+  std::int64_t size_, token_bytes_, block_bytes_, blocks_;
   bool admit_full_;
 
  private:

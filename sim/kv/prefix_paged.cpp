@@ -39,7 +39,7 @@ class PrefixPaged final : public Paged {
   std::int64_t lookup(const Request& r, std::int64_t known) override {
     settle();
     describe(r);
-    hit_ = cache_.find(head_.content, (known - 1) / size_);
+    hit_ = cache_.find(head_.content, per_block_.floor(known - 1));
     looked_up_ = true;
     return hit_.blocks * size_;
   }
@@ -47,7 +47,7 @@ class PrefixPaged final : public Paged {
   /// S16.10 to S16.15.
   bool admit(Sid s, std::int64_t tokens, std::int64_t now) override {
     settle();
-    const std::int64_t found = table_[s].computed / size_;
+    const std::int64_t found = per_block_.floor(table_[s].computed);
     if (!looked_up_) {
       describe(table_[s].request);
       hit_ = {};
@@ -60,7 +60,7 @@ class PrefixPaged final : public Paged {
     std::swap(seat, head_);
     if (found > 0) cache_.hold(seat.holder, seat.content, found);
     take(seat, need(tokens) - found);
-    if (shares(s)) cache_.name(seat.holder, seat.content, tokens / size_);
+    if (shares(s)) cache_.name(seat.holder, seat.content, per_block_.floor(tokens));
     admitted(s, need(tokens), now);
     if (table_[s].request.content >= 0) residents_[table_[s].request.id] = s;
     refresh();
@@ -79,7 +79,7 @@ class PrefixPaged final : public Paged {
         if (const auto r = residents_.find(turn.owner); r != residents_.end() && r->second != s)
           name_written(r->second, table_.entitled(r->second));
       take(seat, blocks);
-      if (shares(s)) cache_.name(seat.holder, seat.content, tokens / size_);
+      if (shares(s)) cache_.name(seat.holder, seat.content, per_block_.floor(tokens));
     }
     extended(s, blocks, now);
     refresh();
@@ -96,7 +96,7 @@ class PrefixPaged final : public Paged {
     const std::int64_t known = q.decoding || q.retired ? std::max(q.target(), table_.kept(s)) : stored;
     if (q.retired && seat.holder.named == 0 && !shares(s)) {
       cache_.adopt(seat.holder, need(stored) - seat.holder.blocks);
-      cache_.discard(seat.holder, known / size_);
+      cache_.discard(seat.holder, per_block_.floor(known));
     } else {
       name_known(s, need(stored), known);
       cache_.release(seat.holder);
@@ -169,7 +169,7 @@ class PrefixPaged final : public Paged {
   void name_known(Sid s, std::int64_t blocks, std::int64_t known) {
     Seat& seat = seats_[static_cast<std::size_t>(s)];
     cache_.adopt(seat.holder, blocks - seat.holder.blocks);
-    cache_.name(seat.holder, seat.content, std::max(seat.holder.named, known / size_));
+    cache_.name(seat.holder, seat.content, std::max(seat.holder.named, per_block_.floor(known)));
   }
 
   /// S15.5, S15.6: into head_.

@@ -20,10 +20,16 @@ std::string space_of(const ManagerSpec& spec) {
   return spec.choice("length") == "max" ? "slots" : "buddy";
 }
 
+enum class Length : std::uint8_t { max, pow2, oracle };
+Length length_of(const ManagerSpec& spec) {
+  const std::string& length = spec.choice("length");
+  return length == "max" ? Length::max : length == "pow2" ? Length::pow2 : Length::oracle;
+}
+
 /// Tokens of the region of a request.
-std::int64_t region_of(std::string_view length, std::int64_t max_len, std::int64_t prompt, std::int64_t output) {
-  if (length == "max") return max_len;
-  if (length == "oracle") return prompt + output - 1;
+std::int64_t region_of(Length length, std::int64_t max_len, std::int64_t prompt, std::int64_t output) {
+  if (length == Length::max) return max_len;
+  if (length == Length::oracle) return prompt + output - 1;
   const auto room = static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(output)));
   return std::min(max_len, prompt + room);
 }
@@ -32,7 +38,7 @@ class Reserve final : public KvManager {
  public:
   Reserve(const RunConfig& config, const SequenceTable& table)
       : table_(table),
-        length_(config.manager.choice("length")),
+        length_(length_of(config.manager)),
         max_len_(config.scheduler.max_model_len),
         bpt_(config.kv.bytes_per_token.count()),
         region_(table.capacity()) {
@@ -90,7 +96,7 @@ class Reserve final : public KvManager {
   }
 
   const SequenceTable& table_;
-  std::string length_;
+  Length length_;
   std::int64_t max_len_, bpt_;
   std::unique_ptr<RegionSpace> space_;
   std::vector<Taken> region_;
@@ -131,7 +137,7 @@ constexpr FitCase fit_cases[] = {
 /// By memory alone, however the space is cut: fragments and a buddy's round-up come on top.
 HeldAtEnd held_at_end(const RunConfig& config, std::int64_t prompt, std::int64_t output) {
   const std::int64_t region =
-      region_of(config.manager.choice("length"), config.scheduler.max_model_len, prompt, output);
+      region_of(length_of(config.manager), config.scheduler.max_model_len, prompt, output);
   const std::int64_t bpt = config.kv.bytes_per_token.count();
   return {region * bpt, static_cast<double>((region - (prompt + output - 1)) * bpt)};
 }

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "sim/kernel/divisor.hpp"
 #include "sim/kernel/ring_calendar.hpp"
 #include "sim/kv/held_history.hpp"
 #include "sim/kv/manager.hpp"
@@ -41,8 +42,8 @@ class VAttention final : public KvManager {
         idle_mapped_(table.capacity()),
         maybe_spare_(table.capacity()),
         in_calendar_(table.capacity(), false),
-        cross_(config.scheduler.max_model_len + 2 * per_block_ + lookahead_ + 2, table.capacity()) {
-    facts_ = {block_bytes_, blocks_ * per_block_, config.kv.pool.count() - blocks_ * block_bytes_,
+        cross_(config.scheduler.max_model_len + 2 * per_block_.size() + lookahead_ + 2, table.capacity()) {
+    facts_ = {block_bytes_, blocks_ * per_block_.size(), config.kv.pool.count() - blocks_ * block_bytes_,
               vattention_tensors(config)};
     for (std::int64_t i = 0; i < slots(); ++i) inactive_.emplace_hint(inactive_.end(), 0, i);
   }
@@ -142,14 +143,14 @@ class VAttention final : public KvManager {
   [[nodiscard]] bool decoders_have_room() const override { return cross_.min_key() > table_.lane_clock(); }
   [[nodiscard]] std::int64_t mapped(Sid s) const { return mapped_[at(slot_of_[at(s)])]; }
   static std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
-  [[nodiscard]] std::int64_t need(std::int64_t tokens) const { return (tokens + per_block_ - 1) / per_block_; }
+  [[nodiscard]] std::int64_t need(std::int64_t tokens) const { return per_block_.ceil(tokens); }
   /// How many iterations before a crossing the mapper may act on it.
   [[nodiscard]] std::int64_t window() const {
     if (!background_) return 0;
     return free() > 0 && lookahead_blocks_ > 0 ? std::max<std::int64_t>(lookahead_, 1) : 1;
   }
   /// First iteration at whose boundary s lacks a block: anchor + i + 1 > mapped x per_block.
-  [[nodiscard]] std::int64_t crossing(Sid s) const { return mapped(s) * per_block_ - table_[s].anchor; }
+  [[nodiscard]] std::int64_t crossing(Sid s) const { return mapped(s) * per_block_.size() - table_[s].anchor; }
 
   /// Best fit among inactive slots: the smallest mapping that suffices, else the largest; lowest index on ties.
   [[nodiscard]] std::int64_t pick_slot(std::int64_t blocks) const {
@@ -278,7 +279,8 @@ class VAttention final : public KvManager {
 
   void record(Sid s, std::int64_t now) { history_.hold(s, mapped(s) * block_bytes_, now); }
   const SequenceTable& table_;
-  std::int64_t per_block_, block_bytes_, bpt_, blocks_, max_len_, lookahead_, lookahead_blocks_;
+  Divisor per_block_;  // tokens
+  std::int64_t block_bytes_, bpt_, blocks_, max_len_, lookahead_, lookahead_blocks_;
   bool background_, eager_, admit_full_;
   std::vector<std::int64_t> mapped_;    // by slot
   std::set<std::pair<std::int64_t, std::int64_t>> inactive_;  // (mapped blocks, slot)

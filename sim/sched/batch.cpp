@@ -94,24 +94,30 @@ void Batch::retire(Sid s) {
   if (depth_ == 2) kv_.stop_decoding(s);
 }
 
+void Batch::release(Sid s) {
+  kv_.release(s, now_ns_, account_);
+  refused_tokens_ = nobody_refused;
+}
+
 void Batch::leave(Sid s) {
   --retired_;
   live_tokens_ -= table_.kept(s);
   pauses_.leave(now_ns_);
-  kv_.release(s, now_ns_, account_);
+  release(s);
   table_.remove_running(s);
 }
 
 void Batch::leave_waiting(Sid s) {
   unadmitted_tokens_ -= table_[s].target();
   waiting_.remove(s);
+  refused_tokens_ = nobody_refused;
 }
 
 void Batch::preempt(Sid s) {
   Sequence& q = table_[s];
   const std::int64_t stored = table_.stored(s), in_flight = in_flight_of(s);
   q.unstored = in_flight;
-  kv_.release(s, now_ns_, account_);
+  release(s);
   live_tokens_ -= stored - in_flight;
   if (in_flight > 0) last().stores -= in_flight;  // S17.7
   if (q.decoding || q.retired) {

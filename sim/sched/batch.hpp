@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <utility>
 #include <vector>
@@ -133,6 +134,7 @@ class Batch {
   void schedule(Sid s, std::int64_t tokens, bool first);
   void preempt(Sid s);
   void retire(Sid s);
+  void release(Sid s);
   [[nodiscard]] bool stops_unforeseen(const Request& r) const { return depth_ == 2 && r.stops_by_itself(); }
   /// Tokens of the row of s in the last step, while that is in flight.
   [[nodiscard]] std::int64_t in_flight_of(Sid s) const;
@@ -158,6 +160,10 @@ class Batch {
   std::vector<Sid> not_decoding_;
   std::int64_t unadmitted_tokens_ = 0;
   std::int64_t found_ = 0;  // tokens of the head of waiting that are in memory
+  /// With as many tokens or more the head of waiting was refused, and nothing was released since. A prefix cache may find
+  /// more of it meanwhile.
+  std::int64_t refused_tokens_ = nobody_refused;
+  static constexpr std::int64_t nobody_refused = std::numeric_limits<std::int64_t>::max();
   Resumed resumed_;
 };
 
@@ -203,7 +209,11 @@ inline void Batch::schedule(Sid s, std::int64_t tokens, bool first) {
 
 inline bool Batch::admit_head(std::int64_t tokens) {
   table_.grant_before(SequenceTable::everyone);
-  const WaitingQueue::Entry head = waiting_.front();
+  if (tokens >= refused_tokens_) {
+    forming_->refused = true;
+    return false;
+  }
+  const WaitingQueue::Entry& head = waiting_.front();
   const bool fresh = head.preempted == no_sid;
   const Sid s = fresh ? table_.create(head.request) : head.preempted;
   Sequence& q = table_[s];
@@ -212,6 +222,7 @@ inline bool Batch::admit_head(std::int64_t tokens) {
     q.computed = 0;
     if (fresh) table_.destroy(s);
     forming_->refused = true;
+    if (!kv_.finds_prefixes()) refused_tokens_ = tokens;
     return false;
   }
   waiting_.pop_front();

@@ -24,6 +24,7 @@ class DriverLock {
   /// A step that begins at `at_ns` with this work: what it waits for, which is its synchronous work and what background
   /// work is left. Its own background work starts when the stall is over.
   [[nodiscard]] std::int64_t start(const MemoryWork& work, std::int64_t at_ns) {
+    if (beside_ns_ == 0 && work.driverless()) return 0;
     const std::int64_t stall = round_ns(work_ns(work.count(MemoryWork::When::now)) + left_ns(at_ns));
     beside_ns_ = work_ns(work.count(MemoryWork::When::beside));
     beside_from_ns_ = at_ns + stall;
