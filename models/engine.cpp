@@ -18,6 +18,7 @@ constexpr EngineSpec release(std::string_view name, int minor) {
   e.pool_measured = minor <= 20;
   e.admit_full = minor >= 19;
   e.nameless_first = minor >= 24;
+  e.loop_measured = minor == 24;
   return e;
 }
 

@@ -34,6 +34,7 @@ struct EngineSpec {
   bool admit_full = true;        // a waiting request is admitted only when its whole target fits (PR 37307: 0.19)
   bool async_scheduling = true;  // the batch of step i + 2 is formed when step i ends
   bool prefix_cache = true;
+  bool loop_measured = false;  // the engine's loop on the host was timed
   bool nameless_first = true;  // freed blocks without content are taken before those with (PR 42656: 0.24)
   bool chunked_prefill = true;
   double watermark = 0;  // share of the blocks kept free at admission

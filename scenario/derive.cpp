@@ -252,6 +252,7 @@ void derive_runs(Scenario& s, const Parts& parts, std::vector<detail::Prices>& p
     }
     run.workload = parts.workload;
     run.frontend = s.frontend;
+    run.host_loop = s.host_loop;
     run.fleet = fleet_of(s, run, entry.spec, prices);
     std::string unfit;
     if (s.cluster.groups.empty()) unfit = check_replica(entry, run, "", problems);

@@ -50,6 +50,7 @@ void read_profile(const ConfigNode& node, Scenario& scenario, Context& context);
 [[nodiscard]] SchedulerConfig scheduler_defaults(const EngineSpec* engine, const HardwareSpec& hardware,
                                                  std::int64_t model_len);
 [[nodiscard]] std::optional<HostCost> read_host(const ConfigNode& node, const EngineSpec* engine, Problems& problems);
+[[nodiscard]] HostLoop read_host_loop(const ConfigNode& node, const Scenario& s, Problems& problems);
 [[nodiscard]] FrontendCost read_frontend(const ConfigNode& node, const EngineSpec* engine, Problems& problems);
 void note_engine(Scenario& s);
 /// `cluster.groups`; the scenario's own hardware where a group names none.

@@ -84,6 +84,7 @@ Parts read_root(const ConfigNode& root, Context& context, Scenario& s, std::opti
   const auto model_len = model_known ? std::min(model_len_default, s.model.max_positions) : model_len_default;
   s.scheduler = detail::read_scheduler(in.node("scheduler"),
                                        detail::scheduler_defaults(s.engine, s.hardware, model_len), problems);
+  s.host_loop = detail::read_host_loop(in.node("host_loop"), s, problems);
   s.cost = detail::read_cost(in.node("cost"), problems);
   if (!s.hardware_ref.empty()) detail::read_profile(in.node("cost"), s, context);
   s.slo = detail::read_slo(in.node("slo"), problems);

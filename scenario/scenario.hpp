@@ -125,6 +125,7 @@ struct Scenario {
   const EngineSpec* engine = nullptr;  // whose defaults are taken; nothing = Stowage's own
   std::optional<HostCost> host;        // nothing = what the price of a step already says
   FrontendCost frontend;
+  HostLoop host_loop;
   WorkloadSpec workload;
   std::vector<SloTarget> slo;  // in the order of the file
 

@@ -49,6 +49,31 @@ struct FrontendCost {
   }
 };
 
+/// The engine's own loop on the host, beside the GPU (semantics S18): it forms a batch, prepares and launches it, and
+/// takes its outputs. Where two steps may be in flight this shows only where it exceeds the GPU's time.
+struct HostLoop {
+  double form_ns = 0, form_per_request_ns = 0;  // from forming a batch to its first kernel; per running request
+  double launch_ns = 0, launch_eager_ns = 0;    // kernels of a step with prompts: in pieces of CUDA graphs, and without
+  std::int64_t graph_tokens = 0;                // most tokens of such a step that graphs were captured for
+  double update_ns = 0, update_per_output_ns = 0;  // from the end of a step until its outputs are out
+  [[nodiscard]] bool any() const {
+    return form_ns > 0 || form_per_request_ns > 0 || launch_ns > 0 || launch_eager_ns > 0 || update_ns > 0 ||
+           update_per_output_ns > 0;
+  }
+  [[nodiscard]] bool given() const { return any() || graph_tokens > 0; }
+  [[nodiscard]] std::int64_t forming_ns(std::int64_t running) const {
+    return round_ns(form_ns + form_per_request_ns * static_cast<double>(running));
+  }
+  /// Of a step of `tokens` tokens; nothing for one that only decodes, which is one graph.
+  [[nodiscard]] std::int64_t launching_ns(std::int64_t tokens, bool prompts) const {
+    if (!prompts) return 0;
+    return round_ns(tokens <= graph_tokens ? launch_ns : launch_eager_ns);
+  }
+  [[nodiscard]] std::int64_t updating_ns(std::int64_t outputs) const {
+    return round_ns(update_ns + update_per_output_ns * static_cast<double>(outputs));
+  }
+};
+
 /// Replicas that are alike. The scheduler's settings are the same for all of a fleet.
 struct ReplicaGroup {
   std::string name;  // "4 x h100-sxm-80gb", for reports
@@ -76,6 +101,7 @@ struct RunConfig {
   VmmCost vmm;  // already looked up for the manager's page size; zeros for managers that never map
   std::shared_ptr<const Workload> workload;
   FrontendCost frontend;
+  HostLoop host_loop;
   FleetConfig fleet;
 };
 }  // namespace stowage

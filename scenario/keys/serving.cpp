@@ -167,6 +167,26 @@ const TableOf<FrontendCost>& frontend_keys() {
   return table;
 }
 
+const TableOf<HostLoop>& host_loop_keys() {
+  using L = HostLoop;
+  constexpr std::string_view absent = "0s, or the engine's";
+  static const TableOf<L> table(
+      "the engine's own loop beside the GPU, which shows where it takes longer than the GPU; `none` takes no time",
+      {{"form", duration(0, host_max_ns), "from forming a step to its first kernel", &L::form_ns, {.absent = absent}},
+       {"form_per_request", duration(0, host_max_ns), "the same, of a running request", &L::form_per_request_ns,
+        {.absent = absent}},
+       {"launch", duration(0, host_max_ns), "the kernels of a step with prompts, by CUDA graphs in pieces",
+        &L::launch_ns, {.absent = absent}},
+       {"launch_eager", duration(0, host_max_ns), "the same without graphs", &L::launch_eager_ns, {.absent = absent}},
+       {"graph_tokens", count(0, batched_tokens_max), "most tokens of a step with prompts that has graphs",
+        &L::graph_tokens, {.absent = "0, or the engine's"}},
+       {"update", duration(0, host_max_ns), "from the end of a step until its outputs are out", &L::update_ns,
+        {.absent = absent}},
+       {"update_per_output", duration(0, host_max_ns), "the same, of an output", &L::update_per_output_ns,
+        {.absent = absent}}});
+  return table;
+}
+
 const TableOf<CostSpec>& vmm_keys() {
   using C = CostSpec;
   constexpr std::string_view absent = "the profile's, else those of an H100";

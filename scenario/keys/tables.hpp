@@ -18,6 +18,7 @@ namespace stowage::keys {
 [[nodiscard]] const TableOf<SchedulerConfig>& scheduler_keys();
 [[nodiscard]] const TableOf<HostCost>& host_keys();
 [[nodiscard]] const TableOf<FrontendCost>& frontend_keys();
+[[nodiscard]] const TableOf<HostLoop>& host_loop_keys();
 [[nodiscard]] const TableOf<CostSpec>& cost_keys();
 [[nodiscard]] const TableOf<CostSpec>& vmm_keys();
 

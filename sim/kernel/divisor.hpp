@@ -10,9 +10,7 @@ class Divisor {
  public:
   /// size >= 1.
   explicit constexpr Divisor(std::int64_t size)
-      : size_(size),
-        shift_(std::has_single_bit(static_cast<std::uint64_t>(size)) ? std::countr_zero(static_cast<std::uint64_t>(size))
-                                                                     : -1) {}
+      : size_(size), shift_((size & (size - 1)) == 0 ? std::countr_zero(static_cast<std::uint64_t>(size)) : -1) {}
   [[nodiscard]] constexpr std::int64_t size() const { return size_; }
   /// n >= 0: n / size, rounded down, and rounded up.
   [[nodiscard]] constexpr std::int64_t floor(std::int64_t n) const { return shift_ >= 0 ? n >> shift_ : n / size_; }

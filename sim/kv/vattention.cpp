@@ -136,7 +136,7 @@ class VAttention final : public KvManager {
   }
   void each_extent(const std::function<void(const Extent&)>& visit) const override {
     for (std::size_t i = 0; i < mapped_.size(); ++i)
-      if (mapped_[i] > 0) visit(Extent{-1, mapped_[i] * block_bytes_, owner_[i]});
+      if (mapped_[i] > 0) visit({-1, mapped_[i] * block_bytes_, owner_[i]});
   }
 
  private:
@@ -155,9 +155,8 @@ class VAttention final : public KvManager {
   /// Best fit among inactive slots: the smallest mapping that suffices, else the largest; lowest index on ties.
   [[nodiscard]] std::int64_t pick_slot(std::int64_t blocks) const {
     STOWAGE_ASSERT(!inactive_.empty());  // as many slots as requests may run
-    auto fit = inactive_.lower_bound({blocks, 0});
-    if (fit == inactive_.end()) fit = inactive_.lower_bound({inactive_.rbegin()->first, 0});
-    return fit->second;
+    const auto fit = inactive_.lower_bound({blocks, 0});
+    return (fit != inactive_.end() ? fit : inactive_.lower_bound({inactive_.rbegin()->first, 0}))->second;
   }
 
   [[nodiscard]] std::int64_t spare_now(std::int64_t slot) const {
@@ -276,10 +275,9 @@ class VAttention final : public KvManager {
     for (std::int64_t i = slots(); free() < required && (i = maybe_spare_.highest_below(i)) >= 0;)
       take(i, -lacks(owner_[at(i)], 1));
   }
-
   void record(Sid s, std::int64_t now) { history_.hold(s, mapped(s) * block_bytes_, now); }
   const SequenceTable& table_;
-  Divisor per_block_;  // tokens
+  Divisor per_block_;
   std::int64_t block_bytes_, bpt_, blocks_, max_len_, lookahead_, lookahead_blocks_;
   bool background_, eager_, admit_full_;
   std::vector<std::int64_t> mapped_;    // by slot

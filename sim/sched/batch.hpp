@@ -160,8 +160,8 @@ class Batch {
   std::vector<Sid> not_decoding_;
   std::int64_t unadmitted_tokens_ = 0;
   std::int64_t found_ = 0;  // tokens of the head of waiting that are in memory
-  /// With as many tokens or more the head of waiting was refused, and nothing was released since. A prefix cache may find
-  /// more of it meanwhile.
+  /// With as many tokens or more the head of waiting was refused, and nothing was released since. A prefix cache may
+  /// find more of it meanwhile.
   std::int64_t refused_tokens_ = nobody_refused;
   static constexpr std::int64_t nobody_refused = std::numeric_limits<std::int64_t>::max();
   Resumed resumed_;

@@ -27,8 +27,11 @@ struct Step {
   std::int64_t zombies = 0;    // its rows of requests that have stopped by themselves meanwhile
   std::vector<std::pair<std::int64_t, Sid>> finishing;  // those it brings the last token: order of admission, sid
   bool handed_out = false;     // its outputs, at its end
-  std::int64_t formed_ns = 0, begins_ns = 0, ends_ns = 0;
-  std::int64_t stall_ns = 0;  // from its begin on it waits for memory
+  std::int64_t formed_ns = 0, begins_ns = 0;
+  std::int64_t ends_ns = 0;      // its outputs are out: the boundary that completes it
+  std::int64_t stall_ns = 0;     // from its begin on it waits for memory
+  std::int64_t took_ns = 0;      // and then computes
+  std::int64_t updating_ns = 0;  // and the host then takes its outputs, which is in ends_ns
 
   [[nodiscard]] bool empty() const { return chunks.empty() && (shape.decode_seqs == 0 || growth == 0); }
   /// It brings every one of `decoders` a token, and does nothing else.

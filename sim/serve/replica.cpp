@@ -37,6 +37,8 @@ Replica::Replica(const RunConfig& config, const RunHooks& hooks, std::int32_t in
       execution_(hooks.executor, table_),
       times_(hooks.times),
       bpt_(config.kv.bytes_per_token.count()),
+      loop_(config.host_loop),
+      loops_(config.host_loop.any() && !execution_ && times_ == nullptr),
       step_by_step_(hooks.on_iteration || hooks.on_step || execution_ || times_ != nullptr),
       run_stretch_(pick_stretch()) {
   STOWAGE_ASSERT(!execution_ || !config.scheduler.async_scheduling);
@@ -59,7 +61,7 @@ void Replica::start(std::int64_t first_arrival_ns) {
 
 // Each is called from one place, run_until.
 
-inline const char* Replica::refusal(const Request& r) const {
+const char* Replica::refusal(const Request& r) const {
   if (r.prompt_tokens + static_cast<std::int64_t>(r.limit()) > config_.scheduler.max_model_len)
     return reject_too_long;
   return kv_->never_fits(r.prompt_tokens, r.limit()) ? reject_too_large : nullptr;
@@ -91,6 +93,7 @@ inline void Replica::hand_out(const Step& step) {
 
 inline void Replica::complete() {
   batch_.advance();
+  STOWAGE_ASSERT(batch_.oldest().ends_ns >= now_);
   now_ = batch_.oldest().ends_ns;
   const Step& step = batch_.complete(now_);
   hand_out(step);
@@ -108,21 +111,6 @@ inline void Replica::complete() {
     table_.destroy(s);
   }
   if (hooks_.on_progress && (++boundaries_ & 0xFFFF) == 0) hooks_.on_progress(now_, metrics_.completed());
-}
-
-void Replica::pass_host_time(bool completed) {
-  const StepTime next = times_->of(iterations_);
-  std::int64_t until = now_;
-  if (!batch_.idle()) {
-    // It is the second from idle, or a step has ended. Processing its end takes no longer than the step behind it.
-    until = completed ? std::min(now_ + next.handling_ns, batch_.oldest().ends_ns) : batch_.last().begins_ns;
-  } else if (completed) {
-    until += next.handling_ns;
-  } else if (arrivals_.next_ns() <= now_) {
-    until += next.waking_ns;
-  }
-  now_ = std::max(now_, until);
-  book_until(now_);
 }
 
 inline void Replica::take_arrivals() {
@@ -191,6 +179,7 @@ inline Replica::Quiet Replica::quiet() const {
   const bool steps = batch_.idle() || batch_.last().plain(batch_.decoders());
   const bool driver = kv_->work().driverless() && driver_.left_ns(std::max(now_, free_from_ns_)) == 0;
   if (!scheduler || !steps || !driver || !batch_.pauses().none()) return {table_.lane_clock() - 1, now_};
+  if (loops_ && !loop_hides()) return {table_.lane_clock() - 1, now_};
   std::int64_t clock = std::min(kv_->quiet_until(), batch_.next_finish());
   if (batch_.preempted()) clock = std::min(clock, table_.lane_clock());  // the head of waiting is asked again
   return {clock, std::min(arrivals_.next_ns(), horizon_)};
@@ -206,6 +195,10 @@ void Replica::run_until(std::int64_t horizon_ns) {
       nothing_to_form_ = false;
     }
     if (times_ != nullptr) pass_host_time(waits);
+    if (loop_free_ns_ > now_ && !batch_.idle()) {  // S18.8
+      now_ = loop_free_ns_;
+      book_until(now_);
+    }
     if (now_ >= horizon_) return;
     take_arrivals();
     form();
@@ -239,7 +232,8 @@ void Replica::run_step() {
   const MapCounts beside = kv_->work().count(MemoryWork::When::beside);
   step.formed_ns = now_;
   const StepTime known = times_ != nullptr ? times_->of(iterations_) : StepTime{};
-  step.begins_ns = std::max(now_ + known.launch_ns, free_from_ns_);  // S17.6
+  const std::int64_t formed = now_ + known.launch_ns + forming_ns();
+  step.begins_ns = std::max(formed, free_from_ns_);  // S17.6, S18.1
   std::int64_t stall = driver_.start(kv_->work(), step.begins_ns);
   std::int64_t took = times_ != nullptr
                           ? known.took_ns
@@ -252,7 +246,9 @@ void Replica::run_step() {
   }
   kv_->work().clear();
   step.stall_ns = stall;
+  step.took_ns = took;
   step.ends_ns = free_from_ns_ = step.begins_ns + stall + took;
+  if (loops_) keep_loop_busy(formed);
   if (hooks_.on_iteration || traces_iterations()) record(beside);
   if (hooks_.on_step) record_step();
   if (tracer_ && stall > 0) tracer_->stalled(stall);
@@ -260,40 +256,5 @@ void Replica::run_step() {
   metrics_.peak_held_bytes = std::max(metrics_.peak_held_bytes, level_.held);
   book_until(batch_.next_boundary_ns());
   ++iterations_;
-}
-
-void Replica::deliver(const Request& r) {
-  if (refusal(r) == nullptr) {
-    ++accepted_;
-    batch_.expect(r.prompt_tokens);
-  }
-  arrivals_.push(r);
-}
-
-std::int64_t Replica::no_end_before(std::int64_t step_ns) const {
-  if (!batch_.idle()) return std::max(batch_.oldest().ends_ns, steady_until(step_ns, false));
-  if (table_.running() + batch_.waiting() > 0) return now_ + step_ns;
-  return arrivals_.next_ns() == Arrivals::none ? Arrivals::none : std::max(now_, arrivals_.next_ns()) + step_ns;
-}
-
-std::int64_t Replica::steady_until(std::int64_t step_ns, bool wanted_too) const {
-  const bool waits = batch_.full() || (nothing_to_form_ && !batch_.idle());  // else the next step is formed now
-  const std::int64_t from = waits ? batch_.oldest().ends_ns : now_;
-  if (batch_.waiting() > 0 || arrivals_.next_ns() != Arrivals::none) return from;
-  if (batch_.idle() && table_.running() == 0) return Arrivals::none;
-  const std::int64_t decoders = batch_.decoders();
-  const bool steady = batch_.full() && batch_.last().plain(decoders) && batch_.oldest().plain(decoders);
-  const std::int64_t ends = batch_.next_finish(), clock = table_.lane_clock() + (batch_.behind() ? 1 : 0);
-  const std::int64_t left = ends - clock + (config_.scheduler.async_scheduling ? 0 : 1);  // S17.11: a step sooner
-  if (!steady || ends < clock || left <= 0) return from;
-  const auto& facts = kv_->facts();
-  const std::int64_t most_held =
-      facts.rounding_bytes + kv_->occupancy().held + decoders * (left * bpt_ + facts.unit_bytes);
-  if (most_held <= config_.kv.pool.count())
-    step_ns =
-        std::max(step_ns, static_cast<std::int64_t>(config_.cost.decode_line(decoders).ns(batch_.decode_tokens())));
-  else if (wanted_too)
-    return from;  // preemption, and pages taken back from running requests, are possible
-  return batch_.last().ends_ns + left * step_ns;
 }
 }  // namespace stowage

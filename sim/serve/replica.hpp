@@ -103,6 +103,14 @@ class Replica {
   void check_books() const;
   [[nodiscard]] Quiet quiet() const;
 
+  /// Of the step being formed, once its rows are known.
+  [[nodiscard]] std::int64_t forming_ns() const { return loops_ ? loop_.forming_ns(table_.running()) : 0; }
+  /// The loop launches the step being formed, and meanwhile takes no outputs of the one before.
+  void keep_loop_busy(std::int64_t formed_ns);
+  /// Of decode steps alone the GPU sees nothing of the loop while two are in flight: a step takes longer than taking
+  /// the outputs of one and forming another. Later steps take no less.
+  [[nodiscard]] bool loop_hides() const;
+
   // --- What starts then: a step of its own, or a stretch of iterations that are alike.
   void run_step();
   template <bool served, bool grows, bool async>
@@ -162,12 +170,15 @@ class Replica {
   const StepTimes* times_;  // nullptr: steps take what they cost
   MemoryLevels level_;  // at this boundary, once the batch has its memory
   std::int64_t bpt_;    // bytes per token
+  HostLoop loop_;
+  bool loops_;          // it takes time
   bool step_by_step_;   // someone listens to, or carries out, every iteration
   Stretch run_stretch_;
 
   std::int64_t now_ = 0, first_arrival_ns_ = 0, horizon_ = Arrivals::none;
   bool nothing_to_form_ = false;  // until the oldest step in flight is complete
   std::int64_t free_from_ns_ = 0;  // the end of the step formed last
+  std::int64_t loop_free_ns_ = 0;  // S18.7
   std::int64_t handed_out_ns_ = 0;
   std::int64_t idle_cached_ = 0;
   std::int64_t accepted_ = 0;  // delivered, less those that can never be served

@@ -18,7 +18,7 @@ void Replica::record(const MapCounts& beside) {
   r.index = iterations_;
   r.start_ns = step.begins_ns;
   r.stall_ns = step.stall_ns;
-  r.step_ns = step.ends_ns - step.begins_ns - step.stall_ns;
+  r.step_ns = step.took_ns;
   r.prefill_tokens = step.shape.prefill_tokens;
   r.decode_seqs = step.shape.decode_seqs;
   r.decode_kv_tokens = step.shape.decode_kv_tokens;

@@ -34,6 +34,7 @@ void Replica::stretch(const Quiet& alike) {
   Int128 live = 0, held = 0;  // tokens x ns, units x ns since `booked`
   std::int64_t bin_end = account_.bin_end_ns();
   const std::int64_t work = served ? server_.work_ns(batch) : 0;
+  const std::int64_t forming = async ? 0 : forming_ns(), updating = loops_ ? loop_.updating_ns(batch) : 0;
   bool evicting = grows && memory.evictable > 0 && memory.units == memory.held;  // all that is free is kept
   if (evicting) memory.units += std::exchange(memory.evictable, 0);
   const auto book = [&](std::int64_t until) {
@@ -46,8 +47,8 @@ void Replica::stretch(const Quiet& alike) {
   };
   for (;;) {
     const std::int64_t before = ends;
-    ends = (async ? before : now) + round_ns(price.ns(kv_tokens));
-    next = async ? before : ends;
+    ends = (async ? before : now + forming) + round_ns(price.ns(kv_tokens));
+    next = (async ? before : ends) + updating;
     const std::int64_t gap = next - now, stored = async ? kv_tokens - unstored : kv_tokens;
     if (next > bin_end) [[unlikely]] {
       book(now);
@@ -94,8 +95,11 @@ void Replica::stretch(const Quiet& alike) {
   batch_.grow(clock - 1 - first);
   Step& step = batch_.step();
   step.formed_ns = now;
-  step.begins_ns = async ? next : now;
-  step.ends_ns = free_from_ns_ = ends;
+  step.begins_ns = async ? next - updating : now + forming;
+  free_from_ns_ = ends;
+  step.updating_ns = updating;
+  step.ends_ns = ends + updating;
+  loop_free_ns_ = now + forming_ns();
   if constexpr (async) batch_.last().ends_ns = next;
   (async ? batch_.last() : step).handed_out = true;
 }

@@ -85,6 +85,9 @@ std::string Case::literal() const {
   out += cost_literal(config.cost);
   out += fmt::format("  c.config.vmm = {{0, {}, {}, {}, \"\"}};\n", config.vmm.map_ns, config.vmm.set_access_ns,
                      config.vmm.unmap_ns);
+  const HostLoop& h = config.host_loop;
+  out += fmt::format("  c.config.host_loop = {{{}, {}, {}, {}, {}, {}, {}}};\n", h.form_ns, h.form_per_request_ns,
+                     h.launch_ns, h.launch_eager_ns, h.graph_tokens, h.update_ns, h.update_per_output_ns);
   out += "  c.requests = {";
   for (const auto& r : requests)
     out += fmt::format("{{{}, {}, {}, {}, {}}}, ", r.arrival_ns, r.prompt_tokens, r.output_tokens, r.id, r.max_tokens);

@@ -178,6 +178,20 @@ void random_follows(Dice& dice, Case& out, double step_ns) {
     if (dice.chance(50)) out.requests[i].arrival_ns = out.requests.front().arrival_ns;  // think time only
   }
 }
+/// From hidden behind the GPU to longer than it.
+HostLoop random_loop(Dice& dice, double step_ns) {
+  HostLoop out;
+  if (dice.chance(70)) return out;
+  const double unit = step_ns * dice.one_of({0.01, 0.3, 3.0});
+  out.form_ns = price(dice, unit);
+  out.form_per_request_ns = price(dice, unit / 10);
+  out.launch_ns = price(dice, 3 * unit);
+  out.launch_eager_ns = price(dice, 6 * unit);
+  out.graph_tokens = dice.in(0, 64);
+  out.update_ns = price(dice, unit);
+  out.update_per_output_ns = price(dice, unit / 10);
+  return out;
+}
 }  // namespace
 
 Case random_case(std::uint64_t seed, CaseSize size) {
@@ -232,6 +246,7 @@ Case random_case(std::uint64_t seed, CaseSize size) {
       if (ahead.chance(50)) r.max_tokens = r.output_tokens + static_cast<std::int32_t>(ahead.in(0, 1 + longest / 4));
   if (c.manager.params.contains("prefix_caching")) random_contents(ahead, out, longest);
   random_follows(ahead, out, step_ns);
+  c.host_loop = random_loop(ahead, step_ns);
   // Last: a table is as long as the budget, which may have grown.
   c.cost = dice.chance(65) ? random_linear(dice, step_ns) : random_table(dice, step_ns, c.scheduler.max_batched_tokens);
   out.bind();

@@ -136,6 +136,12 @@ class Shrinker {
         l.base_ns = 1000;
         c.config.cost = StepCost(l);
       });
+    using Loop = HostLoop;
+    for (double Loop::*term : {&Loop::form_ns, &Loop::form_per_request_ns, &Loop::launch_ns, &Loop::launch_eager_ns,
+                               &Loop::update_ns, &Loop::update_per_output_ns}) {
+      if (best_.config.host_loop.*term == 0) continue;
+      any |= change([&](Case& c) { c.config.host_loop.*term = 0; });
+    }
     for (double VmmCost::*term : {&VmmCost::map_ns, &VmmCost::set_access_ns, &VmmCost::unmap_ns}) {
       if (best_.config.vmm.*term == 0) continue;
       any |= change([&](Case& c) { c.config.vmm.*term = 0; });

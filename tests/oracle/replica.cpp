@@ -21,7 +21,8 @@ namespace {
 /// S1.7: formed and not completed.
 struct Step {
   std::vector<Row> rows;
-  std::int64_t end_ns = 0;
+  std::int64_t end_ns = 0;       // its outputs are out
+  std::int64_t updating_ns = 0;  // S18.5
 };
 
 class SteppedReplica final : public Replica {
@@ -59,6 +60,7 @@ class SteppedReplica final : public Replica {
         formed_nothing_ = false;
         if (to_an_end && !emissions_.empty()) return;
       }
+      if (!in_flight_.empty()) now_ = std::max(now_, loop_free_);  // S18.8
       if (now_ >= horizon) return;
       take_up_arrivals();
       const Formed formed = form_and_start();
@@ -82,7 +84,8 @@ class SteppedReplica final : public Replica {
 
   std::int64_t next_event_ns() const override {
     if (std::ssize(in_flight_) == depth_ || (formed_nothing_ && !in_flight_.empty())) return in_flight_.front().end_ns;
-    if (!in_flight_.empty() || !queues_.running.empty() || !queues_.waiting.empty()) return now_;
+    if (!in_flight_.empty()) return std::max(now_, loop_free_);
+    if (!queues_.running.empty() || !queues_.waiting.empty()) return now_;
     return coming_.empty() ? std::numeric_limits<std::int64_t>::max() : std::max(now_, coming_.front().arrival_ns);
   }
 
@@ -201,17 +204,34 @@ class SteppedReplica final : public Replica {
     for (const Row& row : at.rows)
       if (row.sequence->record.first_scheduled_ns < 0) row.sequence->record.first_scheduled_ns = now_;  // S11.5
 
-    it.index = out_.iterations.size();                                                   // S1.27
-    it.start_ns = in_flight_.empty() ? now_ : std::max(now_, in_flight_.back().end_ns);  // S17.6
+    const HostLoop& loop = c_.host_loop;
+    const std::int64_t ready =  // S18.1
+        now_ + std::llround(loop.form_ns + loop.form_per_request_ns * static_cast<double>(queues_.running.size()));
+    it.index = out_.iterations.size();           // S1.27
+    it.start_ns = std::max(ready, gpu_free_);    // S17.6
     it.stall_ns = std::llround(driver_.stall_ns(it.start_ns));                           // S1.3, S6.16
     it.step_ns = std::llround(price(at.rows, it));                                       // S1.3
     driver_.start_beside(it.start_ns + it.stall_ns);                                     // S6.14
-    const std::int64_t end_ns = it.start_ns + it.stall_ns + it.step_ns;                  // S1.12
-    log(at, it.start_ns, end_ns);
-    if (it.prefill_tokens > 0) clock_.prompt_ended(end_ns);
+    if (it.prefill_tokens > 0) clock_.prompt_ended(it.start_ns + it.stall_ns + it.step_ns);
+    launch(at.rows, ready, it);
+    log(at, it.start_ns, in_flight_.back().end_ns);
     note(it);
-    in_flight_.push_back({std::move(at.rows), end_ns});
     return Formed::step;
+  }
+
+  /// S1.12, S18.
+  void launch(const std::vector<Row>& rows, std::int64_t ready, const IterationRecord& it) {
+    const HostLoop& loop = c_.host_loop;
+    loop_free_ = ready;
+    if (it.prefill_tokens > 0)  // S18.4
+      loop_free_ += std::llround(it.prefill_tokens + it.decode_seqs <= loop.graph_tokens ? loop.launch_ns
+                                                                                          : loop.launch_eager_ns);
+    gpu_free_ = std::max(it.start_ns + it.stall_ns + it.step_ns, loop_free_);
+    const auto outputs = std::ranges::count(rows, true, &Row::gives);
+    const auto updating = std::llround(loop.update_ns + loop.update_per_output_ns * static_cast<double>(outputs));
+    for (Step& before : in_flight_) before.end_ns = std::max(before.end_ns, loop_free_ + before.updating_ns);  // S18.7
+    const std::int64_t from = in_flight_.empty() ? gpu_free_ : std::max(gpu_free_, in_flight_.back().end_ns);
+    in_flight_.push_back({rows, from + updating, updating});  // S18.5
   }
 
   void log(const Boundary& at, std::int64_t start_ns, std::int64_t end_ns) const {
@@ -279,6 +299,8 @@ class SteppedReplica final : public Replica {
   Queues queues_;
   std::deque<Step> in_flight_;
   bool formed_nothing_ = false;  // since a step completed
+  std::int64_t gpu_free_ = 0;    // the end of the step launched last
+  std::int64_t loop_free_ = 0;   // S18.8
   std::vector<Emission> emissions_;
   OracleResult out_;
 };
