@@ -62,6 +62,10 @@ TEST(StepsOfLog, FirstDifferenceNamesItsFields) {
             (Fields{{"hit tokens", {"16", "32"}},
                     {"scheduled tokens", {"21", "5"}},
                     {"prefills", {"11:16+20/36", "11:32+4/36"}}}));
+  EXPECT_EQ(first(compared(with(log, "1,1,64,1,1,3,14,", "1,1,64,1,1,3,,")), 7),
+            (Fields{{"preempted", {"none", "14"}}}));
+  EXPECT_EQ(first(compared(with(log, "1,1,64,1,1,3,14,", "1,1,64,2,0,3,14,")), 7),
+            (Fields{{"running", {"2", "1"}}, {"waiting", {"0", "1"}}}));
   // Nobody went, and one block more is free.
   EXPECT_EQ(first(compared(with(log, "1,1,64,1,1,3,14,", "1,1,64,2,0,4,,")), 7),
             (Fields{{"preempted", {"none", "14"}}, {"running", {"2", "1"}}, {"waiting", {"0", "1"}},
@@ -79,6 +83,9 @@ TEST(StepsOfLog, SetupDecides) {
             std::pair(std::string("11"), std::string("none")));
   EXPECT_EQ(first(compared(log, run("\"max_num_seqs\": 4", "\"enable_prefix_caching\": false")), 1).at("hit tokens"),
             std::pair(std::string("32"), std::string("0")));
+  // 11 shares its first block only: 16 tokens.
+  EXPECT_EQ(first(compared(log, hand_log::run_json, with(hand_log::requests_csv, "7 8", "7 9")), 1).at("hit tokens"),
+            std::pair(std::string("32"), std::string("16")));
   // Without its prefix 11 computes all of its prompt.
   EXPECT_EQ(first(compared(log, hand_log::run_json, with(hand_log::requests_csv, "7 8", "")), 1).at("hit tokens"),
             std::pair(std::string("32"), std::string("0")));
