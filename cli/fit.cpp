@@ -87,7 +87,7 @@ void read_memory(Question& q, const Settings& set) {
   SchedulerConfig batch;
   batch.max_batch = m.max_batch, batch.max_batched_tokens = m.max_batched_tokens;
   if (q.engine != nullptr) {
-    const EngineLimits limits = engine_limits(q.in.hardware);
+    const EngineLimits limits = engine_limits(q.in.hardware, *q.engine, q.in.max_model_len);
     batch.max_batch = limits.max_num_seqs, batch.max_batched_tokens = limits.max_num_batched_tokens;
     m.utilization = q.engine->utilization;
   }
@@ -246,10 +246,10 @@ Question ask(const Options& options) {
   q.in.max_batch = q.memory.max_batch;
   price(q);
   if (q.engine != nullptr && !q.engine->pool_measured)
-    q.notes.push_back(
-        fmt::format("no start-up log of {} was at hand: its terms are those of 0.19 with its defaults, its "
-                    "CUDA graphs an estimate that may be wrong by a few GiB; give --graphs when known",
-                    q.engine->name));
+    q.notes.push_back(fmt::format(
+        "no start-up log of {} was at hand: its terms are taken from the nearest "
+        "releases that have one, and may be wrong by a GiB; give --activations, --overhead and --graphs when known",
+        q.engine->name));
   for (const auto& sentence : q.in.model.assumed) q.notes.push_back(sentence);
   if (const Bytes state = q.in.model.state_bytes_per_sequence(q.in.layout.tensor); state.count() > 0)
     q.notes.push_back(

@@ -46,6 +46,9 @@ struct EngineLimits {
   std::int64_t max_num_batched_tokens = 2048, max_num_seqs = 256;
 };
 [[nodiscard]] EngineLimits engine_limits(const HardwareSpec& hardware);
+/// By release too: 256 sequences on any GPU in 0.8; the V0 engine's prompts are whole, so a step holds max_model_len.
+[[nodiscard]] EngineLimits engine_limits(const HardwareSpec& hardware, const EngineSpec& engine,
+                                         std::int64_t max_model_len);
 
 /// CUDA graphs captured at start-up: sizes 1, 2, 4, 8 ... 248 by 8, 256 ... 512 by 16, up to min(2 x max_num_seqs, 512)
 /// tokens for mixed steps (piecewise) and up to max_num_seqs of these for pure decode (full).
@@ -56,11 +59,12 @@ struct EngineLimits {
 [[nodiscard]] Bytes engine_graph_memory(const EngineSpec& engine, std::int64_t max_num_seqs);
 
 /// What published start-ups of other models and GPUs had, a graph:
-/// 9 MiB (0.44 GiB for PIECEWISE=51, vLLM PR 48214, 8 July 2026), 19 MiB (1.58 GiB for PIECEWISE=51 and FULL=35),
-/// 23 MiB (0.36 GiB for PIECEWISE=16 on two GPUs, gpustack/runner PR 251, 14 August 2026), 24 MiB (captured, vLLM issue
-/// 50780) and 24 to 28 MiB (captured at 400 tokens and more, vLLM PR 22897, 14 August 2025). None is of a dense model
-/// on an H100, so nothing better than the middle of that range can be said.
-inline constexpr double graph_mib_reported_min = 9, graph_mib_reported_max = 28;
+/// 5 to 7.5 MiB deducted at start-up (0.22 on an L40S, 0.24 on an H200 and an RTX 5090); captured or estimated
+/// elsewhere 9 MiB (0.44 GiB for PIECEWISE=51, vLLM PR 48214, 8 July 2026), 19 MiB (1.58 GiB for PIECEWISE=51 and
+/// FULL=35), 23 MiB (0.36 GiB for PIECEWISE=16 on two GPUs, gpustack/runner PR 251, 14 August 2026), 24 MiB (captured,
+/// vLLM issue 50780) and 24 to 28 MiB (captured at 400 tokens and more, vLLM PR 22897, 14 August 2025). None is of a
+/// dense model on an H100, so nothing better than the middle of that range can be said.
+inline constexpr double graph_mib_reported_min = 5, graph_mib_reported_max = 28;
 
 /// All releases, oldest first.
 [[nodiscard]] std::span<const EngineSpec> engines();

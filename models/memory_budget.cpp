@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string_view>
 
 #include "base/error.hpp"
 
@@ -37,14 +38,27 @@ Bytes runtime_overhead(int gpus, const EngineSpec* engine) {
   return Bytes{static_cast<std::int64_t>((gpus == 1 ? row.overhead_one_gib : row.overhead_many_gib) * gib)};
 }
 
+/// vLLM's second model runner sets nothing aside for graphs (vLLM issue 49224). By its releases it runs 16-bit Qwen3
+/// since 0.22, Llama and Mistral since 0.23, quantized ones of these since 0.24, all dense models since 0.25; not
+/// windows, experts or states.
+bool second_runner(const ModelSpec& m, std::string_view engine) {
+  if (m.window > 0 || m.moe() || m.latent() || m.state_bytes_per_sequence().count() > 0) return false;
+  const bool qwen3 = m.qk_norm, llama = !m.qk_norm && !m.qkv_bias && m.mlp == Mlp::gated && m.norm == Norm::rms;
+  if (engine == "vllm-0.21") return false;
+  if (engine == "vllm-0.22") return qwen3 && m.quant == Quant::none;
+  if (engine == "vllm-0.23") return (qwen3 || llama) && m.quant == Quant::none;
+  if (engine == "vllm-0.24") return qwen3 || llama;
+  return true;
+}
+
 MemoryBudget memory_budget(const ModelSpec& model, const HardwareSpec& hardware, const MemoryOptions& options) {
   const auto stages = pipeline_layers(model.layers, options.pipeline);
   const EngineSpec* const engine = options.engine;
   const Bytes activations = options.activations.value_or(
       activation_peak(model, options.tensor, options.max_batched_tokens, options.max_batch,
                       engine == nullptr ? EngineSpec{}.sampler_bytes : engine->sampler_bytes));
-  const Bytes graphs =
-      options.graphs.value_or(engine == nullptr ? Bytes{} : engine_graph_memory(*engine, options.max_batch));
+  const bool deducted = engine != nullptr && !second_runner(model, engine->name);
+  const Bytes graphs = options.graphs.value_or(deducted ? engine_graph_memory(*engine, options.max_batch) : Bytes{});
   MemoryBudget worst;
   bool found = false;
   for (int stage = 0; stage < options.pipeline; ++stage) {
@@ -56,7 +70,13 @@ MemoryBudget memory_budget(const ModelSpec& model, const HardwareSpec& hardware,
     b.weights =
         options.weights.value_or(model.weights_bytes_per_gpu(options.tensor, options.pipeline, stage, options.expert));
     b.activations = activations;
-    b.overhead = options.overhead.value_or(runtime_overhead(options.tensor * options.pipeline, engine));
+    // Over PCIe the buffers of collectives are small: 0.2 to 0.25 GiB in all, as on a GPU alone.
+    const int gpus = hardware.nvlink_bytes_per_s > 0 ? options.tensor * options.pipeline : 1;
+    // The V0 engine's logs: 1.79 GiB and about 2.0 on H100s, 0.35 on an RTX 3090.
+    const bool v0 = engine != nullptr && engine->null_blocks == 0 && gpus == 1;
+    const double v0_gib = hardware.memory.count() >= 70 * static_cast<std::int64_t>(gib) ? 1.8 : 0.35;
+    b.overhead =
+        options.overhead.value_or(v0 ? Bytes{static_cast<std::int64_t>(v0_gib * gib)} : runtime_overhead(gpus, engine));
     b.graphs = graphs;
     b.kv_bytes_per_token = model.kv_bytes_per_token_stage(options.tensor, options.pipeline, stage);
     if (b.kv_bytes_per_token.count() == 0) continue;  // a stage of states alone limits no tokens

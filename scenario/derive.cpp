@@ -148,6 +148,11 @@ void note_layers(Scenario& s) {
 
 /// A simulation that would leave out a model's states or its attention is none.
 void check_simulated(const Scenario& s, const ConfigNode& root) {
+  if (s.engine != nullptr && s.engine->null_blocks == 0)
+    throw InputError(root.get("engine").at(), fmt::format("'engine': the scheduler of {} (the V0 engine) is not known; "
+                                                          "`stowage fit` gives its pool, or write scheduler: "
+                                                          "{{policy: vllm-v0}} without an engine",
+                                                          s.engine->name));
   const std::string why = s.model.unsimulated();
   const bool kept = s.model.state_bytes_per_sequence().count() > 0;
   if (why.empty() || (s.cost.source == CostSource::linear && !kept)) return;

@@ -28,7 +28,7 @@ SchedulerConfig scheduler_defaults(const EngineSpec* engine, const HardwareSpec&
   SchedulerConfig c;
   c.max_model_len = std::max<std::int64_t>(2, model_len);
   if (engine == nullptr) return c;
-  const EngineLimits limits = engine_limits(hardware);
+  const EngineLimits limits = engine_limits(hardware, *engine, model_len);
   c.max_batch = limits.max_num_seqs;
   c.max_batched_tokens = limits.max_num_batched_tokens;
   c.admit_full = engine->admit_full;

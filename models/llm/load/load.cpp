@@ -9,6 +9,7 @@
 #include "base/config.hpp"
 #include "base/embedded.hpp"
 #include "models/llm/huggingface/huggingface.hpp"
+#include "models/llm/huggingface/reader.hpp"
 #include "models/llm/model.hpp"
 
 namespace stowage {
@@ -112,7 +113,12 @@ ModelSpec read_yaml(const ConfigNode& root, const std::string& file, Problems& p
   m.dtype = static_cast<Dtype>(in.choice("dtype", dtypes, static_cast<std::size_t>(m.dtype)));
   m.kv_dtype =
       static_cast<Dtype>(in.choice("kv_dtype", kv_dtypes, static_cast<std::size_t>(import ? m.kv_dtype : m.dtype)));
-  if (in.has("quantization") || !m.table) {
+  // Other spellings of a scheme, as engines take them: "awq", "bitsandbytes", "w8a8".
+  const ConfigNode asked = in.node("quantization");
+  const auto spelled = asked ? storage_of(scalar_text(asked)) : std::nullopt;
+  if (spelled) {
+    m.quantize(quant_of(*spelled));
+  } else if (asked || !m.table) {
     const auto usual = m.quant == Quant::mixed ? std::size_t{0} : static_cast<std::size_t>(m.quant);
     m.quantize(static_cast<Quant>(in.choice("quantization", quants, usual)));
   }

@@ -1,7 +1,7 @@
 # Each refusal names the option and the mend.
 stowage fit
 stowage fit --model llama-3-8b
-stowage fit --model llama-3-8b --hardware h100-sxm-80gb --engine vllm-0.14
+stowage fit --model llama-3-8b --hardware h100-sxm-80gb --engine vllm-0.5
 stowage fit --model llama-3-8b --hardware h100-sxm-80gb --tensor 3
 stowage fit --model llama-3-8b --hardware h100-sxm-80gb --pipeline 33
 stowage fit --model llama-3-8b --hardware h100-sxm-80gb --expert 2

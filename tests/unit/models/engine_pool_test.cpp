@@ -61,7 +61,9 @@ TEST(EnginePool, EachTermByRelease) {
   EXPECT_EQ(of("vllm-0.18").overhead, gib(0.25));
   EXPECT_EQ(of("vllm-0.19").null_block, 2_MiB);  // 16 x 131,072
   EXPECT_EQ(of("vllm-0.20").graphs.count(), 0);
-  EXPECT_EQ(of("vllm-0.21").graphs, 19_MiB * 102);
+  EXPECT_EQ(of("vllm-0.21").graphs, 6_MiB * 102);
+  EXPECT_EQ(of("vllm-0.22").graphs, 6_MiB * 102);   // the first model runner
+  EXPECT_EQ(of("vllm-0.23").graphs.count(), 0);     // the second sets nothing aside
   const auto b = of("vllm-0.21");
   EXPECT_EQ(b.kv_pool, b.usable - b.weights - b.activations - b.overhead - b.graphs - b.null_block);
   o.tensor = 2;
