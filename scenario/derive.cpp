@@ -115,12 +115,14 @@ std::optional<std::int64_t> hash_tokens_of(const Scenario& s) {
 }
 
 void check_prefixes(Scenario& s, const Parts& parts, Problems& problems) {
+  const auto has_cache = [](const auto& entry) { return entry.spec.flag("prefix_caching"); };
+  const bool caches = std::ranges::any_of(parts.managers, has_cache);
+  if (s.cluster.router == "prefix-affinity" && !caches)
+    s.notes.push_back("prefix-affinity routes by prefix caches, and no manager has one: it is least-outstanding here");
   const auto hash_tokens = hash_tokens_of(s);
   if (!hash_tokens) return;
-  bool caches = false;
   for (const auto& entry : parts.managers) {
-    if (!entry.spec.flag("prefix_caching")) continue;
-    caches = true;
+    if (!has_cache(entry)) continue;
     const std::int64_t block = entry.spec.integer("block_size");
     if (*hash_tokens % block != 0 && block % *hash_tokens != 0)
       problems.add(entry.at, fmt::format("'{}': blocks of {} tokens and hashes of {} ('workload.hash_block_size'): one "

@@ -12,11 +12,6 @@ using keys::KeyReader;
 ClusterSpec read_cluster(const ConfigNode& node, const Scenario& s, bool model_known, Problems& problems) {
   KeyReader in(node, keys::cluster_keys(), problems);
   ClusterSpec c;
-  const ConfigNode router = in.node("router");
-  if (router.kind() == ConfigNode::Kind::scalar && router.text() == "prefix-affinity")
-    problems.add(router.at(), fmt::format("'{}': this version keeps no prefix cache to route by; write least-kv or "
-                                          "another",
-                                          router.path()));
   in.read(c);
   c.groups = read_groups(in, s, model_known, problems);
   if (!model_known) return c;

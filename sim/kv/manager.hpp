@@ -102,6 +102,12 @@ class KvManager {
     (void)known;
     return 0;
   }
+  /// The same of a request that has not arrived, between two boundaries, for a router. `behind`: the table's clock does
+  /// not count the step formed last.
+  [[nodiscard]] virtual std::int64_t hit(const Request&, bool behind) {
+    (void)behind;
+    return 0;
+  }
   /// Could an empty pool hold this request to its end?
   [[nodiscard]] virtual bool never_fits(std::int64_t prompt, std::int64_t output) const = 0;
   /// Room for `tokens` of a new resident in all, of which table.computed are there: lookup() has just said so. `now_ns`

@@ -38,10 +38,20 @@ class PrefixPaged final : public Paged {
   /// S16.7, S16.8.
   std::int64_t lookup(const Request& r, std::int64_t known) override {
     settle();
-    describe(r);
+    describe(r, true);
     hit_ = cache_.find(head_.content, per_block_.floor(known - 1));
     looked_up_ = true;
     return hit_.blocks * size_;
+  }
+
+  /// Of the head of waiting nothing is remembered but whom it waits for.
+  std::int64_t hit(const Request& r, bool behind) override {
+    const bool head_waits = waits_for_resident_;
+    settle();
+    describe(r, behind);
+    waits_for_resident_ = head_waits;
+    looked_up_ = false;
+    return cache_.find(head_.content, per_block_.floor(r.prompt_tokens - 1)).blocks * size_;
   }
 
   /// S16.10 to S16.15.
@@ -49,7 +59,7 @@ class PrefixPaged final : public Paged {
     settle();
     const std::int64_t found = per_block_.floor(table_[s].computed);
     if (!looked_up_) {
-      describe(table_[s].request);
+      describe(table_[s].request, true);
       hit_ = {};
     }
     looked_up_ = false;
@@ -172,8 +182,8 @@ class PrefixPaged final : public Paged {
     cache_.name(seat.holder, seat.content, std::max(seat.holder.named, per_block_.floor(known)));
   }
 
-  /// S15.5, S15.6: into head_.
-  void describe(const Request& r) {
+  /// S15.5, S15.6: into head_. `granted`: residents have their tokens of the step that the clock does not count yet.
+  void describe(const Request& r, bool granted) {
     const PromptContent prompt = stream_ != nullptr ? stream_->content(r) : PromptContent{};
     head_.content.units = {};
     head_.content.unit_blocks = 0;
@@ -186,7 +196,8 @@ class PrefixPaged final : public Paged {
       const auto resident = residents_.find(turn.request);
       if (resident == residents_.end()) continue;
       waits_for_resident_ = true;
-      name_written(resident->second, table_.scheduled(resident->second));
+      const Sid s = resident->second;
+      name_written(s, granted ? table_.scheduled(s) : table_.stored(s));
     }
     head_.turns.push_back({r.id, 0});
     head_.content.turns = head_.turns;

@@ -100,6 +100,7 @@ class Cluster final : private FleetView {
 
   void route(Request r) {
     now_ = r.arrival_ns;
+    routed_request_ = &r;
     const std::size_t i = router_->pick(*this);
     Replica& replica = *replicas_[i];
     if (configs_.front()->frontend.any()) r.arrival_ns += configs_.front()->frontend.delay_ns(r.prompt_tokens);
@@ -117,6 +118,11 @@ class Cluster final : private FleetView {
     }
     return known_load(i);
   }
+  std::int64_t hit(std::size_t i) override {
+    replicas_[i]->run_until(now_);
+    return replicas_[i]->hit(*routed_request_);
+  }
+  [[nodiscard]] std::int64_t prompt_tokens() const override { return routed_request_->prompt_tokens; }
   Load at_least(std::size_t i) override {
     if (places_[i].steady_until > now_) return known_load(i);
     return {0, 1};
@@ -124,7 +130,7 @@ class Cluster final : private FleetView {
   /// As of the time the replica was brought up to, with what was delivered since.
   [[nodiscard]] Load known_load(std::size_t i) const {
     const Replica& replica = *replicas_[i];
-    if (reads_ == Reads::outstanding) return {replica.outstanding(), places_[i].weight};
+    if (reads_ != Reads::kv) return {replica.outstanding(), places_[i].weight};
     return {replica.wanted_bytes(), replica.pool_bytes() * places_[i].weight};
   }
 
@@ -137,6 +143,7 @@ class Cluster final : private FleetView {
   std::vector<std::string> names_;  // of their groups
   std::unique_ptr<Router> router_;
   Reads reads_ = Reads::nothing;
+  const Request* routed_request_ = nullptr;  // while the router decides
   std::int64_t now_ = 0;
   std::uint64_t routed_ = 0;
 };

@@ -71,6 +71,8 @@ class Replica {
   }
   /// Held by running requests, and the prompts (and recomputed outputs) of those not admitted.
   [[nodiscard]] std::int64_t wanted_bytes() const { return kv_->occupancy().held + batch_.unadmitted_tokens() * bpt_; }
+  /// Tokens of its prompt that r would find here (S16.7).
+  [[nodiscard]] std::int64_t hit(const Request& r) { return kv_->hit(r, batch_.behind()); }
   [[nodiscard]] std::int64_t pool_bytes() const { return config_.kv.pool.count(); }
   /// A time before which outstanding() stands still and wanted_bytes() does not fall, unless something is delivered;
   /// `step_ns` = no step is shorter. While nobody can be admitted, nobody ends and memory is plenty, the batch stays as

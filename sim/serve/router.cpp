@@ -93,6 +93,37 @@ class Least final : public Router {
   std::size_t last_;
 };
 
+/// Cache-aware, as vLLM's router and SGLang's gateway are by default (share 0.3, 64 requests, 1.5 times), and exact
+/// where these go by a record of what they sent: the replica that has most of the prompt, unless that is little or the
+/// fleet is out of balance. Then the least loaded.
+class PrefixAffinity final : public Router {
+ public:
+  PrefixAffinity(Weights weights, std::uint64_t seed) : replicas_(weights.size()), least_(weights, seed) {}
+  std::size_t pick(FleetView& fleet) override {
+    const std::size_t least = least_.pick(fleet);
+    Load most = fleet.load(0);
+    for (std::size_t i = 1; i < replicas_; ++i)
+      if (less(most, fleet.load(i))) most = fleet.load(i);
+    const Load low = fleet.load(least);
+    const bool apart = less({low.amount + 64 * low.capacity, low.capacity}, most);
+    if (apart && less({3 * low.amount, low.capacity}, {2 * most.amount, most.capacity})) return least;
+    std::size_t best = least;
+    std::int64_t found = fleet.hit(least);
+    for (std::size_t i = 0; i < replicas_; ++i) {
+      const std::int64_t hit = fleet.hit(i);
+      if (hit > found || (hit == found && less(fleet.load(i), fleet.load(best)))) {
+        best = i;
+        found = hit;
+      }
+    }
+    return 10 * found > 3 * fleet.prompt_tokens() ? best : least;
+  }
+
+ private:
+  std::size_t replicas_;
+  Least least_;
+};
+
 /// The less loaded of two different ones drawn at random; the first drawn of equals.
 class PowerOfTwo final : public Router {
  public:
@@ -123,6 +154,8 @@ std::span<const RouterRow> routers() {
       RouterRow{"random", "any, by weight", Reads::nothing, true, make<Random>},
       RouterRow{"least-outstanding", "fewest requests under way", Reads::outstanding, false, make<Least>},
       RouterRow{"power-of-two", "fewer requests under way of two drawn", Reads::outstanding, true, make<PowerOfTwo>},
+      RouterRow{"prefix-affinity", "most of the prompt in its prefix cache", Reads::prefixes, false,
+                make<PrefixAffinity>},
       RouterRow{"least-kv", "least of its KV pool held or wanted", Reads::kv, false, make<Least>},
   };
   return rows;

@@ -1,6 +1,6 @@
 #pragma once
-// Which replica a request goes to: one row a router. The rules, ties and draws included, are S12.12 to S12.20 of
-// docs/semantics.md; the oracle in tests/oracle has its own copy of them.
+// Which replica a request goes to: one row a router. The rules, ties and draws included, are S12.12 to S12.20 and
+// S12.26 to S12.29 of docs/semantics.md; the oracle in tests/oracle has its own copy of them.
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -22,6 +22,10 @@ class FleetView {
   [[nodiscard]] virtual Load load(std::size_t replica) = 0;
   /// Never more than load(replica), and cheap: what spares a router from asking for the loads of the busy.
   [[nodiscard]] virtual Load at_least(std::size_t replica) = 0;
+  /// Tokens of the request's prompt that the replica has in its prefix cache. Brings the replica up to the arrival.
+  [[nodiscard]] virtual std::int64_t hit(std::size_t replica) = 0;
+  /// Of the request that arrives.
+  [[nodiscard]] virtual std::int64_t prompt_tokens() const = 0;
 };
 
 class Router {
@@ -33,6 +37,7 @@ class Router {
 enum class Reads : std::uint8_t {
   nothing,
   outstanding,  // requests sent and not finished / weight
+  prefixes,     // the same, and what of the prompt is in the cache
   kv,           // KV bytes held by running requests or needed by the prompts of waiting ones / (pool x weight)
 };
 

@@ -39,6 +39,7 @@ TEST(AheadAtRandom, EverybodyEndsOnce) {
                          {"watermark", rng.below(4) == 0 ? 0.1 : 0.0},
                          {"prefix_caching", static_cast<std::int64_t>(rng.below(4) > 0)}}};
     c.config.kv.pool = std::max(c.config.kv.pool, Bytes{8 * c.config.kv.bytes_per_token.count()});
+    c.config.host_loop = {};
     c.config.scheduler.async_scheduling = rng.below(2) == 0;
     c.config.scheduler.long_prefill_threshold = rng.below(3) == 0 ? 7 : 0;
     const Ahead r = run_ahead(c.config, c.requests, random_shapes(rng, c.requests));

@@ -45,7 +45,8 @@ class Cluster {
     while (run_to_next_arrival()) {             // S12.3
       const Request q = *coming_.begin();
       coming_.erase(coming_.begin());
-      send(q, router.pick(loads_));
+      for (std::size_t i = 0; i < replicas_.size(); ++i) loads_[i].hit = replicas_[i]->hit(q);
+      send(q, router.pick(loads_, q.prompt_tokens));
     }
     std::int64_t end = first;
     for (auto& r : replicas_) end = std::max(end, r->ended_ns());

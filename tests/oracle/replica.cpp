@@ -82,6 +82,14 @@ class SteppedReplica final : public Replica {
     return held + tokens * bpt_;
   }
 
+  std::int64_t hit(const Request& q) const override {
+    Sequence s;
+    s.prompt = q.prompt_tokens;
+    s.record.id = q.id;
+    if (options_.contents != nullptr) s.content = &options_.contents->at(q.id);
+    return memory_->lookup(s);
+  }
+
   std::int64_t next_event_ns() const override {
     if (std::ssize(in_flight_) == depth_ || (formed_nothing_ && !in_flight_.empty())) return in_flight_.front().end_ns;
     if (!in_flight_.empty()) return std::max(now_, loop_free_);

@@ -34,6 +34,7 @@ class Replica {
   /// What was emitted since the last call.
   [[nodiscard]] virtual std::vector<Emission> take_emissions() = 0;
   [[nodiscard]] virtual std::int64_t wanted_bytes() const = 0;  // S12.9
+  [[nodiscard]] virtual std::int64_t hit(const Request& request) const = 0;  // S12.26
   /// When its next step completes, or is formed; the largest number when it sleeps for good.
   [[nodiscard]] virtual std::int64_t next_event_ns() const = 0;
   /// Its last completion.

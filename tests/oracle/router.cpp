@@ -18,11 +18,12 @@ std::int64_t weights(const std::vector<Load>& loads) {
 }
 }  // namespace
 
-std::size_t Router::pick(const std::vector<Load>& loads) {
+std::size_t Router::pick(const std::vector<Load>& loads, std::int64_t prompt_tokens) {
   if (name_ == "round-robin") return in_turn(loads);
   if (name_ == "random") return by_lot(loads);
   if (name_ == "power-of-two") return better_of_two(loads);
   if (name_ == "least-outstanding") return least(loads, has_more_outstanding);  // S12.16
+  if (name_ == "prefix-affinity") return by_prefix(loads, prompt_tokens);
   STOWAGE_ASSERT(name_ == "least-kv");
   return least(loads, wants_more);  // S12.20
 }
@@ -52,6 +53,24 @@ std::size_t Router::better_of_two(const std::vector<Load>& loads) {
   std::size_t j = rng_.below(loads.size() - 1);
   if (j >= i) ++j;
   return has_more_outstanding(loads[i], loads[j]) ? j : i;
+}
+
+/// S12.26 to S12.29.
+std::size_t Router::by_prefix(const std::vector<Load>& loads, std::int64_t prompt_tokens) {
+  const std::size_t idlest = least(loads, has_more_outstanding);
+  const Load& low = loads[idlest];
+  for (const Load& load : loads)  // S12.29
+    if (load.outstanding * low.weight > (low.outstanding + 64 * low.weight) * load.weight &&
+        2 * load.outstanding * low.weight > 3 * low.outstanding * load.weight)
+      return idlest;
+  std::vector<std::size_t> order{idlest};
+  for (std::size_t i = 0; i < loads.size(); ++i) order.push_back(i);
+  std::size_t best = idlest;
+  for (const std::size_t i : order)  // S12.27
+    if (loads[i].hit > loads[best].hit ||
+        (loads[i].hit == loads[best].hit && has_more_outstanding(loads[best], loads[i])))
+      best = i;
+  return 10 * loads[best].hit > 3 * prompt_tokens ? best : idlest;  // S12.28
 }
 
 /// S12.17.

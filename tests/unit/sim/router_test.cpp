@@ -14,6 +14,9 @@ namespace {
 struct Fixed final : FleetView {
   std::vector<Load> loads;
   Load load(std::size_t i) override { return loads[i]; }
+  std::vector<std::int64_t> hits;
+  std::int64_t hit(std::size_t i) override { return hits[i]; }
+  std::int64_t prompt_tokens() const override { return 576; }
   Load at_least(std::size_t i) override { return {loads[i].amount / 2, loads[i].capacity}; }
 };
 
@@ -39,6 +42,24 @@ TEST(Router, LeastGoesRoundAmongEquals) {
   Fixed uneven;
   uneven.loads = {{2, 1}, {5, 3}, {2, 1}};  // 5/3 < 2
   EXPECT_EQ(picks("least-kv", {1, 3, 1}, uneven, 2), (std::vector<std::size_t>{1, 1}));
+}
+
+// S12.26, S12.27, S12.28, S12.29
+TEST(Router, PrefixAffinityGoesToTheLongestHitUnlessTheFleetIsOutOfBalance) {
+  Fixed fleet;
+  fleet.loads = {{3, 1}, {0, 1}, {2, 1}};
+  fleet.hits = {560, 0, 560};
+  EXPECT_EQ(picks("prefix-affinity", {1, 1, 1}, fleet, 2), (std::vector<std::size_t>{2, 2}));
+  fleet.hits = {160, 0, 0};  // 0.28 of 576
+  EXPECT_EQ(picks("prefix-affinity", {1, 1, 1}, fleet, 1), (std::vector<std::size_t>{1}));
+  fleet.hits = {176, 0, 0};  // 0.31
+  EXPECT_EQ(picks("prefix-affinity", {1, 1, 1}, fleet, 1), (std::vector<std::size_t>{0}));
+  fleet.loads = {{64, 1}, {0, 1}, {2, 1}};
+  EXPECT_EQ(picks("prefix-affinity", {1, 1, 1}, fleet, 1), (std::vector<std::size_t>{0}));
+  fleet.loads = {{65, 1}, {0, 1}, {2, 1}};
+  EXPECT_EQ(picks("prefix-affinity", {1, 1, 1}, fleet, 1), (std::vector<std::size_t>{1}));
+  fleet.loads = {{300, 1}, {200, 1}, {210, 1}};  // 100 more, and no more than 1.5 times
+  EXPECT_EQ(picks("prefix-affinity", {1, 1, 1}, fleet, 1), (std::vector<std::size_t>{0}));
 }
 
 // S12.15
