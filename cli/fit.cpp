@@ -16,6 +16,7 @@
 #include "cli/table.hpp"
 #include "models/cost/profile_prices.hpp"
 #include "models/cost/roofline.hpp"
+#include "models/kv_groups.hpp"
 #include "models/vllm_log.hpp"
 #include "reports/text.hpp"
 #include "scenario/keys/tables.hpp"
@@ -300,6 +301,9 @@ Json as_json(const Question& q, const FitReport& report) {
                 {"stage", b.stage},
                 {"source", q.log ? "vllm log" : "estimate"}}},
               {"lengths", {{"p50", length(q.in.p50)}, {"p95", length(q.in.p95)}, {"max", length(q.in.max)}}}};
+  const auto at_once =
+      max_concurrency(q.in.model, b, q.in.layout.tensor, q.in.max_model_len, q.memory.max_batched_tokens);
+  if (at_once) out["max_concurrency"] = *at_once;
   out["managers"] = Json::array();
   for (const auto& m : report.managers) {
     Json row = {{"name", m.name},
@@ -317,18 +321,6 @@ Json as_json(const Question& q, const FitReport& report) {
   out["verdict"] = report.verdict;
   out["notes"] = q.notes;
   return out;
-}
-
-/// Requests of max_model_len at once: vLLM's words, where its tokens are all that a sequence takes.
-std::string concurrency_line(const Question& q) {
-  const MemoryBudget& b = q.in.budget;
-  const std::int64_t state = q.in.model.state_bytes_per_sequence(q.in.layout.tensor).count();
-  if (state == 0) return vllm_line(b.pool_tokens, q.in.max_model_len);
-  const double request = static_cast<double>(b.kv_bytes_per_token.count() * q.in.max_model_len + state);
-  return fmt::format(
-      "KV cache {} tokens without states; maximum concurrency for {} tokens per request, each with its "
-      "state: {:.2f}x",
-      number(b.pool_tokens), number(q.in.max_model_len), static_cast<double>(b.kv_pool.count()) / request);
 }
 
 std::string budget_text(const Question& q) {
@@ -350,7 +342,8 @@ std::string budget_text(const Question& q) {
   std::string pool = fmt::format("{} / {} B a token", gib(b.kv_pool), number(b.kv_bytes_per_token.count()));
   if (l.pipeline > 1) pool += fmt::format(", stage {} of {} decides", b.stage + 1, l.pipeline);
   rows.emplace_back(q.log ? "KV pool, of the log" : "= KV pool", pool);
-  return facts(rows) + concurrency_line(q) + "\n";
+  return facts(rows) + concurrency_line(q.in.model, b, l.tensor, q.in.max_model_len, q.memory.max_batched_tokens) +
+         "\n";
 }
 
 std::string as_text(const Question& q, const FitReport& report) {
