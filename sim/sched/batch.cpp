@@ -142,7 +142,7 @@ void Batch::preempt(Sid s) {
   q.computed = q.chunk = q.unstored = 0;
   unadmitted_tokens_ += q.target();
   ++q.preemptions;
-  waiting_.push_front(q.request, s);
+  waiting_.push_front(s);
   forming_->preempted.push_back(s);
   forming_->refused = true;
 }

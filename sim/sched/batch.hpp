@@ -186,9 +186,10 @@ inline std::int64_t Batch::run_on(std::int64_t budget, std::int64_t most) {
 }
 
 inline std::int64_t Batch::left_of_head() {
-  const WaitingQueue::Entry& head = waiting_.front();
-  const std::int64_t known = head.preempted == no_sid ? head.request.prompt_tokens : table_[head.preempted].target();
-  if (kv_.finds_prefixes()) found_ = kv_.lookup(head.request, known);
+  const Sid preempted = waiting_.first_preempted();
+  const Request& head = preempted == no_sid ? waiting_.first_fresh() : table_[preempted].request;
+  const std::int64_t known = preempted == no_sid ? head.prompt_tokens : table_[preempted].target();
+  if (kv_.finds_prefixes()) found_ = kv_.lookup(head, known);
   return known - found_;
 }
 
@@ -213,9 +214,9 @@ inline bool Batch::admit_head(std::int64_t tokens) {
     forming_->refused = true;
     return false;
   }
-  const WaitingQueue::Entry& head = waiting_.front();
-  const bool fresh = head.preempted == no_sid;
-  const Sid s = fresh ? table_.create(head.request) : head.preempted;
+  const Sid preempted = waiting_.first_preempted();
+  const bool fresh = preempted == no_sid;
+  const Sid s = fresh ? table_.create(waiting_.first_fresh()) : preempted;
   Sequence& q = table_[s];
   q.computed = found_;
   if (!kv_.admit(s, found_ + tokens, now_ns_)) {

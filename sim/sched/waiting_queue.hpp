@@ -1,6 +1,7 @@
 #pragma once
-// Requests that wait, first come, first served: fresh ones join at the tail, preempted ones (with their state in the
-// table) at the head.
+// Requests that wait, first come, first served: fresh ones join at the tail, preempted ones, whose state stands in the
+// table, at the head. So all of these stand before all of those.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -12,45 +13,33 @@ namespace stowage {
 
 class WaitingQueue {
  public:
-  struct Entry {
-    Request request;
-    Sid preempted = no_sid;
-  };
   WaitingQueue() : ring_(1024) {}
-  [[nodiscard]] bool empty() const { return size_ == 0; }
-  [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(size_); }
-  [[nodiscard]] const Entry& front() const { return ring_[head_]; }
+  [[nodiscard]] bool empty() const { return fresh_ == 0 && preempted_.empty(); }
+  [[nodiscard]] std::int64_t size() const { return static_cast<std::int64_t>(fresh_) + std::ssize(preempted_); }
+  /// The first, where it was preempted; else no_sid, and it is first_fresh().
+  [[nodiscard]] Sid first_preempted() const { return preempted_.empty() ? no_sid : preempted_.back(); }
+  [[nodiscard]] const Request& first_fresh() const { return ring_[head_]; }
   void pop_front() {
+    if (!preempted_.empty()) return preempted_.pop_back();
     head_ = (head_ + 1) & (ring_.size() - 1);
-    --size_;
+    --fresh_;
   }
   void push_back(const Request& r) {
-    if (size_ == ring_.size()) grow();
-    ring_[(head_ + size_++) & (ring_.size() - 1)] = {r, no_sid};
+    if (fresh_ == ring_.size()) grow();
+    ring_[(head_ + fresh_++) & (ring_.size() - 1)] = r;
   }
-  void push_front(const Request& r, Sid preempted) {
-    if (size_ == ring_.size()) grow();
-    head_ = (head_ + ring_.size() - 1) & (ring_.size() - 1);
-    ring_[head_] = {r, preempted};
-    ++size_;
-  }
-  /// A preempted one, which stands near the head.
-  void remove(Sid preempted) {
-    const std::size_t mask = ring_.size() - 1;
-    std::size_t i = head_;
-    while (ring_[i].preempted != preempted) i = (i + 1) & mask;
-    for (; i != head_; i = (i + mask) & mask) ring_[i] = ring_[(i + mask) & mask];
-    pop_front();
-  }
+  void push_front(Sid preempted) { preempted_.push_back(preempted); }
+  void remove(Sid preempted) { preempted_.erase(std::ranges::find(preempted_, preempted)); }
 
  private:
   void grow() {
-    std::vector<Entry> bigger(ring_.size() * 2);
-    for (std::size_t i = 0; i < size_; ++i) bigger[i] = ring_[(head_ + i) & (ring_.size() - 1)];
+    std::vector<Request> bigger(ring_.size() * 2);
+    for (std::size_t i = 0; i < fresh_; ++i) bigger[i] = ring_[(head_ + i) & (ring_.size() - 1)];
     ring_.swap(bigger);
     head_ = 0;
   }
-  std::vector<Entry> ring_;  // a power of two long
-  std::size_t head_ = 0, size_ = 0;
+  std::vector<Request> ring_;  // a power of two long
+  std::size_t head_ = 0, fresh_ = 0;
+  std::vector<Sid> preempted_;  // the first at the back
 };
 }  // namespace stowage
