@@ -153,9 +153,11 @@ LoadComparison compare_load(const Setup& setup, const LoggedLoad& load) {
   out.requests = load.requests.size();
   const Timeline log = timeline_of(load, setup.scheduler.async_scheduling);
   for (const Served& s : log.served) out.unfinished += s.last_ns ? 0 : 1;
+  // Of a log that was cut off, what would come after it is of no use.
+  const std::size_t most = out.unfinished > 0 ? load.steps.size() : std::numeric_limits<std::size_t>::max();
   constexpr std::int64_t endless = std::numeric_limits<std::int64_t>::max();  // it joins when the batch is formed
-  const Replay joined = replay(setup, load, log.joined, woken_after(log.times, endless));
-  const Replay delayed = replay(setup, load, after_delay(load), woken_after(log.times, caller_delay_ns));
+  const Replay joined = replay(setup, load, log.joined, woken_after(log.times, endless), most);
+  const Replay delayed = replay(setup, load, after_delay(load), woken_after(log.times, caller_delay_ns), most);
   out.rejected = delayed.rejected;
   compare(load, joined.steps, out.unfinished == 0, out);
   out.log = totals_of(load, load.steps, log.served, delayed.served);

@@ -11,6 +11,7 @@
 #include "base/json_reader.hpp"
 #include "base/ranges.hpp"
 #include "calibrate/engine_steps/log.hpp"
+#include "sim/sched/scheduler.hpp"
 
 namespace stowage::engine_steps {
 namespace {
@@ -129,6 +130,8 @@ Setup read_setup(std::string_view run_json, const std::string& path) {
   out.watermark = engine->watermark;
   s.admit_full = flag("scheduler_reserve_full_isl", engine->admit_full);
   s.chunked_prefill = flag("enable_chunked_prefill", engine->chunked_prefill);
+  for (const SchedulerProblem& p : find_scheduler(s.policy)->check(s))
+    line.problem(fmt::format("cannot be with its engine_args: {}", p.text));
   if (const JsonReader most = args.find("long_prefill_token_threshold"))
     s.long_prefill_threshold = most.integer(0, tokens_max);
   out.model = root.find("model").text();

@@ -91,7 +91,7 @@ LoggedStep step_of(const StepRecord& r, const std::vector<Timeline::Joined>& joi
 }  // namespace
 
 Replay replay(const Setup& setup, const LoggedLoad& load, const std::vector<Timeline::Joined>& joins,
-              const std::vector<StepTime>& times) {
+              const std::vector<StepTime>& times, std::size_t most) {
   Replay out;
   out.served.resize(load.requests.size());
   RunConfig config = config_of(setup);
@@ -100,7 +100,7 @@ Replay replay(const Setup& setup, const LoggedLoad& load, const std::vector<Time
   RunHooks hooks;
   hooks.times = &log;
   hooks.on_step = [&](const StepRecord& r) {
-    if (!r.rows.empty()) out.steps.push_back(step_of(r, joins));
+    if (!r.rows.empty() && out.steps.size() < most) out.steps.push_back(step_of(r, joins));
   };
   hooks.on_request = [&](const RequestRecord& r) {
     out.served[joins[r.id].request] = {r.first_token_ns, r.finished_ns};

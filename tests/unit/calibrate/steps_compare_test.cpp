@@ -93,8 +93,10 @@ TEST(StepsOfLog, SetupDecides) {
 
 // What a release does by default, and what its options say.
 TEST(StepsOfLog, ReleaseAndOptions) {
-  const auto setup = [](const std::string& release, const std::string& args) {
-    return read_setup(with(with(hand_log::run_json, "0.24.0", release), "\"max_num_seqs\": 4", args), "run.json");
+  const auto setup = [](const std::string& release, const std::string& args,
+                        const std::string& most = "max_len 128") {
+    const std::string run = with(hand_log::run_json, "max_len 128", most);
+    return read_setup(with(with(run, "0.24.0", release), "\"max_num_seqs\": 4", args), "run.json");
   };
   const auto now = setup("0.24.1rc2", ""), old = setup("0.18.0", "");
   EXPECT_EQ(now.blocks, 8);  // 9, of which one is vLLM's null block
@@ -102,8 +104,10 @@ TEST(StepsOfLog, ReleaseAndOptions) {
   EXPECT_TRUE(now.nameless_first && now.scheduler.admit_full && now.prefix_caching && now.scheduler.chunked_prefill);
   EXPECT_FALSE(old.nameless_first || old.scheduler.admit_full);
   EXPECT_TRUE(old.prefix_caching);
-  const auto told = setup("0.24.0", "\"enable_prefix_caching\": false, \"long_prefill_token_threshold\": 32, "
-                                     "\"scheduler_reserve_full_isl\": false, \"enable_chunked_prefill\": false");
+  const auto told = setup("0.24.0",
+                          "\"enable_prefix_caching\": false, \"long_prefill_token_threshold\": 32, "
+                          "\"scheduler_reserve_full_isl\": false, \"enable_chunked_prefill\": false",
+                          "max_len 64");
   EXPECT_FALSE(told.prefix_caching || told.scheduler.admit_full || told.scheduler.chunked_prefill);
   EXPECT_EQ(told.scheduler.long_prefill_threshold, 32);
 }
@@ -121,6 +125,7 @@ TEST(StepsOfLog, CutOffLogIsComparedAsFarAsItGoes) {
   EXPECT_EQ(l.compared, 9u);
   EXPECT_EQ(l.equal, 9u);
   EXPECT_EQ(l.unfinished, 1u);
+  EXPECT_EQ(l.delayed.steps, 9u);
   EXPECT_NEAR(*l.delayed.ttft_s, (20900.0 - 6800) / 4 * 1e-6, 1e-12);  // without 14
 }
 

@@ -135,6 +135,9 @@ TEST(StepsLog, RunsThatCannotBeReplayed) {
          "run.json: error: /scheduler/0: ", "2 groups");
   expect(changed("groups [", "group ["), "run.json: error: /scheduler/0: ", "groups");
   expect(changed("block_size 16", "block_size 24"), "run.json: error: /scheduler/0: ", "24 tokens");
+  // A prompt of more than 64 tokens could never run, and the simulator would wait for it for ever.
+  expect(changed("\"max_num_seqs\": 4", "\"enable_chunked_prefill\": false"), "run.json: error: /scheduler/0: ",
+         "max_batched_tokens 64 is less than max_model_len 128");
   expect(changed("\"max_num_seqs\": 4", "\"speculative_config\": {}"),
          "run.json: error: /engine_args/speculative_config: ", "not simulated");
   expect(changed("\"max_num_seqs\": 4", "\"pipeline_parallel_size\": 2"),

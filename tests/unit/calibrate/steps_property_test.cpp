@@ -55,7 +55,7 @@ TEST(StepsProperty, OwnLogsAreReproduced) {
   for (int i = 0; i < 800; ++i) {
     SCOPED_TRACE(i);
     Made m = make(rng);
-    const Replay made = replay(m.setup, m.load, m.joins, m.times);
+    const Replay made = replay(m.setup, m.load, m.joins, m.times, m.times.size());
     ASSERT_LT(made.steps.size(), m.times.size());
     m.load.steps = made.steps;
     m.load.steps_file = "made";
@@ -70,7 +70,7 @@ TEST(StepsProperty, OwnLogsAreReproduced) {
     ASSERT_EQ(c.equal, c.compared) << c.first_difference->step << " " << c.first_difference->differences.at(0).what;
     std::vector<StepTime> times = log.times;
     for (StepTime& t : times) t.waking_ns = 0;
-    const Replay again = replay(m.setup, m.load, log.joined, times);
+    const Replay again = replay(m.setup, m.load, log.joined, times, times.size());
     for (std::size_t k = 0; k < made.steps.size(); ++k) {
       ASSERT_EQ(again.steps[k].formed_ns, made.steps[k].formed_ns) << k;
       ASSERT_EQ(again.steps[k].ended_ns, made.steps[k].ended_ns) << k;
