@@ -92,6 +92,8 @@ class KvManager {
   /// Decided and not yet part of a step.
   [[nodiscard]] MemoryWork& work() { return work_; }
   [[nodiscard]] const MemoryWork& work() const { return work_; }
+  /// For who carries the work out: what decoders took so far stands in work() too.
+  virtual void write_down_growth() {}
 
   /// Requests may find leading tokens of their prompts in memory: lookup() is worth a call.
   [[nodiscard]] bool finds_prefixes() const { return finds_prefixes_; }

@@ -14,9 +14,14 @@ namespace stowage {
 ///   map      vattention: blocks [first, first + count) of `slot` are mapped, a page in each tensor
 ///   unmap    the same, unmapped
 ///   release  sid left: finished or preempted
-/// Paged takes ceil((stored + count) / block_size) blocks for each scheduled request; which ones, it does not say.
+/// Paged takes ceil((stored + count) / block_size) blocks for each scheduled request; which ones, it does not say. With
+/// prefix caching it says in which order blocks are taken, found and given back, so that the same ones are evicted:
+///   take     `count` blocks leave the free list, for whoever is short of them
+///   share    sid is admitted, and begins with the `count` blocks that were found for it
+///   name     sid has `first` blocks, those it lacks out of the taken ones; its first `count` can be found from now on
+/// (and a release gives up the last block first).
 struct MemoryOp {
-  enum class Kind : std::uint8_t { place, map, unmap, release };
+  enum class Kind : std::uint8_t { place, map, unmap, release, take, share, name };
   Kind kind = Kind::place;
   Sid sid = no_sid;
   std::int64_t slot = -1, first = 0, count = 0;
@@ -49,6 +54,13 @@ class MemoryWork {
     counts_[index(when)].unmaps += count;
   }
   void release(Sid sid) { now_.push_back({MemoryOp::Kind::release, sid, -1, 0, 0}); }
+  void take(std::int64_t count) {
+    if (count > 0) now_.push_back({MemoryOp::Kind::take, no_sid, -1, 0, count});
+  }
+  void share(Sid sid, std::int64_t count) { now_.push_back({MemoryOp::Kind::share, sid, -1, 0, count}); }
+  void name(Sid sid, std::int64_t blocks, std::int64_t named) {
+    now_.push_back({MemoryOp::Kind::name, sid, -1, blocks, named});
+  }
 
   [[nodiscard]] std::span<const MemoryOp> now() const { return now_; }
   [[nodiscard]] std::span<const MemoryOp> beside() const { return beside_; }

@@ -34,6 +34,7 @@ class PrefixPaged final : public Paged {
   }
 
   void read_contents(const RequestStream& stream) override { stream_ = &stream; }
+  void write_down_growth() override { settle(); }
 
   /// S16.7, S16.8.
   std::int64_t lookup(const Request& r, std::int64_t known) override {
@@ -69,8 +70,9 @@ class PrefixPaged final : public Paged {
     Seat& seat = seats_[static_cast<std::size_t>(s)];
     std::swap(seat, head_);
     if (found > 0) cache_.hold(seat.holder, seat.content, found);
+    work_.share(s, found);
     take(seat, need(tokens) - found);
-    if (shares(s)) cache_.name(seat.holder, seat.content, per_block_.floor(tokens));
+    if (shares(s)) name(s, seat, per_block_.floor(tokens));
     admitted(s, need(tokens), now);
     if (table_[s].request.content >= 0) residents_[table_[s].request.id] = s;
     refresh();
@@ -82,14 +84,14 @@ class PrefixPaged final : public Paged {
     const std::int64_t blocks = missing(s, tokens);
     if (blocks > cache_.free()) return false;
     if (table_[s].decoding) {
-      cache_.take(blocks);
+      take(blocks);
     } else {
       Seat& seat = seats_[static_cast<std::size_t>(s)];
       for (const BlockContent::Turn& turn : seat.turns)  // who wrote a block first is found first
         if (const auto r = residents_.find(turn.owner); r != residents_.end() && r->second != s)
           name_written(r->second, table_.entitled(r->second));
       take(seat, blocks);
-      if (shares(s)) cache_.name(seat.holder, seat.content, per_block_.floor(tokens));
+      if (shares(s)) name(s, seat, per_block_.floor(tokens));
     }
     extended(s, blocks, now);
     refresh();
@@ -106,6 +108,7 @@ class PrefixPaged final : public Paged {
     const std::int64_t known = q.decoding || q.retired ? std::max(q.target(), table_.kept(s)) : stored;
     if (q.retired && seat.holder.named == 0 && !shares(s)) {
       cache_.adopt(seat.holder, need(stored) - seat.holder.blocks);
+      work_.name(s, need(stored), per_block_.floor(known));
       cache_.discard(seat.holder, per_block_.floor(known));
     } else {
       name_known(s, need(stored), known);
@@ -145,7 +148,7 @@ class PrefixPaged final : public Paged {
   bool make_room(std::int64_t blocks) override {
     settle();
     if (blocks > cache_.free()) return false;
-    cache_.take(blocks);
+    take(blocks);
     refresh();
     growth_.held -= blocks;  // they are taken right away
     return true;
@@ -154,7 +157,7 @@ class PrefixPaged final : public Paged {
   /// What decoders took since the books were last written.
   void settle() {
     if (growth_.held == known_held_) return;
-    cache_.take(growth_.held - known_held_);
+    take(growth_.held - known_held_);
     refresh();
   }
   void refresh() {
@@ -164,13 +167,24 @@ class PrefixPaged final : public Paged {
     cached_ = cache_.idle();
     shared_ = cache_.surplus();
   }
-  void take(Seat& seat, std::int64_t blocks) {
+  void take(std::int64_t blocks) {
     cache_.take(blocks);
+    work_.take(blocks);
+  }
+  void take(Seat& seat, std::int64_t blocks) {
+    take(blocks);
     cache_.adopt(seat.holder, blocks);
+  }
+  void name(Sid s, Seat& seat, std::int64_t blocks) {
+    cache_.name(seat.holder, seat.content, blocks);
+    work_.name(s, seat.holder.blocks, blocks);
   }
   /// s has been given `tokens`, and stays (S16.14, S17.9). The blocks of its prompt have their names.
   void name_written(Sid s, std::int64_t tokens) {
-    if (table_[s].decoding || table_[s].retired) name_known(s, need(tokens), tokens - on_the_way_);
+    if (!table_[s].decoding && !table_[s].retired) return;
+    const PrefixCache::Holder& holder = seats_[static_cast<std::size_t>(s)].holder;
+    const std::int64_t known = tokens - on_the_way_;
+    if (need(tokens) > holder.blocks || per_block_.floor(known) > holder.named) name_known(s, need(tokens), known);
   }
   /// Others may begin as this one does. Whoever does not share is looked up only by himself, when he was preempted: his
   /// blocks get their names then.
@@ -179,7 +193,7 @@ class PrefixPaged final : public Paged {
   void name_known(Sid s, std::int64_t blocks, std::int64_t known) {
     Seat& seat = seats_[static_cast<std::size_t>(s)];
     cache_.adopt(seat.holder, blocks - seat.holder.blocks);
-    cache_.name(seat.holder, seat.content, std::max(seat.holder.named, per_block_.floor(known)));
+    name(s, seat, std::max(seat.holder.named, per_block_.floor(known)));
   }
 
   /// S15.5, S15.6: into head_. `granted`: residents have their tokens of the step that the clock does not count yet.

@@ -25,6 +25,7 @@ struct PlannedRequest {
   std::int64_t count = 0;   // new tokens of this iteration
   bool decoding = false;    // count is 1 and the token is the last one sampled
   bool completes = false;   // its last new token yields an output token
+  PromptContent content = {};  // what its prompt is made of, during run(); empty when it decodes
 };
 
 struct IterationPlan {
@@ -55,7 +56,9 @@ class StepExecutor {
 /// The engine's side: forms the plan and hands it over. Costs O(batch) an iteration, which only a real run pays.
 class Execution {
  public:
-  Execution(StepExecutor* executor, const SequenceTable& table) : executor_(executor), table_(table) {}
+  /// `contents`: of the requests; nullptr = nothing of them is asked.
+  Execution(StepExecutor* executor, const SequenceTable& table, const RequestStream* contents)
+      : executor_(executor), table_(table), contents_(contents) {}
   explicit operator bool() const { return executor_ != nullptr; }
   void start(std::int64_t first_arrival_ns) {
     if (executor_ != nullptr) executor_->start(first_arrival_ns);
@@ -63,7 +66,8 @@ class Execution {
   void idle_until(std::int64_t arrival_ns) {
     if (executor_ != nullptr) executor_->idle_until(arrival_ns);
   }
-  [[nodiscard]] StepTiming run(std::uint64_t index, std::int64_t now_ns, const KvManager& kv) {
+  [[nodiscard]] StepTiming run(std::uint64_t index, std::int64_t now_ns, KvManager& kv) {
+    kv.write_down_growth();
     rows_.clear();
     Sid s = table_.last_running();
     for (std::int64_t i = table_.running(); i-- > 0; s = table_[s].prev) {
@@ -72,6 +76,7 @@ class Execution {
       if (q.decoding && table_.paused()) break;  // and so are all before it
       rows_.push_back({s, q.request.id, q.request.prompt_tokens, stored, q.decoding ? 1 : q.chunk, q.decoding,
                        q.decoding || stored + q.chunk == q.target()});
+      if (contents_ != nullptr && !q.decoding) rows_.back().content = contents_->content(q.request);
     }
     std::reverse(rows_.begin(), rows_.end());
     return executor_->run({index, now_ns, rows_, kv.work().now(), kv.work().beside(), kv.occupancy()});
@@ -83,6 +88,7 @@ class Execution {
  private:
   StepExecutor* executor_;
   const SequenceTable& table_;
+  const RequestStream* contents_;
   std::vector<PlannedRequest> rows_;
 };
 }  // namespace stowage

@@ -34,7 +34,7 @@ Replica::Replica(const RunConfig& config, const RunHooks& hooks, std::int32_t in
       source_(source != nullptr ? source : &arrivals_),
       contents_(source_->stream()),
       followed_(contents_ != nullptr && contents_->has_followers()),
-      execution_(hooks.executor, table_),
+      execution_(hooks.executor, table_, contents_),
       times_(hooks.times),
       bpt_(config.kv.bytes_per_token.count()),
       loop_(config.host_loop),

@@ -25,6 +25,11 @@ class Rows final : public Workload {
         while (n < out.size() && at < rows.size()) out[n++] = rows[at++];
         return n;
       }
+      /// Of content 0: begins with 4 tokens of text 7.
+      [[nodiscard]] PromptContent content(const Request& r) const override {
+        static constexpr std::uint64_t hashes[] = {7};
+        return r.content == 0 ? PromptContent{hashes, 4, 0, {}} : PromptContent{};
+      }
       const std::vector<Request>& rows;
       std::size_t at = 0;
     };
@@ -204,5 +209,55 @@ INSTANTIATE_TEST_SUITE_P(Managers, UnderAnExecutor,
                                          vattention("background", "eager", "per-layer"),
                                          vattention("sync", "deferred", "sliced"),
                                          vattention("sync", "eager", "per-layer")));
+
+/// Writes down what is decided about memory.
+class Listener final : public StepExecutor {
+ public:
+  void start(std::int64_t) override {}
+  void idle_until(std::int64_t) override {}
+  void finish(std::span<const MemoryOp> now, std::span<const MemoryOp>) override { add(now); }
+  StepTiming run(const IterationPlan& plan) override {
+    add(plan.now);
+    for (const PlannedRequest& r : plan.requests)
+      if (!r.decoding) heard.back() += " [" + std::to_string(r.content.hashes.size()) + "]";
+    return {0, 1000};
+  }
+  std::vector<std::string> heard;  // of each iteration
+
+ private:
+  void add(std::span<const MemoryOp> ops) {
+    heard.emplace_back();
+    for (const MemoryOp& op : ops) {
+      const auto n = [](auto x) { return " " + std::to_string(x); };
+      switch (op.kind) {
+        case MemoryOp::Kind::share: heard.back() += " share" + n(op.sid) + n(op.count); break;
+        case MemoryOp::Kind::take: heard.back() += " take" + n(op.count); break;
+        case MemoryOp::Kind::name: heard.back() += " name" + n(op.sid) + n(op.first) + n(op.count); break;
+        case MemoryOp::Kind::release: heard.back() += " release" + n(op.sid); break;
+        default: heard.back() += " ?";
+      }
+    }
+  }
+};
+
+TEST(PrefixesUnderAnExecutor, BlocksAreFoundTakenAndNamedInTheOrderOfTheDecisions) {
+  RunConfig config = config_of(paged(4), "vllm", 1);
+  config.manager.params["prefix_caching"] = std::int64_t{1};
+  config.manager.params["free_order"] = std::string("nameless_first");
+  // Prompts of 6 tokens, the first 4 of text 7: two blocks each, of which the second request finds one.
+  config.workload = std::make_shared<Rows>(std::vector<Request>{{0, 6, 4, 0, 0, 0}, {0, 6, 1, 1, 0, 0}});
+  Listener listener;
+  RunHooks hooks;
+  hooks.executor = &listener;
+  const RunResult result = simulate(config, hooks);
+  EXPECT_EQ(result.prefix.hit_tokens, 4);
+  const std::vector<std::string> expected = {
+      " share 0 0 take 2 name 0 2 1 share 1 1 take 1 name 1 2 1 [1] [1]",
+      " name 1 2 1 release 1",  // it had one output
+      "",                       // 8 tokens of the first: its second block is full
+      " take 1",                // the 9th, which a decoder takes without being asked
+      " name 0 3 2 release 0"}; // 9 stored tokens, and an output that is not stored: two whole blocks
+  EXPECT_EQ(listener.heard, expected);
+}
 }  // namespace
 }  // namespace stowage
