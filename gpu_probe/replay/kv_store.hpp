@@ -9,6 +9,7 @@
 #include "gpu_probe/cuda.hpp"
 #include "gpu_probe/kernels/kv_view.hpp"
 #include "gpu_probe/probe.hpp"
+#include "gpu_probe/replay/fault.hpp"
 #include "sim/run_config.hpp"
 #include "sim/serve/executor.hpp"
 
@@ -53,9 +54,6 @@ class KvStore {
   [[nodiscard]] virtual std::uint64_t hurried() const { return 0; }
   [[nodiscard]] virtual double create_s() const { return 0; }  // making the physical handles at start-up
 };
-
-/// What a self-test plants to see that it would be noticed.
-enum class Fault : std::uint8_t { none, block_off_by_one, page_off_by_one };
 
 struct StoreSetup {
   const RunConfig* config = nullptr;

@@ -203,7 +203,7 @@ std::string iterations_csv(const MeasuredRun& run) {
 
 std::string requests_csv(const MeasuredRun& run) {
   std::string out =
-      "manager,pass,id,arrival_ns,prompt_tokens,output_tokens,preemptions,queue_ns,ttft_ns,tpot_ns,e2e_ns\n";
+      "manager,pass,id,arrival_ns,prompt_tokens,output_tokens,preemptions,queue_ns,ttft_ns,tpot_ns,e2e_ns,hit_tokens\n";
   for (const ManagerRun& r : run.runs)
     for (std::size_t p = 0; p < r.passes.size(); ++p)
       for (const RequestRecord& q : r.passes[p].requests) {
@@ -211,9 +211,9 @@ std::string requests_csv(const MeasuredRun& run) {
             q.output_tokens > 1
                 ? fmt::format("{:.1f}", static_cast<double>(q.finished_ns - q.first_token_ns) / (q.output_tokens - 1))
                 : "";
-        out += fmt::format("{},{},{},{},{},{},{},{},{},{},{}\n", r.manager.name, p, q.id, q.arrival_ns, q.prompt_tokens,
-                           q.output_tokens, q.preemptions, q.first_scheduled_ns - q.arrival_ns,
-                           q.first_token_ns - q.arrival_ns, tpot, q.finished_ns - q.arrival_ns);
+        out += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{}\n", r.manager.name, p, q.id, q.arrival_ns,
+                           q.prompt_tokens, q.output_tokens, q.preemptions, q.first_scheduled_ns - q.arrival_ns,
+                           q.first_token_ns - q.arrival_ns, tpot, q.finished_ns - q.arrival_ns, q.hit_tokens);
       }
   return out;
 }
@@ -246,10 +246,11 @@ std::string to_text(const MeasuredRun& run) {
       for (const auto& [regime, list] : ms)
         steps += fmt::format(" {} {} x {:.2f} ms", regime, list.size(), probe::summarise(list).mean);
       out += fmt::format(
-          "    {}: {:.3f} s, {:.1f} output tokens/s, {} of {} requests, {} preempted, batch {:.1f}, held {:.2f} "
-          "GiB;{}; "
+          "    {}: {:.3f} s, {:.1f} output tokens/s, {} of {} requests, {} preempted, {} tokens hit, batch {:.1f}, "
+          "held {:.2f} GiB;{}; "
           "{} maps {} unmaps, driver {:.1f} ms, stall {:.1f} ms; tokens {:016x}\n",
           p.state, seconds(x.makespan_ns), x.output_tokens_per_s(), x.completed, x.submitted, x.preemptions,
+          x.prefix.hit_tokens,
           x.batch_mean, static_cast<double>(x.peak_committed_bytes) / (1 << 30), steps, p.driver.map_calls,
           p.driver.unmap_calls, x.vmm.busy_ns / 1e6, static_cast<double>(x.vmm.stall_ns) / 1e6, p.tokens);
     }

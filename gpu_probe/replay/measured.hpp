@@ -2,6 +2,7 @@
 // What a replay measured, and its files: measured.json (schema stowage.measured/1, docs/replay-format.md) and the CSV
 // rows of iterations and requests. No CUDA in here.
 #include <cstdint>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -40,6 +41,9 @@ struct DriverTotals {
   std::int64_t map_ns = 0, set_access_ns = 0, unmap_ns = 0, beside_ns = 0;
 };
 
+/// bf16 by request id.
+using FirstLogits = std::map<std::uint64_t, std::vector<std::uint16_t>>;
+
 /// One run of the scenario under one manager.
 struct Pass {
   std::string state;                // "cold", "warm"
@@ -49,6 +53,7 @@ struct Pass {
   std::uint64_t tokens = 0;  // fingerprint of what was sampled
   probe::GpuState gpu;       // right after the last step
   std::uint64_t logits = 0;  // and of what it was sampled from, when tokens were asked for
+  FirstLogits first_logits;  // of each request's first output, likewise
   std::vector<MeasuredIteration> iterations;
   std::vector<RequestRecord> requests;
 };

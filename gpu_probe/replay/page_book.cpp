@@ -77,6 +77,9 @@ void PageBook::apply_now(std::span<const MemoryOp> now, std::span<const MemoryOp
           map(e.slot, b);
         }
         break;
+      case MemoryOp::Kind::take:
+      case MemoryOp::Kind::share:
+      case MemoryOp::Kind::name: throw std::logic_error("replay: memory work of another manager than vattention");
     }
   }
 }

@@ -1,5 +1,5 @@
 // PagedAttention for real: K and V of each layer as one array of blocks, the block table sent to the GPU with every
-// step.
+// step. With prefix caching rows of several requests name the same blocks: nothing is copied.
 #include "gpu_probe/replay/block_pool.hpp"
 #include "gpu_probe/replay/kv_store.hpp"
 
@@ -15,10 +15,11 @@ class PagedStore final : public KvStore {
         blocks_(setup.config->kv.pool.count() / block_bytes_),
         max_batch_(setup.config->scheduler.max_batch),
         max_len_(setup.config->scheduler.max_model_len),
+        sharing_(BlockPool::sharing_of(setup.config->manager)),
+        fault_(setup.fault),
         host_table_(static_cast<std::size_t>(max_batch_ * BlockPool::row_length(block_, max_len_)) *
                     sizeof(std::int32_t)),
-        pool_(fresh_pool()),
-        fault_(setup.fault) {
+        pool_(fresh_pool()) {
     for (int i = 0; i < 2 * setup.layers; ++i)
       tensors_.emplace_back(static_cast<std::size_t>(blocks_ * block_ * row_) * 2);
     table_ = probe::DeviceBuffer(host_table_.bytes());
@@ -56,7 +57,7 @@ class PagedStore final : public KvStore {
                                  static_cast<std::size_t>(pool_.columns()) * sizeof(std::int32_t),
                                  static_cast<std::size_t>(pool_.rows()), cudaMemcpyHostToDevice, stream));
   }
-  [[nodiscard]] std::int64_t held_bytes() const override { return pool_.used() * block_bytes_; }
+  [[nodiscard]] std::int64_t held_bytes() const override { return (pool_.used() + pool_.cached()) * block_bytes_; }
   [[nodiscard]] std::int64_t units_held() const override { return pool_.used(); }
 
  private:
@@ -65,7 +66,9 @@ class PagedStore final : public KvStore {
             block_,
             max_batch_,
             max_len_,
-            {host_table_.as<std::int32_t>(), host_table_.bytes() / sizeof(std::int32_t)}};
+            {host_table_.as<std::int32_t>(), host_table_.bytes() / sizeof(std::int32_t)},
+            sharing_,
+            fault_};
   }
   /// The first block of the last request is taken for the one after it, once.
   void plant(const IterationPlan& plan) {
@@ -77,9 +80,10 @@ class PagedStore final : public KvStore {
   }
 
   std::int64_t row_, block_, block_bytes_, blocks_, max_batch_, max_len_;
+  std::optional<FreeOrder> sharing_;
+  Fault fault_;
   probe::PinnedBuffer host_table_;
   BlockPool pool_;
-  Fault fault_;
   std::vector<probe::DeviceBuffer> tensors_;
   probe::DeviceBuffer table_;
 };

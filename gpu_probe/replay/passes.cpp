@@ -46,6 +46,7 @@ Pass run_pass(probe::StepRunner& runner, KvStore& store, const RunConfig& config
     pass.result = std::move(result);
     pass.tokens = session.tokens().fingerprint();
     pass.logits = session.logits();
+    pass.first_logits = session.first_logits();
     if (tokens != nullptr) *tokens = session.tokens().sequences();
   } catch (const Interrupted&) { pass.status = "interrupted"; } catch (const std::exception& e) {
     pass.status = fmt::format("failed: {}", e.what());

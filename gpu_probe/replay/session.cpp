@@ -18,7 +18,7 @@ std::vector<Chunk> chunks_of(const IterationPlan& plan) {
 }  // namespace
 
 Session::Session(probe::StepRunner& runner, KvStore& store, std::int64_t max_batch, probe::PrefillLoader loader,
-                 std::uint64_t seed, bool keep_tokens, cudaStream_t stream)
+                 std::uint64_t seed, bool keep_logits, cudaStream_t stream)
     : runner_(runner),
       store_(store),
       loader_(loader),
@@ -26,15 +26,23 @@ Session::Session(probe::StepRunner& runner, KvStore& store, std::int64_t max_bat
       begun_(probe::make_event()),
       ended_(probe::make_event()),
       sampled_(static_cast<std::size_t>(max_batch) * sizeof(std::int32_t)),
-      tokens_(max_batch, runner.shape().vocab, seed, keep_tokens),
-      keep_(keep_tokens) {}
+      tokens_(max_batch, runner.shape().vocab, seed),
+      keep_(keep_logits) {}
 
-void Session::fold_logits(const probe::StepBatch& batch) {
+void Session::fold_logits(const IterationPlan& plan, const probe::StepBatch& batch) {
   const auto rows = static_cast<std::size_t>(std::count_if(batch.requests.begin(), batch.requests.end(),
                                                            [](const probe::StepRequest& r) { return r.sample; }));
   std::vector<std::uint16_t> logits(rows * static_cast<std::size_t>(runner_.shape().vocab));
   CUDA_CHECK(cudaMemcpy(logits.data(), runner_.logits(), logits.size() * sizeof logits[0], cudaMemcpyDeviceToHost));
   for (const std::uint16_t x : logits) logits_ = (logits_ ^ x) * 1099511628211U;
+  auto row = logits.begin();
+  for (const probe::StepRequest& r : batch.requests) {
+    if (!r.sample) continue;
+    const auto end = row + runner_.shape().vocab;
+    const auto planned = std::ranges::find(plan.requests, r.slot, &PlannedRequest::sid);
+    if (const auto [at, fresh] = first_logits_.try_emplace(planned->id); fresh) at->second.assign(row, end);
+    row = end;
+  }
 }
 
 void Session::start(std::int64_t first_arrival_ns) {
@@ -73,7 +81,7 @@ StepTiming Session::run(const IterationPlan& plan) {
   const std::int64_t queued = now_ns();
   CUDA_CHECK(cudaStreamSynchronize(stream_));
   tokens_.sampled(plan, {sampled_.as<std::int32_t>(), sampled_.bytes() / sizeof(std::int32_t)});
-  if (keep_) fold_logits(batch);
+  if (keep_) fold_logits(plan, batch);
   expected_ = plan.occupancy;
   ran_ = true;
 

@@ -22,7 +22,7 @@ class Session final : public StepExecutor {
  public:
   /// `stream`: one for all passes, so that none differs from another by where its graphs are launched.
   Session(probe::StepRunner& runner, KvStore& store, std::int64_t max_batch, probe::PrefillLoader loader,
-          std::uint64_t seed, bool keep_tokens, cudaStream_t stream);
+          std::uint64_t seed, bool keep_logits, cudaStream_t stream);
 
   void start(std::int64_t first_arrival_ns) override;
   [[nodiscard]] StepTiming run(const IterationPlan& plan) override;
@@ -32,8 +32,10 @@ class Session final : public StepExecutor {
   /// What the last iteration was made of; the engine's record is the caller's to add.
   [[nodiscard]] MeasuredIteration& last() { return last_; }
   [[nodiscard]] const TokenBook& tokens() const { return tokens_; }
-  /// With keep_tokens: a fingerprint of every logit that was sampled from, in order.
+  /// With keep_logits: a fingerprint of every logit that was sampled from, in order; and those of each request's first
+  /// output.
   [[nodiscard]] std::uint64_t logits() const { return logits_; }
+  [[nodiscard]] const FirstLogits& first_logits() const { return first_logits_; }
   [[nodiscard]] DriverTotals driver() const;
   [[nodiscard]] const probe::GpuState& gpu_at_end() const { return gpu_; }
 
@@ -41,7 +43,7 @@ class Session final : public StepExecutor {
   using Clock = std::chrono::steady_clock;
   [[nodiscard]] std::int64_t now_ns() const { return std::chrono::nanoseconds(Clock::now() - origin_).count(); }
   void check_held(const Occupancy& occupancy) const;
-  void fold_logits(const probe::StepBatch& batch);
+  void fold_logits(const IterationPlan& plan, const probe::StepBatch& batch);
 
   probe::StepRunner& runner_;
   KvStore& store_;
@@ -52,6 +54,7 @@ class Session final : public StepExecutor {
   TokenBook tokens_;
   bool keep_;
   std::uint64_t logits_ = 1469598103934665603U;
+  FirstLogits first_logits_;
   MeasuredIteration last_;
   DriverWork at_start_, before_;
   std::uint64_t hurried_at_start_ = 0;

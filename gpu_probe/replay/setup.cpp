@@ -7,6 +7,7 @@
 
 #include "base/config.hpp"
 #include "gpu_probe/kernels/kv_view.hpp"
+#include "gpu_probe/replay/token_source.hpp"
 #include "gpu_probe/report.hpp"
 #include "sim/kv/registry.hpp"
 #include "sim/sched/scheduler.hpp"
@@ -53,7 +54,6 @@ std::string store_problem(const RunConfig& config) {
   const ManagerSpec& m = config.manager;
   const ManagerRow& row = row_of(m);
   if (!row.on_hardware) return fmt::format("manager '{}' has no real counterpart yet", m.kind);
-  if (m.flag("prefix_caching")) return "a replay shares no blocks; write prefix_caching: false";
   if (const std::int64_t block = row.layout(m).block_tokens;
       block > 0 && std::ranges::find(probe::kBlockSizes, block) == std::end(probe::kBlockSizes))
     return fmt::format("no attention kernel for blocks of {} tokens; there are 16, 32, 64, 128 and 256", block);
@@ -69,12 +69,15 @@ std::vector<InlineRequests> written_out(const Workload& workload) {
   for (std::size_t n = stream->read(rows); n > 0; n = stream->read(rows))
     for (std::size_t i = 0; i < n; ++i) {
       const Request& r = rows[i];
-      const InlineRequests row{static_cast<double>(r.arrival_ns), r.prompt_tokens, r.output_tokens, 1};
+      InlineRequests row{static_cast<double>(r.arrival_ns), r.prompt_tokens, r.limit(), 1};
+      if (r.stops_by_itself()) row.stop_at = r.output_tokens;
+      const PromptContent content = stream->content(r);
+      for (const std::uint64_t hash : content.hashes) row.hashes.push_back(salted(hash, content.salt));
       if (!out.empty() && out.back().at_ns == row.at_ns && out.back().prompt == row.prompt &&
-          out.back().output == row.output)
+          out.back().output == row.output && out.back().stop_at == row.stop_at && out.back().hashes == row.hashes)
         ++out.back().count;
       else
-        out.push_back(row);
+        out.push_back(std::move(row));
     }
   return out;
 }
@@ -119,7 +122,7 @@ Prepared prepare(const ReplayOptions& options, const std::string& folder) {
               fmt::format("a replay does not run scheduler 'policy: {}'; simulate it with 'stowage run'",
                           s.scheduler.policy));
   unsupported(s.scheduler.async_scheduling,
-              "a replay waits for each step; write scheduler: {async_scheduling: false}");
+              "a replay has one step in flight and waits for it; write scheduler: {async_scheduling: false}");
   unsupported(s.cluster.replicas != 1 || s.cluster.tensor != 1 || s.cluster.pipeline != 1,
               "a replay runs one replica on one GPU; write cluster: {replicas: 1, tensor: 1, pipeline: 1}");
   for (const RunConfig& run : s.runs) {
@@ -127,12 +130,15 @@ Prepared prepare(const ReplayOptions& options, const std::string& folder) {
     unsupported(!why.empty(), fmt::format("{}: {}", run.manager.name, why));
   }
   problems.throw_if_any();
-  s.workload.source = written_out(*s.runs.front().workload);
-  s.workload.rate_scale = 1;
+  // What the scenario lists stays as it is: turns of sessions have no arrival before the run.
+  if (!std::holds_alternative<std::vector<InlineRequests>>(s.workload.source)) {
+    s.workload.source = written_out(*s.runs.front().workload);
+    s.workload.rate_scale = 1;
+  }
   const auto& rows = std::get<std::vector<InlineRequests>>(s.workload.source);
   for (const InlineRequests& r : rows) {
     p.requests += static_cast<std::uint64_t>(r.count);
-    p.offline = p.offline && r.at_ns == rows.front().at_ns;
+    p.offline = p.offline && r.at_ns == rows.front().at_ns && r.session.empty();
   }
   p.pool_given = !s.memory.utilization.has_value();
   return p;

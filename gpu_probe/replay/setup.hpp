@@ -46,7 +46,8 @@ void set_pool(Scenario& scenario, Bytes pool);
 /// Takes the pool that fits: as given, or cut to `room` where it was derived. Throws InfeasibleError.
 void fit_pool(Prepared& prepared, Bytes room, std::vector<std::string>& notes);
 
-/// Requests in arrival order, equal neighbours as one row.
+/// Requests in arrival order, equal neighbours as one row; hashes made one with their salts. Of a workload in which
+/// nobody waits for the end of others.
 [[nodiscard]] std::vector<InlineRequests> written_out(const Workload& workload);
 
 /// Why this manager cannot be run for real (a page below the driver's granularity, a block without a kernel), or empty.

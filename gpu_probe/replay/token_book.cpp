@@ -1,6 +1,10 @@
 #include "gpu_probe/replay/token_book.hpp"
 
+#include <algorithm>
+#include <utility>
+
 #include "base/error.hpp"
+#include "gpu_probe/replay/token_source.hpp"
 
 namespace stowage::replay {
 
@@ -12,19 +16,33 @@ std::int32_t prompt_token(std::uint64_t seed, std::uint64_t id, std::int64_t pos
   return static_cast<std::int32_t>((x ^ (x >> 31)) % static_cast<std::uint64_t>(vocab));
 }
 
-TokenBook::TokenBook(std::int64_t max_batch, int vocab, std::uint64_t seed, bool keep)
-    : vocab_(vocab), seed_(seed), keep_(keep), rows_(static_cast<std::size_t>(max_batch)) {}
+TokenBook::TokenBook(std::int64_t max_batch, int vocab, std::uint64_t seed)
+    : vocab_(vocab), seed_(seed), rows_(static_cast<std::size_t>(max_batch)) {}
 
 TokenBook::Row& TokenBook::row(const PlannedRequest& r) {
   Row& row = rows_[static_cast<std::size_t>(r.sid)];
   if (row.used && row.id == r.id) return row;
-  if (row.used && keep_) finished_[row.id] = row.tokens;
+  if (row.used) finished_[row.id] = std::move(row.tokens);
   row.used = true;
   row.id = r.id;
   row.tokens.resize(static_cast<std::size_t>(r.prompt_tokens));
-  for (std::size_t t = 0; t < row.tokens.size(); ++t)
-    row.tokens[t] = prompt_token(seed_, r.id, static_cast<std::int64_t>(t), vocab_);
+  const TokenSources sources(r.id, r.content);
+  for (std::size_t t = 0; t < row.tokens.size(); ++t) {
+    const TokenSource s = sources.of(static_cast<std::int64_t>(t));
+    // Texts that hashes stand for have a seed of their own.
+    if (s.shared) row.tokens[t] = prompt_token(~seed_, s.text, s.at, vocab_);
+    else if (s.text == r.id) row.tokens[t] = prompt_token(seed_, r.id, s.at, vocab_);
+    else row.tokens[t] = tokens_of(s.text).at(static_cast<std::size_t>(s.at));
+  }
   return row;
+}
+
+/// Of an earlier request, which has ended.
+const std::vector<std::int32_t>& TokenBook::tokens_of(std::uint64_t id) const {
+  if (const auto found = finished_.find(id); found != finished_.end()) return found->second;
+  const auto row = std::ranges::find_if(rows_, [&](const Row& known) { return known.used && known.id == id; });
+  STOWAGE_ASSERT(row != rows_.end());
+  return row->tokens;
 }
 
 void TokenBook::add(const PlannedRequest& r) {

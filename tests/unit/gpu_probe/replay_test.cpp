@@ -44,7 +44,7 @@ class FakePages final : public PageCalls {
 /// Serves with fakes: tokens are a function of the request and the position, so preempted ones recompute the same.
 class FakeSession final : public StepExecutor {
  public:
-  explicit FakeSession(const RunConfig& config) : config_(config), tokens_(config.scheduler.max_batch, 1000, 5, true) {
+  explicit FakeSession(const RunConfig& config) : config_(config), tokens_(config.scheduler.max_batch, 1000, 5) {
     const auto& s = config.scheduler;
     const std::int64_t pool = config.kv.pool.count();
     if (config.manager.kind == "paged") {
