@@ -56,10 +56,16 @@ class RequestStream {
   /// Are there requests that wait for the end of others (turns of a session)? When not, ended() need not be called.
   [[nodiscard]] virtual bool has_followers() const { return false; }
   /// `request` ended at `at_ns`: appends to `ready` the requests that waited for it, with their arrivals, which are not
-  /// before `at_ns`. Their ids are larger than its own, but say nothing of their order among other arrivals. Of a
-  /// request that was rejected, these are the ones that will never be sent: they are rejected with it.
+  /// before `at_ns`. Their ids are larger than its own, but say nothing of their order among other arrivals.
   virtual void ended(const Request& request, std::int64_t at_ns, std::vector<Request>& ready) {
     (void)request, (void)at_ns, (void)ready;
+  }
+  /// `request` was rejected: appends to `lost` those that will never be sent, and to `ready` those that come all the
+  /// same.
+  virtual void rejected(const Request& request, std::int64_t at_ns, std::vector<Request>& lost,
+                        std::vector<Request>& ready) {
+    (void)ready;
+    ended(request, at_ns, lost);
   }
 };
 

@@ -176,9 +176,10 @@ std::string workload_name(const Scenario& scenario) {
   }
   if (const auto* spec = std::get_if<SyntheticSpec>(&source)) {
     const auto arrivals = arrival_kind_names[static_cast<std::size_t>(spec->arrivals)];
-    return fmt::format("synthetic: {}{}, {}{}", arrivals,
-                       spec->arrivals == ArrivalKind::burst ? "" : " " + text::number(spec->rate_per_s) + "/s",
-                       text::plural(spec->count, "request"), scaled(scenario));
+    std::string rate = " " + text::number(spec->rate_per_s) + "/s";
+    if (spec->arrivals == ArrivalKind::burst) rate.clear();
+    if (spec->arrivals == ArrivalKind::closed) rate = fmt::format(" loop of {}", spec->concurrency);
+    return fmt::format("synthetic: {}{}, {}{}", arrivals, rate, text::plural(spec->count, "request"), scaled(scenario));
   }
   std::uint64_t requests = 0;
   for (const auto& row : std::get<std::vector<InlineRequests>>(source)) {

@@ -60,6 +60,10 @@ class Changed final : public Workload {
     void ended(const Request& r, std::int64_t at_ns, std::vector<Request>& ready) override {
       of_->ended(r, at_ns, ready);
     }
+    void rejected(const Request& r, std::int64_t at_ns, std::vector<Request>& lost,
+                  std::vector<Request>& ready) override {
+      of_->rejected(r, at_ns, lost, ready);
+    }
 
    private:
     [[nodiscard]] std::int32_t scaled(std::int32_t tokens) const {

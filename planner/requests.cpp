@@ -84,8 +84,8 @@ std::vector<Request> read_all(const Workload& workload, std::size_t most) {
   std::vector<Request> out, batch(4096);
   const auto stream = workload.open();
   if (stream->has_followers())
-    throw InputError({}, "a plan repeats, draws and scales requests, which the turns of sessions do not allow: they "
-                         "wait for answers; use 'run' or 'sweep'");
+    throw InputError({}, "a plan repeats, draws and scales requests, which sessions and closed loops do not allow: "
+                         "they wait for answers; use 'run' or 'sweep'");
   while (const std::size_t n = stream->read(batch)) {
     for (const Request& r : std::span(batch).first(n)) stream->drop(r);
     out.insert(out.end(), batch.begin(), batch.begin() + static_cast<std::ptrdiff_t>(std::min(n, most - out.size())));

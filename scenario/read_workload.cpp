@@ -120,10 +120,21 @@ WorkloadPtr read_synthetic(const ConfigNode& node, Context& context, Scenario& s
   KeyReader in(node, keys::synthetic_keys(), context.problems);
   SyntheticSpec spec;
   in.read(spec);
+  const bool closed = spec.arrivals == ArrivalKind::closed;
   if (!in.has("preset")) {
     for (const std::string_view key : {"rate", "count", "prompt", "output"})
-      if (!in.has(key) && !(key == "rate" && spec.arrivals == ArrivalKind::burst)) in.missing(key);
+      if (!in.has(key) && !(key == "rate" && (spec.arrivals == ArrivalKind::burst || closed))) in.missing(key);
   }
+  if (closed && !in.has("concurrency")) in.missing("concurrency");
+  for (const std::string_view key : {"concurrency", "think"})
+    if (in.has(key) && !closed)
+      in.problem(key, fmt::format("'{}' goes with 'arrivals: closed' only; remove it", in.path_of(key)));
+  if (closed && scenario.workload.rate_scale != 1)
+    in.problem("arrivals",
+               "'workload.rate_scale' does not go with 'arrivals: closed', where ends make arrivals; remove it");
+  if (in.has("rate") && closed)
+    in.problem("rate", fmt::format("'{}' does not go with 'arrivals: closed', where ends make arrivals; remove it",
+                                   in.path_of("rate")));
   if (in.has("cv") && spec.arrivals != ArrivalKind::gamma)
     in.problem("cv", fmt::format("'{}' goes with 'arrivals: gamma' only; remove it", in.path_of("cv")));
   if (in.has("prompt")) spec.prompt = read_length(in.node("prompt"), context.problems);
@@ -153,12 +164,18 @@ std::shared_ptr<const Workload> read_workload(const ConfigNode& node, Context& c
     context.problems.add(node.at(), "'workload' needs exactly one of trace, requests and synthetic");
     return nullptr;
   }
-  if (trace)
-    return read_trace(in.node("trace"), in.has("hash_block_size") ? in.node("hash_block_size") : ConfigNode{}, context,
-                      scenario);
-  auto workload = requests ? read_requests(in.node("requests"), context, scenario)
-                           : read_synthetic(in.node("synthetic"), context, scenario);
-  if (workload) scenario.warnings = implausible(*workload);
-  return workload;
+  WorkloadPtr workload;
+  if (trace) {
+    const ConfigNode hash_block_size = in.has("hash_block_size") ? in.node("hash_block_size") : ConfigNode{};
+    workload = read_trace(in.node("trace"), hash_block_size, context, scenario);
+  } else {
+    workload = requests ? read_requests(in.node("requests"), context, scenario)
+                        : read_synthetic(in.node("synthetic"), context, scenario);
+    if (workload) scenario.warnings = implausible(*workload);
+  }
+  if (!workload || !scenario.workload.max_concurrency) return workload;
+  const ConfigNode limit = in.node("max_concurrency");
+  return collect(context.problems, limit.at(), fmt::format("'{}': ", limit.path()),
+                 [&] { return closed_loop(workload, *scenario.workload.max_concurrency); });
 }
 }  // namespace stowage::detail

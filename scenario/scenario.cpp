@@ -21,6 +21,7 @@ const std::int64_t model_len_default = SchedulerConfig{}.max_model_len;
 std::shared_ptr<const Workload> held(std::shared_ptr<const Workload> workload) {
   std::vector<Request> requests;
   const auto stream = workload->open();
+  if (stream->has_followers()) return workload;  // a list has none
   std::vector<Request> batch(4096);
   while (const std::size_t n = stream->read(batch)) {
     if (requests.size() + n > ScenarioCache::held_requests_max) return workload;

@@ -101,6 +101,7 @@ struct WorkloadSpec {
   /// The trace's path is ready to open. rate_scale in TraceOptions is unused; the one below goes for all kinds.
   std::variant<TraceOptions, std::vector<InlineRequests>, SyntheticSpec> source;
   double rate_scale = 1;  // arrival times are divided by it
+  std::optional<std::int64_t> max_concurrency;  // requests under way at a time
   std::optional<std::int64_t> hash_block_size;  // tokens of one hash; has a value where prompts have hashes
 };
 

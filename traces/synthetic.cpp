@@ -131,7 +131,7 @@ class Lengths {
 class Arrivals {
  public:
   explicit Arrivals(const SyntheticSpec& spec) : kind_(spec.arrivals), count_(spec.count) {
-    if (kind_ == ArrivalKind::burst) return;
+    if (at_once()) return;
     if (!positive(spec.rate_per_s)) refuse("rate must be above 0");
     gap_ns_ = 1e9 / spec.rate_per_s;
     // A quarter of the clock's range for the mean leaves room for the draws.
@@ -145,7 +145,7 @@ class Arrivals {
 
   /// The time of request `i`; called for 0, 1, 2, ... in turn.
   [[nodiscard]] std::int64_t next(std::uint64_t i, Rng& rng) {
-    if (kind_ == ArrivalKind::burst || i == 0) return 0;
+    if (at_once() || i == 0) return 0;
     if (kind_ == ArrivalKind::constant) return std::llround(static_cast<double>(i) * gap_ns_);
     // Mean of a gamma = shape x scale; its cv = 1 / sqrt(shape).
     const double gap = kind_ == ArrivalKind::poisson ? rng.exponential(gap_ns_) : rng.gamma(shape_, gap_ns_ / shape_);
@@ -155,6 +155,7 @@ class Arrivals {
   [[nodiscard]] std::uint64_t count() const { return count_; }
 
  private:
+  [[nodiscard]] bool at_once() const { return kind_ == ArrivalKind::burst || kind_ == ArrivalKind::closed; }
   ArrivalKind kind_;
   std::uint64_t count_;
   double gap_ns_ = 0;
@@ -239,7 +240,11 @@ class SyntheticWorkload final : public Workload {
 
 std::shared_ptr<const Workload> synthetic_workload(const SyntheticSpec& spec, std::uint64_t seed) {
   if (spec.count < 1) refuse("count must be at least 1");
-  return std::make_shared<SyntheticWorkload>(std::make_shared<const Generator>(
+  auto drawn = std::make_shared<SyntheticWorkload>(std::make_shared<const Generator>(
       Generator{Arrivals(spec), Lengths(spec.prompt, "prompt"), Lengths(spec.output, "output"), Prefix(spec), seed}));
+  if (spec.arrivals != ArrivalKind::closed) return drawn;
+  if (spec.concurrency < 1) refuse("concurrency must be at least 1");
+  if (!(spec.think_ns >= 0)) refuse("think must not be negative");
+  return closed_loop(std::move(drawn), spec.concurrency, std::llround(spec.think_ns));
 }
 }  // namespace stowage

@@ -97,8 +97,10 @@ enum class ArrivalKind : std::uint8_t {
   gamma,     // gamma gaps with coefficient of variation `cv`
   constant,  // request i at i / rate
   burst,     // all at 0
+  closed,    // `concurrency` at 0, and each of the others when one before it has ended and `think_ns` have passed
 };
-inline constexpr std::array<std::string_view, 4> arrival_kind_names = {"poisson", "gamma", "constant", "burst"};
+inline constexpr std::array<std::string_view, 5> arrival_kind_names = {"poisson", "gamma", "constant", "burst",
+                                                                       "closed"};
 
 enum class LengthKind : std::uint8_t { fixed, uniform, lognormal, quantiles };
 inline constexpr std::array<std::string_view, 4> length_kind_names = {"fixed", "uniform", "lognormal", "quantiles"};
@@ -117,8 +119,10 @@ struct LengthSpec {
 
 struct SyntheticSpec {
   ArrivalKind arrivals = ArrivalKind::poisson;
-  double rate_per_s = 1;  // mean; not used by burst
+  double rate_per_s = 1;  // mean; not used by burst and closed
   double cv = 1;          // of the gaps, gamma only
+  std::int64_t concurrency = 1;  // closed only, as
+  double think_ns = 0;           // from an end to the next request
   std::uint64_t count = 0;
   LengthSpec prompt = {};
   LengthSpec output = {};
@@ -132,6 +136,11 @@ struct SyntheticSpec {
 /// The first request arrives at 0. Arrivals, prompts, outputs and groups draw from streams of their own, so changing
 /// one leaves the others as they were. Constant memory. Throws InputError (without a position) naming the bad key.
 [[nodiscard]] std::shared_ptr<const Workload> synthetic_workload(const SyntheticSpec& spec, std::uint64_t seed);
+
+/// The requests of `workload` by clients that have no more than `most` under way: who has to wait is sent, in order of
+/// arrival, `think_ns` after an end. Throws InputError where requests wait for others already.
+[[nodiscard]] std::shared_ptr<const Workload> closed_loop(std::shared_ptr<const Workload> workload, std::int64_t most,
+                                                          std::int64_t think_ns = 0);
 
 struct SyntheticPreset {
   std::string_view name, summary;

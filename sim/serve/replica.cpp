@@ -133,19 +133,21 @@ void Replica::release_followers(const Request& r, std::int64_t ended_ns) {
   }
 }
 
-/// S15.12
+/// S15.12. The client knows at once.
 void Replica::reject(const Request& r, const char* why) {
   metrics_.reject(r, why);
-  ready_.assign(1, r);
-  for (std::size_t i = 0; i < ready_.size(); ++i) {
-    const Request rejected = ready_[i];
+  ready_.clear();
+  lost_.assign(1, r);
+  for (std::size_t i = 0; i < lost_.size(); ++i) {
+    const Request rejected = lost_[i];
     if (i > 0) {
       ++metrics_.submitted;
       metrics_.reject(rejected, reject_never_sent);
     }
-    if (followed_) contents_->ended(rejected, now_, ready_);
+    if (followed_) contents_->rejected(rejected, r.arrival_ns, lost_, ready_);
     if (rejected.content >= 0) contents_->drop(rejected);
   }
+  for (const Request& next : ready_) source_->follow(next);
 }
 
 inline void Replica::check_books() const {

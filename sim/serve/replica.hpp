@@ -166,7 +166,7 @@ class Replica {
   Arrivals* source_;         // of the requests, where those go that waited for others
   RequestStream* contents_;  // the source's; nullptr: nothing of the requests is asked
   bool followed_;            // there are requests that wait for the end of others
-  std::vector<Request> ready_;
+  std::vector<Request> ready_, lost_;
   std::optional<Tracer> tracer_;
   Execution execution_;
   const StepTimes* times_;  // nullptr: steps take what they cost

@@ -6,7 +6,12 @@
 namespace stowage {
 
 void Replica::deliver(const Request& r) {
-  if (refusal(r) == nullptr) {
+  const char* why = refusal(r);
+  if (why != nullptr && followed_) {  // others may arrive for it at once
+    ++metrics_.submitted;
+    return reject(r, why);
+  }
+  if (why == nullptr) {
     ++accepted_;
     batch_.expect(r.prompt_tokens);
   }

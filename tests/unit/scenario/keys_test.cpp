@@ -49,6 +49,8 @@ std::vector<ConfigDocument> bases() {
   texts.push_back(linear + paged +
                   "workload: {synthetic: {rate: 5/s, count: 10, prompt: 9, output: 9, prefix: {tokens: 40}}}\n");
   texts.push_back(linear + paged + "workload: {synthetic: {preset: azure-conv-2023, count: 20}}\n");
+  texts.push_back(linear + paged +
+                  "workload: {synthetic: {arrivals: closed, concurrency: 2, count: 20, prompt: 9, output: 9}}\n");
   texts.push_back(head + one + paged);                                       // priced by the profile
   texts.push_back(head + one + paged + "cost: {source: roofline}\n");
   texts.push_back(linear + one + paged + "cluster: {groups: [{replicas: 1}, {replicas: 2}]}\n");

@@ -4,6 +4,7 @@
 
 #include "scenario/cache.hpp"
 #include "scenario/scenario.hpp"
+#include "traces/at_once.hpp"
 
 namespace stowage {
 namespace {
@@ -38,6 +39,32 @@ TEST(Points, OfOtherSeedsPlayOtherRequests) {
   EXPECT_EQ(seen[0], seen[2]);
   EXPECT_NE(seen[0], seen[1]);
   EXPECT_NE(seen[1], seen[3]);
+}
+
+/// Every request, those that wait for others too, as if none took any time.
+std::uint64_t count_of(const Scenario& s) {
+  AtOnce stream(*s.runs.front().workload);
+  std::vector<Request> rows(64);
+  std::uint64_t out = 0;
+  while (const std::size_t n = stream.read(rows)) out += n;
+  return out;
+}
+
+TEST(Points, OfClosedLoopsPlayAllRequests) {
+  ScenarioCache cache;
+  cache.many_points = true;
+  for (const std::string workload :
+       {"{synthetic: {arrivals: closed, concurrency: 3, count: 50, prompt: 9, output: 5}}",
+        "{max_concurrency: 2, synthetic: {rate: 5/s, count: 50, prompt: 9, output: 5}}",
+        "{max_concurrency: 2, requests: [{prompt: 9, output: 5, count: 50}]}",
+        "{requests: [{prompt: 9, output: 5, session: a}, {prompt: 14, output: 36, session: a}]}"}) {
+    std::string text = text_of("");
+    const auto at = text.find("workload: ");
+    text.replace(at, text.find('\n', at) - at, "workload: " + workload);
+    const auto alone = count_of(parse_scenario(text, "s.yaml"));
+    EXPECT_EQ(alone, workload.find("session") == std::string::npos ? 50U : 2U);
+    EXPECT_EQ(count_of(resolve_scenario(ConfigDocument::parse(text, "s.yaml"), {}, cache)), alone) << workload;
+  }
 }
 
 TEST(Defaults, TheLongestRequestIsTheModelsButNoMoreThan8192) {
