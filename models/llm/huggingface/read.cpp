@@ -191,6 +191,8 @@ class Import {
     table_.last_vectors = norm_size(family_.norm, shape.hidden) * (family_.embedding_norm ? 2 : 1);
     m_.tied_embeddings = tied;
     add_towers(from, table_, m_.assumed);
+    if (in.count({"hc_mult"}) > 1)
+      m_.assumed.push_back("the weights of its hyper-connections are left out, which are few beside its matrices");
     check_size();
   }
 
