@@ -19,7 +19,11 @@ void Replica::deliver(const Request& r) {
 }
 
 std::int64_t Replica::no_end_before(std::int64_t step_ns) const {
-  if (!batch_.idle()) return std::max(batch_.oldest().ends_ns, steady_until(step_ns, false));
+  if (!batch_.idle()) {
+    // Where the next step is formed first, whoever arrives now joins it: even one that takes no time ends after that.
+    const bool waits = batch_.full() || nothing_to_form_;
+    return std::max({batch_.oldest().ends_ns, waits ? now_ : now_ + 1, steady_until(step_ns, false)});
+  }
   if (table_.running() + batch_.waiting() > 0) return now_ + step_ns;
   return arrivals_.next_ns() == Arrivals::none ? Arrivals::none : std::max(now_, arrivals_.next_ns()) + step_ns;
 }
