@@ -55,15 +55,19 @@ bool same_schedule(const Pass& a, const Pass& b) {
   return true;
 }
 
-void check_case(Checks& checks, const SmallCase& small, int sms) {
-  const auto runs = small.runs();
-  const SchedulerConfig& s = runs.front().scheduler;
-  StepRunner runner(small.shape, small.shape.layers,
+StepRunner runner_for(const SmallCase& small, const SchedulerConfig& s, int sms) {
+  return StepRunner(small.shape, small.shape.layers,
                     {.rows_max = static_cast<int>(s.max_batched_tokens),
                      .requests_max = static_cast<int>(s.max_batch),
                      .slots = static_cast<int>(s.max_batch),
                      .context_max = static_cast<int>(s.max_model_len)},
                     sms, 77);
+}
+
+void check_case(Checks& checks, const SmallCase& small, int sms) {
+  const auto runs = small.runs();
+  const SchedulerConfig& s = runs.front().scheduler;
+  StepRunner runner = runner_for(small, s, sms);
   std::optional<Served> first;
   for (const RunConfig& config : runs) {
     const std::string what = fmt::format("replay {}, {}", small.name, config.manager.name);
@@ -120,13 +124,7 @@ void check_sharing(Checks& checks, int sms) {
   constexpr double rounding = 0.03;
   const SmallCase small = sharing_case();
   const auto runs = small.runs();
-  const SchedulerConfig& s = runs.front().scheduler;
-  StepRunner runner(small.shape, small.shape.layers,
-                    {.rows_max = static_cast<int>(s.max_batched_tokens),
-                     .requests_max = static_cast<int>(s.max_batch),
-                     .slots = static_cast<int>(s.max_batch),
-                     .context_max = static_cast<int>(s.max_model_len)},
-                    sms, 77);
+  StepRunner runner = runner_for(small, runs.front().scheduler, sms);
   const Served alone = serve(runner, small.shape, runs.back(), PrefillLoader::gather);
   checks.add("replay sharing, without prefix caching: " + alone.pass.status, alone.pass.result.has_value());
   for (const RunConfig& config : std::span(runs).first(runs.size() - 1)) {

@@ -10,30 +10,10 @@
 
 #include "sim/kv/registry.hpp"
 #include "sim/serve/simulate.hpp"
+#include "tests/unit/sim/rows.hpp"
 
 namespace stowage {
 namespace {
-
-class Rows final : public Workload {
- public:
-  explicit Rows(std::vector<Request> rows) : rows_(std::move(rows)) {}
-  std::unique_ptr<RequestStream> open() const override {
-    struct Stream final : RequestStream {
-      explicit Stream(const std::vector<Request>& all) : rows(all) {}
-      std::size_t read(std::span<Request> out) override {
-        std::size_t n = 0;
-        while (n < out.size() && at < rows.size()) out[n++] = rows[at++];
-        return n;
-      }
-      const std::vector<Request>& rows;
-      std::size_t at = 0;
-    };
-    return std::make_unique<Stream>(rows_);
-  }
-
- private:
-  std::vector<Request> rows_;
-};
 
 struct Listed final : StepTimes {
   std::vector<StepTime> all;
